@@ -1,0 +1,156 @@
+//! What one packet adds: to which counter of which remote host, and whether a record of it is kept.
+//! The kernel and the reader of captures both ask here.
+
+use crate::{
+    Address, Direction, FrameBytes,
+    counter::{FragmentPosition, FragmentProtocol, RemoteCounter},
+    packet::{Fragment, PacketMeta, Transport},
+    wire::tcp::{self, ACK, FIN, RST, SYN},
+};
+
+/// Whether a record of a packet is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Always: it opens or closes a connection.
+    Always,
+    /// As long as its remote host has budget: fragments, RSTs and `ICMP` errors come in storms.
+    WithinBudget,
+    /// Never.
+    Never,
+}
+
+/// What a packet adds to the counters of one remote host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The remote host.
+    pub remote: Address,
+    /// Place in [`crate::counter::RemoteCounts`] of the counter that goes up by one.
+    pub counter: usize,
+    /// Whether [`RemoteCounter::FragmentDontFragment`] goes up as well.
+    pub dont_fragment: bool,
+    /// Place of the maximum that `first_octets` may raise, or 0.
+    pub maximum: usize,
+    /// Length of a first fragment's IP packet in octets.
+    pub first_octets: u32,
+}
+
+/// What to do about a packet. Nothing at all for most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// What it adds to a remote host's counters.
+    pub tally: Option<Tally>,
+    /// Whether a record is kept.
+    pub keep: Keep,
+}
+
+impl Observation {
+    /// A packet that is only counted.
+    pub const BORING: Self = Self { tally: None, keep: Keep::Never };
+}
+
+/// Decides about one packet.
+#[inline(always)]
+pub fn classify<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta, direction: Direction) -> Observation {
+    let (mut tally, keep) = if let Some(fragment) = packet.fragment {
+        classify_fragment(packet, fragment, direction)
+    } else {
+        match (packet.transport, direction) {
+            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => {
+                (handshake_counter(frame, packet, flags, direction), handshake_keep(flags))
+            }
+            (Transport::IcmpError { packet_too_big: true }, Direction::Ingress) => {
+                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
+            }
+            (Transport::IcmpError { packet_too_big: false }, Direction::Ingress) => {
+                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
+            }
+            _ => return Observation::BORING,
+        }
+    };
+    let remote = match (packet.transport, direction) {
+        (Transport::IcmpError { .. }, _) if packet.fragment.is_none() => packet.quoted_destination(frame),
+        (_, Direction::Ingress) => packet.source(frame),
+        (_, Direction::Egress) => packet.destination(frame),
+    };
+    // An error that quotes less than an IP header is about nobody.
+    let Some(remote) = remote else {
+        return Observation::BORING;
+    };
+    tally.remote = remote;
+    // FINs open and close nothing that is counted.
+    let tally = (tally.counter != NOTHING).then_some(tally);
+    Observation { tally, keep }
+}
+
+/// Stands for no counter.
+const NOTHING: usize = RemoteCounter::COUNT;
+
+#[inline(always)]
+fn count(counter: RemoteCounter) -> Tally {
+    count_at(counter as usize)
+}
+
+#[inline(always)]
+fn count_at(counter: usize) -> Tally {
+    Tally { remote: Address([0; 16]), counter, dont_fragment: false, maximum: 0, first_octets: 0 }
+}
+
+#[inline(always)]
+fn classify_fragment(packet: &PacketMeta, fragment: Fragment, direction: Direction) -> (Tally, Keep) {
+    if direction == Direction::Egress {
+        return (count(RemoteCounter::FragmentSent), Keep::Never);
+    }
+    if fragment.is_atomic() {
+        return (count(RemoteCounter::FragmentAtomic), Keep::Never);
+    }
+    let protocol = FragmentProtocol::of(packet.protocol);
+    let position = match (fragment.offset_octets, fragment.more) {
+        (0, _) => FragmentPosition::First,
+        (_, true) => FragmentPosition::Middle,
+        (_, false) => FragmentPosition::Last,
+    };
+    let mut tally = count_at(RemoteCounter::fragment(protocol, position));
+    tally.dont_fragment = packet.dont_fragment;
+    if position == FragmentPosition::First {
+        tally.first_octets = packet.total_len;
+        tally.maximum = if protocol == FragmentProtocol::Tcp {
+            RemoteCounter::LargestFirstTcpOctets as usize
+        } else {
+            RemoteCounter::LargestFirstOtherOctets as usize
+        };
+    }
+    (tally, Keep::WithinBudget)
+}
+
+#[inline(always)]
+const fn handshake_keep(flags: u8) -> Keep {
+    if flags & RST != 0 { Keep::WithinBudget } else { Keep::Always }
+}
+
+/// The counter of a segment with SYN, FIN or RST.
+#[inline(always)]
+fn handshake_counter<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta, flags: u8, direction: Direction) -> Tally {
+    let inbound = direction == Direction::Ingress;
+    let acknowledges = flags & ACK != 0;
+    if flags & RST != 0 {
+        return count(match (inbound, acknowledges && sequence_number(frame, packet) == Some([0; 4])) {
+            (true, true) => RemoteCounter::RstAnsweringSyn,
+            (true, false) => RemoteCounter::RstEstablished,
+            (false, _) => RemoteCounter::RstSent,
+        });
+    }
+    if flags & SYN != 0 {
+        return count(match (inbound, acknowledges) {
+            (true, true) => RemoteCounter::SynAckReceived,
+            (true, false) => RemoteCounter::SynReceived,
+            (false, true) => RemoteCounter::SynAckSent,
+            (false, false) => RemoteCounter::SynSent,
+        });
+    }
+    count_at(NOTHING)
+}
+
+#[inline(always)]
+fn sequence_number<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<[u8; 4]> {
+    frame.octets(packet.payload_offset + tcp::SEQ_OFFSET)
+}

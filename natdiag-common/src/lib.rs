@@ -1,0 +1,34 @@
+//! Packet logic and shared types of natdiag: one code for the BPF programs and for the host.
+//!
+//! No allocation, no clock, no I/O, no indexing, and no `unsafe` outside `pod`. A packet is read through
+//! [`FrameBytes`] only; [`packet::parse`] reads its headers, [`classify::classify`] decides what it adds to
+//! which remote host, and [`record::Record`] is what is kept of it.
+#![cfg_attr(not(any(test, feature = "testkit")), no_std)]
+#![deny(missing_docs)]
+
+pub mod address;
+pub mod classify;
+pub mod counter;
+pub mod direction;
+pub mod error;
+pub mod frame;
+pub mod link;
+pub mod names;
+pub mod packet;
+#[cfg(feature = "user")]
+mod pod;
+pub mod record;
+pub mod slot;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
+pub mod wire;
+
+pub use address::Address;
+pub use direction::Direction;
+pub use error::{Cause, Layer, ParseError};
+pub use frame::FrameBytes;
+pub use link::LinkType;
+
+/// Version of everything that the BPF programs and userspace share: maps, records, slots.
+/// A change of a layout or of a meaning raises it.
+pub const ABI_VERSION: u32 = 1;

@@ -1,0 +1,21 @@
+//! Names of programs, maps and globals in the built object. A test finds each of them there.
+//! Program names have 15 characters at most (`BPF_OBJ_NAME_LEN`).
+
+/// XDP program for devices whose frames fit one buffer.
+pub const PROGRAM_XDP: &str = "natdiag_xdp";
+/// XDP program for devices that spread jumbo frames over several buffers.
+pub const PROGRAM_XDP_FRAGS: &str = "natdiag_xdp_mb";
+/// TC program for received packets.
+pub const PROGRAM_TC_INGRESS: &str = "natdiag_tc_in";
+/// TC program for sent packets.
+pub const PROGRAM_TC_EGRESS: &str = "natdiag_tc_out";
+/// Per-CPU array with one [`crate::counter::Totals`].
+pub const MAP_TOTALS: &str = "TOTALS";
+/// Per-CPU array of [`crate::slot::RemoteSlot`]s.
+pub const MAP_REMOTE_SLOTS: &str = "REMOTE_SLOTS";
+/// Ring buffer of [`crate::slot::Spill`]s.
+pub const MAP_SPILLS: &str = "SPILLS";
+/// Ring buffer of [`crate::record::Record`]s.
+pub const MAP_RECORDS: &str = "RECORDS";
+/// Global of one octet: the [`crate::LinkType`] of the watched device.
+pub const GLOBAL_LINK_TYPE: &str = "LINK_TYPE";

@@ -1,0 +1,22 @@
+//! Permission for aya to copy shared types out of maps.
+
+use crate::{counter::Totals, slot::RemoteSlot};
+
+// SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
+unsafe impl aya::Pod for Totals {}
+// SAFETY: as above.
+unsafe impl aya::Pod for RemoteSlot {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{record::Record, slot::Spill};
+
+    #[test]
+    fn shared_types_have_no_padding() {
+        assert_eq!(size_of::<Totals>(), (6 + 32) * 8);
+        assert_eq!(size_of::<RemoteSlot>(), 4 + 4 + 16 + 32 * 4 + 6 * 4);
+        assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 4);
+        assert_eq!(size_of::<Record>(), Record::SIZE);
+    }
+}

@@ -1,0 +1,1 @@
+//! Packets for tests, built header by header.

@@ -1,0 +1,76 @@
+//! TCP options (RFC 9293, section 3.2; RFC 7323). Read on the host only: a record carries them raw.
+
+use super::seq::TsVal;
+
+const END_OF_LIST: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const MAXIMUM_SEGMENT_SIZE: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const TIMESTAMPS: u8 = 8;
+
+/// Most octets that options can have: a data offset of 15 words less the fixed five.
+pub const MAX_LEN: usize = 40;
+
+/// Timestamps option (RFC 7323, section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamps {
+    /// The sender's clock.
+    pub tsval: TsVal,
+    /// Echo of the peer's clock; means something only with ACK.
+    pub tsecr: TsVal,
+}
+
+/// The options that natdiag uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct TcpOptions {
+    /// Maximum segment size, octets.
+    pub mss: Option<u16>,
+    /// Window scale, a shift count.
+    pub window_scale: Option<u8>,
+    /// SACK permitted.
+    pub sack_permitted: bool,
+    /// Timestamps.
+    pub timestamps: Option<Timestamps>,
+    /// The list ended within an option, or an option had an impossible length: what follows it was not read.
+    pub malformed: bool,
+}
+
+/// Reads a list of options. What stands after a malformed one is left out.
+#[must_use]
+pub fn parse(mut octets: &[u8]) -> TcpOptions {
+    let mut options = TcpOptions::default();
+    loop {
+        let (kind, rest) = match octets {
+            [] | [END_OF_LIST, ..] => return options,
+            [NO_OPERATION, rest @ ..] => {
+                octets = rest;
+                continue;
+            }
+            [kind, len, ..] => match (octets.get(2..usize::from(*len)), octets.get(usize::from(*len)..)) {
+                (Some(value), Some(rest)) => ((*kind, value), rest),
+                _ => {
+                    options.malformed = true;
+                    return options;
+                }
+            },
+            [_] => {
+                options.malformed = true;
+                return options;
+            }
+        };
+        match kind {
+            (MAXIMUM_SEGMENT_SIZE, &[a, b]) => options.mss = Some(u16::from_be_bytes([a, b])),
+            (WINDOW_SCALE, &[shift]) => options.window_scale = Some(shift),
+            (SACK_PERMITTED, []) => options.sack_permitted = true,
+            (TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
+                options.timestamps = Some(Timestamps {
+                    tsval: TsVal(u32::from_be_bytes([a, b, c, d])),
+                    tsecr: TsVal(u32::from_be_bytes([e, f, g, h])),
+                });
+            }
+            _ => {}
+        }
+        octets = rest;
+    }
+}

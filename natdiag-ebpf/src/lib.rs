@@ -1,0 +1,2 @@
+//! Empty: it lets cargo see that the BPF programs have changed.
+#![no_std]

@@ -1,0 +1,54 @@
+//! The programs that watch an interface: XDP for received packets, TC for received and for sent ones.
+//! They only ever pass a packet on.
+#![no_std]
+#![no_main]
+
+mod account;
+mod frame;
+mod maps;
+mod watch;
+
+use aya_ebpf::{
+    bindings::{TC_ACT_UNSPEC, xdp_action::XDP_PASS},
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
+use natdiag_common::Direction;
+
+/// Counts received packets of a device whose frames fit one buffer.
+#[xdp]
+pub fn natdiag_xdp(ctx: XdpContext) -> u32 {
+    watch::received_by_xdp(&ctx);
+    XDP_PASS
+}
+
+/// Counts received packets of a device that spreads jumbo frames over several buffers.
+#[xdp(frags)]
+pub fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
+    watch::received_by_xdp(&ctx);
+    XDP_PASS
+}
+
+/// Counts received packets.
+#[classifier]
+pub fn natdiag_tc_in(ctx: TcContext) -> i32 {
+    watch::seen_by_tc(&ctx, Direction::Ingress);
+    TC_ACT_UNSPEC
+}
+
+/// Counts sent packets.
+#[classifier]
+pub fn natdiag_tc_out(ctx: TcContext) -> i32 {
+    watch::seen_by_tc(&ctx, Direction::Egress);
+    TC_ACT_UNSPEC
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

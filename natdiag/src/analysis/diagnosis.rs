@@ -1,0 +1,209 @@
+//! What the analysis says: findings about remote hosts, with evidence. Plain data; `report` gives it its outward form.
+
+use std::net::IpAddr;
+
+use natdiag_common::counter::Totals;
+
+/// What is known about one source at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    /// Counters of the whole source.
+    pub totals: Totals,
+    /// Remote hosts known.
+    pub remotes_known: usize,
+    /// Those with findings, by severity and address, then the busiest of the others.
+    pub remotes: Vec<RemoteDiagnosis>,
+    /// Counters of all hosts that the full table had no room for, and of those that were let go.
+    pub overflow: RemoteCounters,
+    /// How many hosts are in `overflow`, counting a host again each time it came back.
+    pub overflow_remotes: u64,
+    /// Findings that belong to no single remote host.
+    pub findings: Vec<Finding>,
+}
+
+/// What is known about one remote host.
+#[derive(Clone, Debug)]
+pub struct RemoteDiagnosis {
+    /// The remote host.
+    pub address: IpAddr,
+    /// Its counters.
+    pub counters: RemoteCounters,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Counters of one remote host, named as in the report.
+#[expect(missing_docs, reason = "the contract of the report defines each")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoteCounters {
+    pub fragments_tcp: u64,
+    pub fragments_udp: u64,
+    pub fragments_icmp: u64,
+    pub fragments_other: u64,
+    pub fragments_first: u64,
+    pub fragments_middle: u64,
+    pub fragments_last: u64,
+    pub fragments_atomic: u64,
+    pub fragments_dont_fragment: u64,
+    pub fragments_sent: u64,
+    pub datagrams_complete: u64,
+    pub datagrams_incomplete: u64,
+    pub datagrams_unobserved: u64,
+    pub largest_first_fragment_octets: u64,
+    pub syn_sent: u64,
+    pub syn_received: u64,
+    pub syn_retransmitted: u64,
+    pub syn_ack_received: u64,
+    pub syn_ack_sent: u64,
+    pub rst_answering_syn: u64,
+    pub rst_established: u64,
+    pub rst_sent: u64,
+    pub packet_too_big: u64,
+    pub icmp_errors: u64,
+    pub ack_answering_syn: u64,
+    pub syn_predicted_drop_dropped: u64,
+    pub syn_predicted_drop_answered: u64,
+    pub syn_predicted_pass_dropped: u64,
+    pub syn_predicted_pass_answered: u64,
+    pub syn_without_timestamps_dropped: u64,
+    pub syn_without_timestamps_answered: u64,
+    pub syn_without_timestamps_armed_dropped: u64,
+    pub syn_without_timestamps_armed_answered: u64,
+    pub syn_ambiguous: u64,
+    pub syn_undecided: u64,
+}
+
+/// Causes that a finding can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are those of the report")]
+pub enum Cause {
+    TwRecycle,
+    TwRecycleLatent,
+    EndpointFragmentation,
+    PathFragmentation,
+    IcmpFragmentation,
+    UdpFragmentation,
+    TunnelFragmentation,
+    FragmentFlood,
+    PmtuBlackHole,
+    TimestampsFiltered,
+    TimestampsStripped,
+    BacklogOverflow,
+    RateLimit,
+    Filtered,
+    PacketLoss,
+    ReturnPathLoss,
+    PortReuse,
+    NatPortExhaustion,
+    LocalNat,
+    PawsEstablished,
+    Routing,
+    Refused,
+    IdleTimeout,
+    ResetInjected,
+    ResetByApplication,
+    InsufficientEvidence,
+    Blind,
+}
+
+impl Cause {
+    /// The cause's name in the report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TwRecycle => "tw-recycle",
+            Self::TwRecycleLatent => "tw-recycle-latent",
+            Self::EndpointFragmentation => "endpoint-fragmentation",
+            Self::PathFragmentation => "path-fragmentation",
+            Self::IcmpFragmentation => "icmp-fragmentation",
+            Self::UdpFragmentation => "udp-fragmentation",
+            Self::TunnelFragmentation => "tunnel-fragmentation",
+            Self::FragmentFlood => "fragment-flood",
+            Self::PmtuBlackHole => "pmtu-black-hole",
+            Self::TimestampsFiltered => "timestamps-filtered",
+            Self::TimestampsStripped => "timestamps-stripped",
+            Self::BacklogOverflow => "backlog-overflow",
+            Self::RateLimit => "rate-limit",
+            Self::Filtered => "filtered",
+            Self::PacketLoss => "packet-loss",
+            Self::ReturnPathLoss => "return-path-loss",
+            Self::PortReuse => "port-reuse",
+            Self::NatPortExhaustion => "nat-port-exhaustion",
+            Self::LocalNat => "local-nat",
+            Self::PawsEstablished => "paws-established",
+            Self::Routing => "routing",
+            Self::Refused => "refused",
+            Self::IdleTimeout => "idle-timeout",
+            Self::ResetInjected => "reset-injected",
+            Self::ResetByApplication => "reset-by-application",
+            Self::InsufficientEvidence => "insufficient-evidence",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+/// What a finding means for connections. Ordered: the worst is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// It explains what is seen and harms nobody.
+    Info,
+    /// Connections will fail by it, or some do.
+    Warning,
+    /// Connections fail by it now.
+    Critical,
+}
+
+impl Severity {
+    /// The severity's name in the report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A named cause with what speaks for it and against others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// Probability of the cause given what was observed, 0 to 1.
+    pub confidence: f64,
+    /// What it means for connections.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: String,
+    /// What speaks for it: a name in `snake_case` with its unit, and a value.
+    pub evidence: Vec<(&'static str, Evidence)>,
+    /// Causes ruled out, and by what.
+    pub excluded: Vec<Alternative>,
+    /// Causes that may be it as well, and why.
+    pub not_excluded: Vec<Alternative>,
+    /// What to do, the smallest step first, with the command.
+    pub remedy: Vec<String>,
+}
+
+/// A piece of evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evidence {
+    /// A number of things, or a size in the unit that the name says.
+    Count(u64),
+    /// A ratio or another measure.
+    Ratio(f64),
+    /// Words.
+    Text(String),
+    /// Several words, such as addresses.
+    List(Vec<String>),
+}
+
+/// Another cause, and why it is or is not ruled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// The other cause.
+    pub cause: Cause,
+    /// The observation that decides.
+    pub why: String,
+}

@@ -1,0 +1,9 @@
+//! natdiag names the cause when TCP through a NAT fails now and then.
+
+pub mod analysis;
+pub mod config;
+pub mod event;
+pub mod survey;
+
+/// The object with the programs that watch an interface.
+pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));
