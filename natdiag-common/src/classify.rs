@@ -45,30 +45,46 @@ pub struct Observation {
 
 impl Observation {
     /// A packet that is only counted.
-    pub const BORING: Self = Self { tally: None, keep: Keep::Never };
+    pub const BORING: Self = Self {
+        tally: None,
+        keep: Keep::Never,
+    };
 }
 
 /// Decides about one packet.
 #[inline(always)]
-pub fn classify<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta, direction: Direction) -> Observation {
+pub fn classify<F: FrameBytes + ?Sized>(
+    frame: &F,
+    packet: &PacketMeta,
+    direction: Direction,
+) -> Observation {
     let (mut tally, keep) = if let Some(fragment) = packet.fragment {
         classify_fragment(packet, fragment, direction)
     } else {
         match (packet.transport, direction) {
-            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => {
-                (handshake_counter(frame, packet, flags, direction), handshake_keep(flags))
-            }
-            (Transport::IcmpError { packet_too_big: true }, Direction::Ingress) => {
-                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
-            }
-            (Transport::IcmpError { packet_too_big: false }, Direction::Ingress) => {
-                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
-            }
+            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => (
+                handshake_counter(frame, packet, flags, direction),
+                handshake_keep(flags),
+            ),
+            (
+                Transport::IcmpError {
+                    packet_too_big: true,
+                },
+                Direction::Ingress,
+            ) => (count(RemoteCounter::PacketTooBig), Keep::WithinBudget),
+            (
+                Transport::IcmpError {
+                    packet_too_big: false,
+                },
+                Direction::Ingress,
+            ) => (count(RemoteCounter::IcmpError), Keep::WithinBudget),
             _ => return Observation::BORING,
         }
     };
     let remote = match (packet.transport, direction) {
-        (Transport::IcmpError { .. }, _) if packet.fragment.is_none() => packet.quoted_destination(frame),
+        (Transport::IcmpError { .. }, _) if packet.fragment.is_none() => {
+            packet.quoted_destination(frame)
+        }
         (_, Direction::Ingress) => packet.source(frame),
         (_, Direction::Egress) => packet.destination(frame),
     };
@@ -92,11 +108,21 @@ fn count(counter: RemoteCounter) -> Tally {
 
 #[inline(always)]
 fn count_at(counter: usize) -> Tally {
-    Tally { remote: Address([0; 16]), counter, dont_fragment: false, maximum: 0, first_octets: 0 }
+    Tally {
+        remote: Address([0; 16]),
+        counter,
+        dont_fragment: false,
+        maximum: 0,
+        first_octets: 0,
+    }
 }
 
 #[inline(always)]
-fn classify_fragment(packet: &PacketMeta, fragment: Fragment, direction: Direction) -> (Tally, Keep) {
+fn classify_fragment(
+    packet: &PacketMeta,
+    fragment: Fragment,
+    direction: Direction,
+) -> (Tally, Keep) {
     if direction == Direction::Egress {
         return (count(RemoteCounter::FragmentSent), Keep::Never);
     }
@@ -124,20 +150,34 @@ fn classify_fragment(packet: &PacketMeta, fragment: Fragment, direction: Directi
 
 #[inline(always)]
 const fn handshake_keep(flags: u8) -> Keep {
-    if flags & RST != 0 { Keep::WithinBudget } else { Keep::Always }
+    if flags & RST != 0 {
+        Keep::WithinBudget
+    } else {
+        Keep::Always
+    }
 }
 
 /// The counter of a segment with SYN, FIN or RST.
 #[inline(always)]
-fn handshake_counter<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta, flags: u8, direction: Direction) -> Tally {
+fn handshake_counter<F: FrameBytes + ?Sized>(
+    frame: &F,
+    packet: &PacketMeta,
+    flags: u8,
+    direction: Direction,
+) -> Tally {
     let inbound = direction == Direction::Ingress;
     let acknowledges = flags & ACK != 0;
     if flags & RST != 0 {
-        return count(match (inbound, acknowledges && sequence_number(frame, packet) == Some([0; 4])) {
-            (true, true) => RemoteCounter::RstAnsweringSyn,
-            (true, false) => RemoteCounter::RstEstablished,
-            (false, _) => RemoteCounter::RstSent,
-        });
+        return count(
+            match (
+                inbound,
+                acknowledges && sequence_number(frame, packet) == Some([0; 4]),
+            ) {
+                (true, true) => RemoteCounter::RstAnsweringSyn,
+                (true, false) => RemoteCounter::RstEstablished,
+                (false, _) => RemoteCounter::RstSent,
+            },
+        );
     }
     if flags & SYN != 0 {
         return count(match (inbound, acknowledges) {

@@ -44,7 +44,10 @@ pub struct Totals {
 
 impl Totals {
     /// Nothing counted yet.
-    pub const ZERO: Self = Self { counters: [0; Counter::ALL.len()], malformed: [0; ParseError::COUNT] };
+    pub const ZERO: Self = Self {
+        counters: [0; Counter::ALL.len()],
+        malformed: [0; ParseError::COUNT],
+    };
 
     /// Value of one counter.
     #[must_use]
@@ -230,7 +233,9 @@ pub struct RemoteCounts {
 
 impl RemoteCounts {
     /// Nothing counted yet.
-    pub const ZERO: Self = Self { words: [0; REMOTE_WORDS] };
+    pub const ZERO: Self = Self {
+        words: [0; REMOTE_WORDS],
+    };
 
     /// Value of one counter.
     #[must_use]

@@ -48,35 +48,55 @@ pub struct ParseError {
 
 impl Layer {
     /// All layers, in the order of their numbers.
-    pub const ALL: [Self; 8] =
-        [Self::Ethernet, Self::Vlan, Self::Ipv4, Self::Ipv6, Self::Ipv6Extension, Self::Tcp, Self::Udp, Self::Icmp];
+    pub const ALL: [Self; 8] = [
+        Self::Ethernet,
+        Self::Vlan,
+        Self::Ipv4,
+        Self::Ipv6,
+        Self::Ipv6Extension,
+        Self::Tcp,
+        Self::Udp,
+        Self::Icmp,
+    ];
 
     /// The frame ends before this header does.
     #[inline(always)]
     #[must_use]
     pub const fn truncated(self) -> ParseError {
-        ParseError { layer: self, cause: Cause::Truncated }
+        ParseError {
+            layer: self,
+            cause: Cause::Truncated,
+        }
     }
 
     /// A length field of this header is wrong.
     #[inline(always)]
     #[must_use]
     pub const fn bad_length(self) -> ParseError {
-        ParseError { layer: self, cause: Cause::BadLength }
+        ParseError {
+            layer: self,
+            cause: Cause::BadLength,
+        }
     }
 
     /// The version field of this header is wrong.
     #[inline(always)]
     #[must_use]
     pub const fn bad_version(self) -> ParseError {
-        ParseError { layer: self, cause: Cause::BadVersion }
+        ParseError {
+            layer: self,
+            cause: Cause::BadVersion,
+        }
     }
 
     /// There are more headers of this layer than natdiag reads.
     #[inline(always)]
     #[must_use]
     pub const fn too_many(self) -> ParseError {
-        ParseError { layer: self, cause: Cause::TooMany }
+        ParseError {
+            layer: self,
+            cause: Cause::TooMany,
+        }
     }
 
     /// The layer's name in reports.
@@ -97,7 +117,12 @@ impl Layer {
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Truncated, Self::BadLength, Self::BadVersion, Self::TooMany];
+    pub const ALL: [Self; 4] = [
+        Self::Truncated,
+        Self::BadLength,
+        Self::BadVersion,
+        Self::TooMany,
+    ];
 
     /// The cause's name in reports.
     #[must_use]

@@ -79,9 +79,13 @@ impl PacketMeta {
     #[inline(always)]
     pub fn source<F: FrameBytes + ?Sized>(&self, frame: &F) -> Option<Address> {
         if self.version == 4 {
-            frame.octets(self.ip_offset + ipv4::SOURCE_OFFSET).map(Address::from_ipv4)
+            frame
+                .octets(self.ip_offset + ipv4::SOURCE_OFFSET)
+                .map(Address::from_ipv4)
         } else {
-            frame.octets(self.ip_offset + ipv6::SOURCE_OFFSET).map(Address)
+            frame
+                .octets(self.ip_offset + ipv6::SOURCE_OFFSET)
+                .map(Address)
         }
     }
 
@@ -100,9 +104,15 @@ impl PacketMeta {
 
 /// Destination address of the IP header at `offset`.
 #[inline(always)]
-fn destination_at<F: FrameBytes + ?Sized>(frame: &F, version: u8, offset: usize) -> Option<Address> {
+fn destination_at<F: FrameBytes + ?Sized>(
+    frame: &F,
+    version: u8,
+    offset: usize,
+) -> Option<Address> {
     if version == 4 {
-        frame.octets(offset + ipv4::DESTINATION_OFFSET).map(Address::from_ipv4)
+        frame
+            .octets(offset + ipv4::DESTINATION_OFFSET)
+            .map(Address::from_ipv4)
     } else {
         frame.octets(offset + ipv6::DESTINATION_OFFSET).map(Address)
     }
@@ -113,7 +123,10 @@ fn destination_at<F: FrameBytes + ?Sized>(frame: &F, version: u8, offset: usize)
 /// # Errors
 /// A header is malformed or cut off. In a fragment the transport header may be: what counts is the fragment.
 #[inline(always)]
-pub fn parse<F: FrameBytes + ?Sized>(frame: &F, link: LinkType) -> Result<Option<PacketMeta>, ParseError> {
+pub fn parse<F: FrameBytes + ?Sized>(
+    frame: &F,
+    link: LinkType,
+) -> Result<Option<PacketMeta>, ParseError> {
     let (ether_type, offset) = match link {
         LinkType::Ethernet => ethernet::parse(frame)?,
         LinkType::RawIp => (raw_ip_type(frame)?, 0),
@@ -140,11 +153,12 @@ fn raw_ip_type<F: FrameBytes + ?Sized>(frame: &F) -> Result<u16, ParseError> {
 fn parse_ipv4<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<PacketMeta, ParseError> {
     let header = ipv4::parse(frame, offset)?;
     let payload_len = header.total_len - header.header_len_octets;
-    let fragment = (header.more_fragments || header.fragment_offset_octets != 0).then_some(Fragment {
-        offset_octets: header.fragment_offset_octets,
-        more: header.more_fragments,
-        data_octets: payload_len,
-    });
+    let fragment =
+        (header.more_fragments || header.fragment_offset_octets != 0).then_some(Fragment {
+            offset_octets: header.fragment_offset_octets,
+            more: header.more_fragments,
+            data_octets: payload_len,
+        });
     let payload_offset = offset + header.header_len_octets as usize;
     Ok(PacketMeta {
         ip_offset: offset,
@@ -157,7 +171,13 @@ fn parse_ipv4<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Packet
         dont_fragment: header.dont_fragment,
         identification: u32::from(header.identification),
         fragment,
-        transport: transport(frame, header.protocol, payload_offset, payload_len, fragment)?,
+        transport: transport(
+            frame,
+            header.protocol,
+            payload_offset,
+            payload_len,
+            fragment,
+        )?,
     })
 }
 
@@ -190,7 +210,13 @@ fn parse_ipv6<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Packet
         dont_fragment: false,
         identification,
         fragment,
-        transport: transport(frame, payload.protocol, payload.offset, payload_len, fragment)?,
+        transport: transport(
+            frame,
+            payload.protocol,
+            payload.offset,
+            payload_len,
+            fragment,
+        )?,
     })
 }
 
@@ -204,7 +230,9 @@ fn transport<F: FrameBytes + ?Sized>(
     fragment: Option<Fragment>,
 ) -> Result<Transport, ParseError> {
     match fragment {
-        Some(Fragment { offset_octets: 1.., .. }) => Ok(Transport::Absent),
+        Some(Fragment {
+            offset_octets: 1.., ..
+        }) => Ok(Transport::Absent),
         Some(_) => Ok(parse_payload(frame, protocol, offset, room).unwrap_or(Transport::Absent)),
         None => parse_payload(frame, protocol, offset, room),
     }
@@ -218,7 +246,9 @@ fn parse_payload<F: FrameBytes + ?Sized>(
     room: u32,
 ) -> Result<Transport, ParseError> {
     Ok(match protocol {
-        tcp::PROTOCOL => Transport::Tcp { flags: tcp::parse(frame, offset, room)?.flags },
+        tcp::PROTOCOL => Transport::Tcp {
+            flags: tcp::parse(frame, offset, room)?.flags,
+        },
         udp::PROTOCOL => {
             udp::parse(frame, offset)?;
             Transport::Udp
@@ -226,7 +256,9 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         icmp::PROTOCOL_V4 | icmp::PROTOCOL_V6 => {
             let header = icmp::parse(frame, offset)?;
             if header.is_error(protocol) {
-                Transport::IcmpError { packet_too_big: header.is_packet_too_big(protocol) }
+                Transport::IcmpError {
+                    packet_too_big: header.is_packet_too_big(protocol),
+                }
             } else {
                 Transport::Other
             }

@@ -103,7 +103,12 @@ impl Record {
 
     /// Makes the record of a packet, seen at `time_ns`.
     #[must_use]
-    pub fn new<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta, direction: Direction, time_ns: u64) -> Self {
+    pub fn new<F: FrameBytes + ?Sized>(
+        frame: &F,
+        packet: &PacketMeta,
+        direction: Direction,
+        time_ns: u64,
+    ) -> Self {
         let mut record = Self::ZERO;
         record.fill(frame, packet, direction, time_ns);
         record
@@ -111,7 +116,13 @@ impl Record {
 
     /// Sets every field, in place: a copy on the way would not fit the stack of a BPF program.
     #[inline(always)]
-    pub fn fill<F: FrameBytes + ?Sized>(&mut self, frame: &F, packet: &PacketMeta, direction: Direction, time_ns: u64) {
+    pub fn fill<F: FrameBytes + ?Sized>(
+        &mut self,
+        frame: &F,
+        packet: &PacketMeta,
+        direction: Direction,
+        time_ns: u64,
+    ) {
         self.time_ns = time_ns;
         self.source = packet.source(frame).unwrap_or_default();
         self.destination = packet.destination(frame).unwrap_or_default();
@@ -122,12 +133,21 @@ impl Record {
         self.ttl = packet.ttl;
         self.version = packet.version;
         self.reserved = [0; 5];
-        self.flags = if packet.dont_fragment { flag::DONT_FRAGMENT } else { 0 };
+        self.flags = if packet.dont_fragment {
+            flag::DONT_FRAGMENT
+        } else {
+            0
+        };
         self.data_len = 0;
         self.fragment_offset_octets = 0;
         let excerpt = self.fill_transport(frame, packet);
         if let Some(fragment) = packet.fragment {
-            self.flags |= flag::FRAGMENT | if fragment.more { flag::MORE_FRAGMENTS } else { 0 };
+            self.flags |= flag::FRAGMENT
+                | if fragment.more {
+                    flag::MORE_FRAGMENTS
+                } else {
+                    0
+                };
             self.fragment_offset_octets = fragment.offset_octets;
             self.data_len = fragment.data_octets;
         }
@@ -136,7 +156,11 @@ impl Record {
 
     /// Sets what depends on the payload's header. Returns where the excerpt begins and its length.
     #[inline(always)]
-    fn fill_transport<F: FrameBytes + ?Sized>(&mut self, frame: &F, packet: &PacketMeta) -> (usize, u32) {
+    fn fill_transport<F: FrameBytes + ?Sized>(
+        &mut self,
+        frame: &F,
+        packet: &PacketMeta,
+    ) -> (usize, u32) {
         if let Transport::Tcp { .. } = packet.transport
             && let Ok(header) = tcp::parse(frame, packet.payload_offset, packet.payload_len)
         {
@@ -169,7 +193,11 @@ impl Record {
     fn copy_excerpt<F: FrameBytes + ?Sized>(&mut self, frame: &F, (offset, len): (usize, u32)) {
         let mut copied = 0;
         for (place, word) in self.excerpt.iter_mut().enumerate() {
-            let octets = if place as u32 * 4 + 4 <= len { frame.octets(offset + place * 4) } else { None };
+            let octets = if place as u32 * 4 + 4 <= len {
+                frame.octets(offset + place * 4)
+            } else {
+                None
+            };
             *word = octets.unwrap_or([0; 4]);
             copied += if octets.is_some() { 4 } else { 0 };
         }
@@ -180,6 +208,8 @@ impl Record {
     #[must_use]
     pub fn excerpt(&self) -> &[u8] {
         let octets = self.excerpt.as_flattened();
-        octets.get(..usize::from(self.excerpt_len)).unwrap_or(octets)
+        octets
+            .get(..usize::from(self.excerpt_len))
+            .unwrap_or(octets)
     }
 }

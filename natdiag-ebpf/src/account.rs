@@ -20,7 +20,9 @@ pub(crate) fn charge(totals: &mut Totals, packet: &PacketMeta, tally: &Tally, ke
     let Some(slot) = maps::remote_slot(index) else {
         return false;
     };
-    if (slot.address != tally.remote || slot.packets >= SPILL_AFTER) && !hand_over(slot, index, tally.remote) {
+    if (slot.address != tally.remote || slot.packets >= SPILL_AFTER)
+        && !hand_over(slot, index, tally.remote)
+    {
         totals.increment(Counter::MissedRemotes);
         return true;
     }

@@ -19,13 +19,21 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn of_xdp(ctx: &XdpContext) -> Self {
         let (data, data_end) = (ctx.data(), ctx.data_end());
-        Self { data, data_end, wire_len: data_end - data }
+        Self {
+            data,
+            data_end,
+            wire_len: data_end - data,
+        }
     }
 
     /// The linear part of the packet that a TC program looks at.
     #[inline(always)]
     pub(crate) fn of_skb(ctx: &TcContext) -> Self {
-        Self { data: ctx.data(), data_end: ctx.data_end(), wire_len: ctx.len() as usize }
+        Self {
+            data: ctx.data(),
+            data_end: ctx.data_end(),
+            wire_len: ctx.len() as usize,
+        }
     }
 
     /// Whether more octets were on the wire than can be read here.

@@ -34,7 +34,11 @@ static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
 /// How the frames of the watched device begin.
 #[inline(always)]
 pub(crate) fn link_type() -> LinkType {
-    if LINK_TYPE.load() == LinkType::RawIp as u8 { LinkType::RawIp } else { LinkType::Ethernet }
+    if LINK_TYPE.load() == LinkType::RawIp as u8 {
+        LinkType::RawIp
+    } else {
+        LinkType::Ethernet
+    }
 }
 
 /// This CPU's counters.

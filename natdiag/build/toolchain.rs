@@ -17,7 +17,9 @@ const DEBIAN: &str = "/usr";
 /// There is none; the message says why each candidate was refused.
 pub fn find() -> Result<String, String> {
     if let Some(chosen) = env::var_os(OVERRIDE) {
-        return chosen.into_string().map_err(|name| format!("{OVERRIDE}={} is not UTF-8", name.display()));
+        return chosen
+            .into_string()
+            .map_err(|name| format!("{OVERRIDE}={} is not UTF-8", name.display()));
     }
     let refused = match nightly() {
         Ok(name) => return Ok(name),
@@ -45,7 +47,12 @@ fn nightly() -> Result<String, String> {
 fn debian() -> Result<String, String> {
     let libraries = Path::new(DEBIAN).join("lib/rustlib/bpfel-unknown-none/lib");
     let has_core = libraries.read_dir().is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"libcore-"))
+        entries.flatten().any(|entry| {
+            entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(b"libcore-")
+        })
     });
     if has_core {
         Ok(DEBIAN.to_owned())
@@ -64,6 +71,9 @@ fn sysroot(toolchain: &str) -> Option<PathBuf> {
         .env("RUSTUP_AUTO_INSTALL", "0")
         .output()
         .ok()?;
-    let path = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
+    let path = output
+        .status
+        .success()
+        .then(|| String::from_utf8(output.stdout).ok())??;
     Some(PathBuf::from(path.trim()))
 }

@@ -208,28 +208,44 @@ fn icmp_error(record: &Record) -> Option<IcmpError> {
     } else {
         Some(header.rest)
     };
-    let quoted = message.get(icmp::HEADER_LEN..).and_then(|quoted| match record.version {
-        4 => quoted_ipv4(quoted),
-        _ => quoted_ipv6(quoted),
-    });
-    Some(IcmpError { icmp_type: header.icmp_type, code: header.code, mtu, quoted })
+    let quoted = message
+        .get(icmp::HEADER_LEN..)
+        .and_then(|quoted| match record.version {
+            4 => quoted_ipv4(quoted),
+            _ => quoted_ipv6(quoted),
+        });
+    Some(IcmpError {
+        icmp_type: header.icmp_type,
+        code: header.code,
+        mtu,
+        quoted,
+    })
 }
 
 fn quoted_ipv4(quoted: &[u8]) -> Option<QuotedPacket> {
     let header = ipv4::parse(quoted, 0).ok()?;
-    let address = |offset: usize| -> Option<[u8; 4]> { quoted.get(offset..)?.first_chunk().copied() };
+    let address =
+        |offset: usize| -> Option<[u8; 4]> { quoted.get(offset..)?.first_chunk().copied() };
     let first = header.fragment_offset_octets == 0;
     Some(QuotedPacket {
         source: address(ipv4::SOURCE_OFFSET)?.into(),
         destination: address(ipv4::DESTINATION_OFFSET)?.into(),
         protocol: header.protocol,
-        tcp: if first { quoted_tcp(header.protocol, quoted.get(header.header_len_octets as usize..)) } else { None },
+        tcp: if first {
+            quoted_tcp(
+                header.protocol,
+                quoted.get(header.header_len_octets as usize..),
+            )
+        } else {
+            None
+        },
     })
 }
 
 fn quoted_ipv6(quoted: &[u8]) -> Option<QuotedPacket> {
     let header = ipv6::parse(quoted, 0).ok()?;
-    let address = |offset: usize| -> Option<[u8; 16]> { quoted.get(offset..)?.first_chunk().copied() };
+    let address =
+        |offset: usize| -> Option<[u8; 16]> { quoted.get(offset..)?.first_chunk().copied() };
     Some(QuotedPacket {
         source: IpAddr::from(address(ipv6::SOURCE_OFFSET)?),
         destination: IpAddr::from(address(ipv6::DESTINATION_OFFSET)?),

@@ -32,7 +32,9 @@ const TYPE_OFFSET: usize = 12;
 /// The frame ends within the header or a tag, or has more than [`MAX_VLAN_TAGS`] tags.
 #[inline(always)]
 pub fn parse<F: FrameBytes + ?Sized>(frame: &F) -> Result<(u16, usize), ParseError> {
-    let ether_type = frame.octets(TYPE_OFFSET).ok_or(Layer::Ethernet.truncated())?;
+    let ether_type = frame
+        .octets(TYPE_OFFSET)
+        .ok_or(Layer::Ethernet.truncated())?;
     let ether_type = u16::from_be_bytes(ether_type);
     if !is_vlan(ether_type) {
         return Ok((ether_type, HEADER_LEN));

@@ -41,9 +41,15 @@ impl Header {
     #[must_use]
     pub const fn is_error(&self, protocol: u8) -> bool {
         if protocol == PROTOCOL_V4 {
-            matches!(self.icmp_type, V4_UNREACHABLE | V4_TIME_EXCEEDED | V4_PARAMETER_PROBLEM)
+            matches!(
+                self.icmp_type,
+                V4_UNREACHABLE | V4_TIME_EXCEEDED | V4_PARAMETER_PROBLEM
+            )
         } else {
-            matches!(self.icmp_type, V6_UNREACHABLE | V6_PACKET_TOO_BIG | V6_TIME_EXCEEDED | V6_PARAMETER_PROBLEM)
+            matches!(
+                self.icmp_type,
+                V6_UNREACHABLE | V6_PACKET_TOO_BIG | V6_TIME_EXCEEDED | V6_PARAMETER_PROBLEM
+            )
         }
     }
 
@@ -67,5 +73,9 @@ impl Header {
 pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Header, ParseError> {
     let octets: [u8; HEADER_LEN] = frame.octets(offset).ok_or(Layer::Icmp.truncated())?;
     let [icmp_type, code, _, _, rest @ ..] = octets;
-    Ok(Header { icmp_type, code, rest: u32::from_be_bytes(rest) })
+    Ok(Header {
+        icmp_type,
+        code,
+        rest: u32::from_be_bytes(rest),
+    })
 }

@@ -54,7 +54,19 @@ pub struct Header {
 #[inline(always)]
 pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Header, ParseError> {
     let octets: [u8; MIN_HEADER_LEN] = frame.octets(offset).ok_or(Layer::Ipv4.truncated())?;
-    let [version_ihl, _, len_high, len_low, id_high, id_low, frag_high, frag_low, ttl, protocol, ..] = octets;
+    let [
+        version_ihl,
+        _,
+        len_high,
+        len_low,
+        id_high,
+        id_low,
+        frag_high,
+        frag_low,
+        ttl,
+        protocol,
+        ..,
+    ] = octets;
     if version_ihl >> 4 != 4 {
         return Err(Layer::Ipv4.bad_version());
     }

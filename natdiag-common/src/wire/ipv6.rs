@@ -79,7 +79,17 @@ pub struct Payload {
 #[inline(always)]
 pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Header, ParseError> {
     let octets: [u8; HEADER_LEN] = frame.octets(offset).ok_or(Layer::Ipv6.truncated())?;
-    let [version, _, _, _, len_high, len_low, next_header, hop_limit, ..] = octets;
+    let [
+        version,
+        _,
+        _,
+        _,
+        len_high,
+        len_low,
+        next_header,
+        hop_limit,
+        ..,
+    ] = octets;
     if version >> 4 != 6 {
         return Err(Layer::Ipv6.bad_version());
     }
@@ -91,7 +101,11 @@ pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Header,
             total_len = rest;
         }
     }
-    Ok(Header { total_len, next_header, hop_limit })
+    Ok(Header {
+        total_len,
+        next_header,
+        hop_limit,
+    })
 }
 
 /// Follows the extension headers from `offset`, to the payload or to the first later fragment.
@@ -104,7 +118,11 @@ pub fn skip_extensions<F: FrameBytes + ?Sized>(
     next_header: u8,
     offset: usize,
 ) -> Result<Payload, ParseError> {
-    let mut payload = Payload { fragment: None, protocol: next_header, offset };
+    let mut payload = Payload {
+        fragment: None,
+        protocol: next_header,
+        offset,
+    };
     for _ in 0..MAX_EXTENSION_HEADERS {
         match payload.protocol {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6 => {
@@ -142,7 +160,14 @@ pub fn skip_extensions<F: FrameBytes + ?Sized>(
 const fn is_extension(next_header: u8) -> bool {
     matches!(
         next_header,
-        HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6 | AUTHENTICATION | FRAGMENT
+        HOP_BY_HOP
+            | ROUTING
+            | DESTINATION_OPTIONS
+            | MOBILITY
+            | HOST_IDENTITY
+            | SHIM6
+            | AUTHENTICATION
+            | FRAGMENT
     )
 }
 
@@ -152,8 +177,13 @@ fn extension<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<[u8; 2]
 }
 
 #[inline(always)]
-fn fragment_header<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<FragmentHeader, ParseError> {
-    let octets: [u8; FRAGMENT_HEADER_LEN] = frame.octets(offset).ok_or(Layer::Ipv6Extension.truncated())?;
+fn fragment_header<F: FrameBytes + ?Sized>(
+    frame: &F,
+    offset: usize,
+) -> Result<FragmentHeader, ParseError> {
+    let octets: [u8; FRAGMENT_HEADER_LEN] = frame
+        .octets(offset)
+        .ok_or(Layer::Ipv6Extension.truncated())?;
     let [next_header, _, high, low, identification @ ..] = octets;
     let offset_flags = u16::from_be_bytes([high, low]);
     Ok(FragmentHeader {

@@ -53,9 +53,31 @@ pub struct Header {
 /// # Errors
 /// The frame ends before 20 octets, or the data offset is below five words or beyond the packet.
 #[inline(always)]
-pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize, room: u32) -> Result<Header, ParseError> {
+pub fn parse<F: FrameBytes + ?Sized>(
+    frame: &F,
+    offset: usize,
+    room: u32,
+) -> Result<Header, ParseError> {
     let octets: [u8; MIN_HEADER_LEN] = frame.octets(offset).ok_or(Layer::Tcp.truncated())?;
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, w0, w1, ..] = octets;
+    let [
+        s0,
+        s1,
+        d0,
+        d1,
+        q0,
+        q1,
+        q2,
+        q3,
+        a0,
+        a1,
+        a2,
+        a3,
+        data_offset,
+        flags,
+        w0,
+        w1,
+        ..,
+    ] = octets;
     let data_offset_octets = u32::from(data_offset >> 4) * 4;
     if data_offset_octets < MIN_HEADER_LEN as u32 || data_offset_octets > room {
         return Err(Layer::Tcp.bad_length());

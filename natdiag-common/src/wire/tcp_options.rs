@@ -47,7 +47,10 @@ pub fn parse(mut octets: &[u8]) -> TcpOptions {
                 octets = rest;
                 continue;
             }
-            [kind, len, ..] => match (octets.get(2..usize::from(*len)), octets.get(usize::from(*len)..)) {
+            [kind, len, ..] => match (
+                octets.get(2..usize::from(*len)),
+                octets.get(usize::from(*len)..),
+            ) {
                 (Some(value), Some(rest)) => ((*kind, value), rest),
                 _ => {
                     options.malformed = true;

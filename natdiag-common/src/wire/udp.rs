@@ -32,5 +32,8 @@ pub fn parse<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Header,
     if len != 0 && usize::from(len) < HEADER_LEN {
         return Err(Layer::Udp.bad_length());
     }
-    Ok(Header { source_port: u16::from_be_bytes([s0, s1]), destination_port: u16::from_be_bytes([d0, d1]) })
+    Ok(Header {
+        source_port: u16::from_be_bytes([s0, s1]),
+        destination_port: u16::from_be_bytes([d0, d1]),
+    })
 }
