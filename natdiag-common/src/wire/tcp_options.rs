@@ -47,12 +47,20 @@ pub fn parse(mut octets: &[u8]) -> TcpOptions {
             [kind, len, ..] => {
                 let len = usize::from(*len);
                 let (Some(value), Some(rest)) = (octets.get(2..len), octets.get(len..)) else {
-                    return TcpOptions { malformed: true, ..options };
+                    return TcpOptions {
+                        malformed: true,
+                        ..options
+                    };
                 };
                 options.take(*kind, value);
                 rest
             }
-            [_] => return TcpOptions { malformed: true, ..options },
+            [_] => {
+                return TcpOptions {
+                    malformed: true,
+                    ..options
+                };
+            }
         };
     }
 }

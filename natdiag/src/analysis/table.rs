@@ -39,7 +39,7 @@ pub struct Remote {
 /// All remote hosts of one source.
 #[derive(Debug)]
 pub struct Table {
-    places: HashMap<Address, u32, FixedState>,
+    places: HashMap<Address, usize, FixedState>,
     remotes: Vec<Remote>,
     capacity: usize,
     overflow: Counts,
@@ -154,7 +154,7 @@ impl Table {
             Vec::new()
         };
         if self.remotes.len() < self.capacity {
-            self.places.insert(address, self.remotes.len() as u32);
+            self.places.insert(address, self.remotes.len());
             let mut remote = Remote {
                 address,
                 last_seen: now,
@@ -172,11 +172,11 @@ impl Table {
     /// One remote host.
     #[must_use]
     pub fn get(&self, address: Address) -> Option<&Remote> {
-        self.remotes.get(*self.places.get(&address)? as usize)
+        self.remotes.get(*self.places.get(&address)?)
     }
 
     fn get_mut(&mut self, address: Address) -> Option<&mut Remote> {
-        self.remotes.get_mut(*self.places.get(&address)? as usize)
+        self.remotes.get_mut(*self.places.get(&address)?)
     }
 
     /// All remote hosts, in no order.
@@ -209,8 +209,8 @@ impl Table {
         self.places = self
             .remotes
             .iter()
-            .zip(0..)
-            .map(|(remote, place)| (remote.address, place))
+            .enumerate()
+            .map(|(place, remote)| (remote.address, place))
             .collect();
         gone
     }

@@ -192,15 +192,16 @@ fn alternatives(
     confidence: f64,
     why: String,
 ) -> (Vec<Alternative>, Vec<Alternative>) {
-    let other = match cause {
-        Cause::PathFragmentation => Alternative {
+    let other = if cause == Cause::PathFragmentation {
+        Alternative {
             cause: Cause::EndpointFragmentation,
             why: "a tunnel on the server itself would make such fragments too".to_owned(),
-        },
-        _ => Alternative {
+        }
+    } else {
+        Alternative {
             cause: Cause::PathFragmentation,
             why,
-        },
+        }
     };
     let udp = Alternative {
         cause: Cause::UdpFragmentation,

@@ -240,7 +240,11 @@ fn dropped(case: &Case, syns: &SynEvidence) -> Finding {
         Hypothesis::Recycle => recycle(case, syns),
         Hypothesis::Loss => loss(syns),
         Hypothesis::TimestampsFiltered => timestamps_filtered(syns),
-        _ => filtered(syns),
+        Hypothesis::Filter
+        | Hypothesis::FilterOfClients
+        | Hypothesis::Unreachable
+        | Hypothesis::Overload
+        | Hypothesis::FourTuple => filtered(syns),
     };
     finding.confidence = confidence;
     finding.excluded = excluded;
