@@ -82,14 +82,29 @@ pub struct Connections {
 /// How one SYN transmission counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SynClass {
-    /// What the rule of tcp_tw_recycle says; `None` where it says nothing (a reused four-tuple).
-    pub prediction: Option<Prediction>,
+    /// What the rule of tcp_tw_recycle says.
+    pub prediction: Prediction,
+    /// Whether the server may hold the four-tuple in TIME-WAIT, where another rule may drop the SYN: then its being
+    /// dropped says nothing.
+    pub reuses_time_wait: bool,
     /// Whether the mark had just changed.
     pub ambiguous: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
     /// Place in [`SynEvidence::services`].
     pub service: usize,
+}
+
+impl SynClass {
+    /// As what a fate counts.
+    #[must_use]
+    pub fn counted(self, fate: Fate) -> Fate {
+        if self.reuses_time_wait && fate == Fate::Dropped {
+            Fate::Undecided
+        } else {
+            fate
+        }
+    }
 }
 
 /// All that is known about SYNs sent to one remote host.
@@ -165,8 +180,8 @@ impl SynEvidence {
         if class.ambiguous {
             return;
         }
-        match (class.prediction, to) {
-            (Some(Prediction::Drop | Prediction::ArmedWithoutTimestamp), Fate::Dropped) => {
+        match (class.prediction, class.counted(to)) {
+            (Prediction::Drop | Prediction::ArmedWithoutTimestamp, Fate::Dropped) => {
                 self.last_predicted_drop = Some(now);
                 self.answered_since = 0;
             }
@@ -176,23 +191,20 @@ impl SynEvidence {
     }
 
     fn add(&mut self, class: SynClass, fate: Fate, amount: i64) {
-        let whole = match (fate, class.prediction) {
-            (Fate::Pending, _) => Some(&mut self.pending),
-            (Fate::Undecided, _) | (_, None) => Some(&mut self.undecided),
-            (Fate::Dropped | Fate::Answered, Some(_)) if class.ambiguous => {
-                Some(&mut self.ambiguous)
-            }
-            (Fate::Dropped | Fate::Answered, Some(_)) => None,
+        let whole = match class.counted(fate) {
+            Fate::Pending => Some(&mut self.pending),
+            Fate::Undecided => Some(&mut self.undecided),
+            Fate::Dropped | Fate::Answered => class.ambiguous.then_some(&mut self.ambiguous),
         };
         if let Some(whole) = whole {
             *whole = whole.wrapping_add_signed(amount);
             return;
         }
         let cell = match class.prediction {
-            Some(Prediction::Drop) => &mut self.predicted_drop,
-            Some(Prediction::Pass) => &mut self.predicted_pass,
-            Some(Prediction::ArmedWithoutTimestamp) => &mut self.armed_without_timestamps,
-            Some(Prediction::WithoutTimestamp) | None => &mut self.without_timestamps,
+            Prediction::Drop => &mut self.predicted_drop,
+            Prediction::Pass => &mut self.predicted_pass,
+            Prediction::ArmedWithoutTimestamp => &mut self.armed_without_timestamps,
+            Prediction::WithoutTimestamp => &mut self.without_timestamps,
         };
         cell.add(fate, amount);
         if class.repeated {

@@ -246,7 +246,7 @@ impl Tracker {
         let repeated =
             known.is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
         // The server may hold the four-tuple in TIME-WAIT, where another rule decides.
-        let reuses = if repeated {
+        let reuses_time_wait = if repeated {
             known.is_some_and(|flow| flow.reuses_time_wait)
         } else {
             known.is_some_and(|flow| {
@@ -265,10 +265,11 @@ impl Tracker {
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
         let class = SynClass {
-            prediction: (!reuses).then(|| match marks {
+            prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
                 None => MarkHistory::default().predict(tsval, now),
-            }),
+            },
+            reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
             repeated,
             service: 0,
@@ -282,7 +283,7 @@ impl Tracker {
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
         };
-        flow.reuses_time_wait = reuses;
+        flow.reuses_time_wait = reuses_time_wait;
         if repeated {
             state.evidence.retransmitted += 1;
             for earlier in flow
@@ -544,14 +545,14 @@ fn settle(
         return;
     }
     evidence.settle(transmission.class, transmission.fate, fate, now);
-    if transmission.class.prediction.is_some() && !transmission.class.ambiguous {
+    if !transmission.class.ambiguous {
         let before = *fates;
-        match transmission.fate {
+        match transmission.class.counted(transmission.fate) {
             Fate::Dropped => fates.dropped -= 1,
             Fate::Answered => fates.answered -= 1,
             Fate::Pending | Fate::Undecided => {}
         }
-        match fate {
+        match transmission.class.counted(fate) {
             Fate::Dropped => fates.dropped += 1,
             Fate::Answered => fates.answered += 1,
             Fate::Pending | Fate::Undecided => {}

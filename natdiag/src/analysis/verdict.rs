@@ -26,6 +26,9 @@ pub const NAMED: f64 = 0.9;
 /// Probability up to which a cause counts as ruled out.
 const RULED_OUT: f64 = 0.001;
 
+/// Highest confidence: about one verdict in ten thousand may be due to something that nobody has thought of.
+const CERTAIN: f64 = 0.9999;
+
 /// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
 const UNANSWERED_REQUESTS: u64 = 3;
 
@@ -79,7 +82,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(syn::findings(case, syns));
     }
     for finding in &mut findings {
-        finding.confidence *= 1.0 - case.missed_share;
+        finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
     }
     findings.sort_by(|a, b| {
         b.severity

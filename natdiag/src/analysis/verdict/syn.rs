@@ -33,7 +33,7 @@ const BACKGROUND: Rate = Rate {
 /// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
 const UNSEEN_RIVALS: Rate = Rate {
     dropped: 1.0,
-    answered: 1.0,
+    answered: 3.0,
 };
 /// A host that dropped a SYN for want of room is likely to drop the next one.
 const OVERLOAD_GOES_ON: Rate = Rate {
@@ -57,6 +57,8 @@ enum Hypothesis {
     /// A filter by port that knows clients apart which share one address outside.
     FilterOfClients,
     TimestampsFiltered,
+    /// A filter that drops SYNs without timestamps.
+    TimestampsDemanded,
     /// Nothing answers at all.
     Unreachable,
     /// Drops that come in spells: a full backlog, a rate limit.
@@ -67,16 +69,18 @@ enum Hypothesis {
 
 /// How often each is the cause where SYNs stay unanswered. Judgement, not measurement: what counts is that a verdict
 /// needs evidence that outweighs them.
-const PRIORS: [(Hypothesis, f64); 8] = [
+const PRIORS: [(Hypothesis, f64); 9] = [
     (Hypothesis::Loss, 0.45),
     (Hypothesis::Filter, 0.25),
     (Hypothesis::Overload, 0.15),
     (Hypothesis::FourTuple, 0.09),
     (Hypothesis::Recycle, 0.05),
     // It must stand before the NAT and yet care about one destination.
-    (Hypothesis::FilterOfClients, 0.002),
+    (Hypothesis::FilterOfClients, 0.001),
     (Hypothesis::TimestampsFiltered, 0.005),
-    (Hypothesis::Unreachable, 0.003),
+    (Hypothesis::Unreachable, 0.004),
+    // Nobody is known to do so.
+    (Hypothesis::TimestampsDemanded, 0.000_01),
 ];
 
 impl Hypothesis {
@@ -84,7 +88,7 @@ impl Hypothesis {
         match self {
             Self::Recycle => Cause::TwRecycle,
             Self::Loss => Cause::PacketLoss,
-            Self::Filter | Self::FilterOfClients => Cause::Filtered,
+            Self::Filter | Self::FilterOfClients | Self::TimestampsDemanded => Cause::Filtered,
             Self::TimestampsFiltered => Cause::TimestampsFiltered,
             Self::Unreachable => Cause::Routing,
             Self::Overload => Cause::BacklogOverflow,
@@ -106,9 +110,10 @@ impl Hypothesis {
                 ln_filter(syns.services.iter().map(|service| service.outcomes))
             }
             Self::TimestampsFiltered => {
-                let with = syns.predicted_drop.plus(syns.predicted_pass);
-                let without = syns.armed_without_timestamps.plus(syns.without_timestamps);
-                ln_known(1.0 - EXCEPTIONS, with) + ln_series(BACKGROUND, without)
+                ln_selective(with_timestamps(syns), without_timestamps(syns))
+            }
+            Self::TimestampsDemanded => {
+                ln_selective(without_timestamps(syns), with_timestamps(syns))
             }
             Self::Unreachable => ln_known(1.0 - EXCEPTIONS, syns.all()),
             Self::Overload => {
@@ -136,6 +141,19 @@ fn ln_recycle(syns: &SynEvidence) -> f64 {
     let old = ln_series(others, pass.plus(armed));
     let young = ln_series(others, pass) + ln_known(1.0 - EXCEPTIONS, armed);
     ln_known(1.0 - EXCEPTIONS, syns.predicted_drop) + ln_mixture(&[(0.5, old), (0.5, young)])
+}
+
+/// One kind of SYN is dropped, others only by the way.
+fn ln_selective(dropped: Outcomes, others: Outcomes) -> f64 {
+    ln_known(1.0 - EXCEPTIONS, dropped) + ln_series(BACKGROUND, others)
+}
+
+fn with_timestamps(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_drop.plus(syns.predicted_pass)
+}
+
+fn without_timestamps(syns: &SynEvidence) -> Outcomes {
+    syns.armed_without_timestamps.plus(syns.without_timestamps)
 }
 
 /// Each group is let through or blocked as a whole, at even odds; at least one is blocked.
@@ -242,6 +260,7 @@ fn dropped(case: &Case, syns: &SynEvidence) -> Finding {
         Hypothesis::TimestampsFiltered => timestamps_filtered(syns),
         Hypothesis::Filter
         | Hypothesis::FilterOfClients
+        | Hypothesis::TimestampsDemanded
         | Hypothesis::Unreachable
         | Hypothesis::Overload
         | Hypothesis::FourTuple => filtered(syns),
@@ -335,6 +354,12 @@ fn why(hypothesis: Hypothesis, syns: &SynEvidence, excluded: bool) -> String {
         ),
         (Hypothesis::TimestampsFiltered, false) => {
             "no SYN without timestamps was sent to compare with".to_owned()
+        }
+        (Hypothesis::TimestampsDemanded, true) => {
+            "SYNs with timestamps were dropped, or some without answered".to_owned()
+        }
+        (Hypothesis::TimestampsDemanded, false) => {
+            "a filter that drops SYNs without timestamps would look the same".to_owned()
         }
         (Hypothesis::Unreachable, true) => format!("{} SYNs were answered", all.answered),
         (Hypothesis::Unreachable, false) => "no answer of any kind came from this host".to_owned(),
@@ -518,8 +543,7 @@ fn filtered(syns: &SynEvidence) -> Finding {
 }
 
 fn timestamps_filtered(syns: &SynEvidence) -> Finding {
-    let with = syns.predicted_drop.plus(syns.predicted_pass);
-    let without = syns.armed_without_timestamps.plus(syns.without_timestamps);
+    let (with, without) = (with_timestamps(syns), without_timestamps(syns));
     let summary = format!(
         "something drops SYNs that carry timestamps: {} of {} with them, {} of {} without",
         with.dropped,
