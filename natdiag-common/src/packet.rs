@@ -257,3 +257,6 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         _ => Transport::Other,
     })
 }
+
+#[cfg(test)]
+mod tests;
