@@ -95,9 +95,17 @@ impl PacketMeta {
         destination_at(frame, self.version, self.ip_offset)
     }
 
-    /// Destination of the packet that an `ICMP` error quotes.
+    /// Destination of the packet that an `ICMP` error quotes. `None` if it quotes less than an IP header.
     #[inline(always)]
     pub fn quoted_destination<F: FrameBytes + ?Sized>(&self, frame: &F) -> Option<Address> {
+        let header_len = if self.version == 4 {
+            ipv4::MIN_HEADER_LEN
+        } else {
+            ipv6::HEADER_LEN
+        };
+        if self.payload_len < (icmp::HEADER_LEN + header_len) as u32 {
+            return None;
+        }
         destination_at(frame, self.version, self.payload_offset + icmp::HEADER_LEN)
     }
 }
@@ -240,6 +248,13 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         tcp::PROTOCOL => Transport::Tcp {
             flags: tcp::parse(frame, offset, room)?.flags,
         },
+        // Behind the packet's end there may be padding, which is no header.
+        udp::PROTOCOL if room < udp::HEADER_LEN as u32 => {
+            return Err(crate::Layer::Udp.bad_length());
+        }
+        icmp::PROTOCOL_V4 | icmp::PROTOCOL_V6 if room < icmp::HEADER_LEN as u32 => {
+            return Err(crate::Layer::Icmp.bad_length());
+        }
         udp::PROTOCOL => {
             udp::parse(frame, offset)?;
             Transport::Udp
