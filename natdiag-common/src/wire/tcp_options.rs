@@ -74,3 +74,6 @@ impl TcpOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
