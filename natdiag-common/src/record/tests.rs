@@ -130,7 +130,7 @@ fn an_excerpt_ends_with_the_packet_and_not_with_the_padding() {
         let mut frame = message.in_ipv4(SERVER, CLIENT).frame();
         frame.resize(100, 0xaa);
         let record = record_of(&frame, Direction::Ingress);
-        assert_eq!(usize::from(record.excerpt_len), 8 + len & !3);
+        assert_eq!(usize::from(record.excerpt_len), 8 + (len & !3));
         assert!(
             record.excerpt.as_flattened()[8 + len..]
                 .iter()

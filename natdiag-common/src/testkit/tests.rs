@@ -1,7 +1,7 @@
 //! Tests of the builder itself.
 
 use super::*;
-use crate::{LinkType, packet, packet::Fragment};
+use crate::{LinkType, packet::Fragment};
 
 #[test]
 fn checksum_is_that_of_rfc_1071() {
@@ -25,18 +25,19 @@ fn fragments_cover_the_datagram() {
     let v4 = segment.in_ipv4(CLIENT, SERVER).options(&[1; 4]);
     let v6 = segment.in_ipv6(CLIENT_V6, SERVER_V6).hop_by_hop();
     for mtu in [68, 576, 1280, 1400, 1500, 3000] {
-        check_fragments(mtu, v4.fragments(mtu).iter().map(|it| it.frame()).collect());
-        check_fragments(mtu, v6.fragments(mtu).iter().map(|it| it.frame()).collect());
+        check_fragments(mtu, &v4.fragments(mtu));
+        check_fragments(mtu, &v6.fragments(mtu));
     }
     assert_eq!(v4.fragments(9000), [v4]);
 }
 
-fn check_fragments(mtu: usize, frames: Vec<Vec<u8>>) {
+fn check_fragments<H: packet::IpHeader>(mtu: usize, fragments: &[Packet<H>]) {
     let mut end = 0;
-    let last = frames.len() - 1;
-    for (place, frame) in frames.iter().enumerate() {
+    let last = fragments.len() - 1;
+    for (place, fragment) in fragments.iter().enumerate() {
+        let frame = fragment.frame();
         assert!(frame.len() - 14 <= mtu.max(72));
-        let packet = packet::parse(frame.as_slice(), LinkType::Ethernet);
+        let packet = crate::packet::parse(frame.as_slice(), LinkType::Ethernet);
         let Ok(Some(packet)) = packet else {
             panic!("fragment {place} of MTU {mtu}: {packet:?}");
         };
@@ -72,7 +73,7 @@ fn random_frames_are_of_all_kinds() {
     let (mut whole, mut fragments, mut malformed, mut not_ip) = (0, 0, 0, 0);
     for _ in 0..2000 {
         let frame = random.frame(LinkType::Ethernet);
-        match packet::parse(frame.as_slice(), LinkType::Ethernet) {
+        match crate::packet::parse(frame.as_slice(), LinkType::Ethernet) {
             Ok(Some(packet)) if packet.fragment.is_some() => fragments += 1,
             Ok(Some(_)) => whole += 1,
             Ok(None) => not_ip += 1,
