@@ -71,3 +71,6 @@ pub fn slot_index(address: Address) -> u32 {
     let product = (high.wrapping_mul(MULTIPLIER) ^ low).wrapping_mul(MULTIPLIER);
     (product >> (u64::BITS - SLOTS.trailing_zeros())) as u32 & (SLOTS - 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! natdiag names the cause when TCP through a NAT fails now and then.
 
 pub mod analysis;
+pub mod bpf;
 pub mod config;
 pub mod event;
 pub mod survey;

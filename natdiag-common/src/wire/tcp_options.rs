@@ -82,3 +82,6 @@ impl TcpOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
