@@ -266,3 +266,6 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         _ => Transport::Other,
     })
 }
+
+#[cfg(test)]
+mod tests;
