@@ -2,6 +2,8 @@
 
 pub mod analysis;
 pub mod bpf;
+pub mod capture;
+pub mod command;
 pub mod config;
 pub mod event;
 pub mod survey;

@@ -1,0 +1,3 @@
+//! One module per subcommand: wiring only.
+
+pub mod replay;
