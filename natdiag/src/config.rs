@@ -1,6 +1,25 @@
 //! What was asked for, validated.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+pub mod duration;
+
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::ValueEnum;
+use thiserror::Error;
+
+use crate::cli::{ReplayArgs, WatchArgs};
+
+/// The form of the report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people: a live table on a terminal, lines elsewhere, and a report at the end
+    #[default]
+    Text,
+    /// One JSON object at the end
+    Json,
+    /// The same JSON object on one line, once per interval and at the end
+    Jsonl,
+}
 
 /// How many remotes without findings a report shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,17 +31,18 @@ pub enum Top {
 }
 
 /// Which hook to attach to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum HookChoice {
-    /// The first of the ladder that works.
+    /// The cheapest that works here and costs no offloads
+    #[default]
     Auto,
-    /// Native XDP for received packets, TC for sent ones.
+    /// Native XDP for received packets, TC for sent ones
     Xdp,
-    /// TCX.
+    /// TCX (Linux 6.6)
     Tcx,
-    /// TC through the clsact qdisc.
+    /// TC through the clsact qdisc
     Clsact,
-    /// Generic XDP for received packets, TC for sent ones.
+    /// Generic XDP for received packets, TC for sent ones
     XdpGeneric,
 }
 
@@ -61,4 +81,128 @@ pub struct Network {
     pub address: IpAddr,
     /// Length of the prefix in bits.
     pub prefix_len: u8,
+}
+
+/// Why a command line makes no sense as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// An interface is named twice.
+    #[error("interface `{0}` is named twice; name each once")]
+    InterfaceTwice(String),
+    /// Standard input is named twice.
+    #[error("capture `-` is named twice, but standard input can be read only once")]
+    StandardInputTwice,
+    /// Nothing would be shown at these intervals.
+    #[error(
+        "`--interval` of a capture is for `--output jsonl`; add that or leave `--interval` out"
+    )]
+    IntervalWithoutLines,
+}
+
+/// Why a text is no number of remotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("neither a number nor `all`; write such as `--top 50`")]
+pub struct TopError;
+
+impl Default for Top {
+    fn default() -> Self {
+        Self::Busiest(1000)
+    }
+}
+
+impl Top {
+    /// The same as a number.
+    #[must_use]
+    pub const fn limit(self) -> usize {
+        match self {
+            Self::Busiest(limit) => limit,
+            Self::All => usize::MAX,
+        }
+    }
+}
+
+impl FromStr for Top {
+    type Err = TopError;
+
+    fn from_str(text: &str) -> Result<Self, TopError> {
+        match text {
+            "all" => Ok(Self::All),
+            number => number.parse().map(Self::Busiest).map_err(|_| TopError),
+        }
+    }
+}
+
+impl fmt::Display for Top {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busiest(limit) => limit.fmt(f),
+            Self::All => f.write_str("all"),
+        }
+    }
+}
+
+impl TryFrom<&WatchArgs> for WatchConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: &WatchArgs) -> Result<Self, ConfigError> {
+        if let Some(twice) = repeated(&args.interfaces) {
+            return Err(ConfigError::InterfaceTwice(twice.clone()));
+        }
+        Ok(Self {
+            interfaces: args.interfaces.clone(),
+            hook: args.hook,
+            duration: args.duration,
+            interval: args.interval,
+            top: args.top,
+        })
+    }
+}
+
+impl TryFrom<&ReplayArgs> for ReplayConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: &ReplayArgs) -> Result<Self, ConfigError> {
+        let inputs = args.files.iter().filter(|file| file.as_os_str() == "-");
+        if inputs.count() > 1 {
+            return Err(ConfigError::StandardInputTwice);
+        }
+        if args.interval.is_some() && args.output != Output::Jsonl {
+            return Err(ConfigError::IntervalWithoutLines);
+        }
+        Ok(Self {
+            files: args.files.clone(),
+            local: args.local.clone(),
+            interval: args.interval,
+            top: args.top,
+        })
+    }
+}
+
+/// The first item that an earlier one equals.
+fn repeated<T: PartialEq>(items: &[T]) -> Option<&T> {
+    let mut rest = items;
+    while let [first, others @ ..] = rest {
+        if others.contains(first) {
+            return Some(first);
+        }
+        rest = others;
+    }
+    None
+}
+
+/// Why a text is no network.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("not a network; write such as `10.0.0.0/8` or `2001:db8::/32`")]
+pub struct NetworkError;
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (address, prefix_len) = text.split_once('/').ok_or(NetworkError)?;
+        Ok(Self {
+            address: address.parse().map_err(|_| NetworkError)?,
+            prefix_len: prefix_len.parse().map_err(|_| NetworkError)?,
+        })
+    }
 }
