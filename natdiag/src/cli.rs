@@ -9,7 +9,7 @@ use crate::config::{HookChoice, Network, Output, Top, duration};
 /// Names the cause when TCP through a NAT fails now and then
 ///
 /// natdiag counts fragments, resets and SYNs per remote host, and says which host is to blame
-/// and why: servers with tcp_tw_recycle, answers that arrive in fragments, loss, filters.
+/// and why: servers with `tcp_tw_recycle`, answers that arrive in fragments, loss, filters.
 #[derive(Debug, Parser)]
 #[command(
     name = "natdiag",
@@ -33,8 +33,8 @@ pub enum Command {
     /// Watch interfaces and report what is wrong, live
     ///
     /// Attaches to the interfaces, counts, and reports until Ctrl-C or --duration; then prints
-    /// the final report. Nothing stays attached. Needs root, or CAP_BPF, CAP_NET_ADMIN and
-    /// CAP_PERFMON.
+    /// the final report. Nothing stays attached. Needs root, or `CAP_BPF`,
+    /// `CAP_NET_ADMIN` and `CAP_PERFMON`.
     #[command(verbatim_doc_comment, after_long_help = WATCH_EXAMPLES)]
     Watch(WatchArgs),
     /// Report what is wrong in captures; needs no privileges

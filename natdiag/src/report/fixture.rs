@@ -78,8 +78,7 @@ pub(crate) fn insufficient_evidence() -> Survey {
     };
     let finding = Finding {
         confidence: 0.62,
-        summary: "One connection was tried and never answered; that fits several causes."
-            .to_owned(),
+        summary: "2 of 2 SYNs got no answer, and what was seen fits several causes".to_owned(),
         evidence: vec![("connections_tried", Evidence::Count(1))],
         not_excluded: vec![
             because(Cause::Filtered, "no other connection to this port was seen"),
@@ -100,8 +99,9 @@ pub(crate) fn insufficient_evidence() -> Survey {
 pub(crate) fn blind() -> Survey {
     let finding = Finding {
         confidence: 0.95,
-        summary: "This host sits behind a managed NAT, which drops fragments of TCP before they get here."
-            .to_owned(),
+        summary:
+            "this host sits behind a managed NAT, which drops fragments of TCP before they get here"
+                .to_owned(),
         remedy: vec!["watch on the public side of the NAT".to_owned()],
         ..finding(Cause::Blind, Severity::Info)
     };
@@ -139,7 +139,7 @@ pub(crate) fn two_interfaces() -> Survey {
     };
     let udp = Finding {
         confidence: 1.0,
-        summary: "Its UDP arrives in fragments; a NAT gateway passes them.".to_owned(),
+        summary: "UDP comes in fragments; a NAT gateway passes them".to_owned(),
         ..finding(Cause::UdpFragmentation, Severity::Info)
     };
     let mut inner = tw_recycle_diagnosis();
@@ -242,14 +242,19 @@ fn tw_recycle_diagnosis() -> Diagnosis {
     };
     let finding = Finding {
         confidence: 0.999_97,
-        summary: "It drops SYNs whose timestamp is older than the newest one it remembers for our address \
-                  203.0.113.1."
-            .to_owned(),
+        summary: "tcp_tw_recycle is on at this server: it dropped 4102 of 4102 SYNs that its rule predicts to be dropped, and 3 of 8379 others".to_owned(),
         evidence: vec![
             ("likelihood_ratio", Evidence::Ratio(1.5e12)),
             ("server_kernel", Evidence::Text("3.17 to 4.11".to_owned())),
             ("mark_age_seconds", Evidence::Count(3)),
-            ("hosts_hit", Evidence::List(vec!["10.60.1.3".to_owned(), "10.60.1.7".to_owned()])),
+            (
+                "locals_hit",
+                Evidence::List(vec![
+                    "10.60.1.3: 3800 of 3803 SYNs to port 443 dropped".to_owned(),
+                    "10.60.1.7: 302 of 655 SYNs to port 443 dropped".to_owned(),
+                ]),
+            ),
+            ("locals_spared", Evidence::List(vec![])),
         ],
         excluded: vec![
             because(Cause::PacketLoss, "drops follow timestamps, not chance"),
@@ -283,9 +288,8 @@ fn fragments_diagnosis() -> Diagnosis {
     };
     let finding = Finding {
         confidence: 0.999,
-        summary: "Its TCP segments arrive in fragments made on the path, where some hop has an MTU of 1400 octets."
-            .to_owned(),
-        evidence: vec![("implied_mtu_octets", Evidence::Count(1_400))],
+        summary: "TCP comes in fragments, made by a hop on the path: 5120 fragments of 2560 segments, the first up to 1396 octets; behind a managed NAT gateway these never arrive".to_owned(),
+        evidence: vec![("mtu_implied_octets", Evidence::Text("1396 to 1403".to_owned()))],
         excluded: vec![because(Cause::EndpointFragmentation, "the segments are larger than the hop's MTU")],
         remedy: vec!["clamp the MSS to 1356 octets".to_owned()],
         ..finding(Cause::PathFragmentation, Severity::Warning)

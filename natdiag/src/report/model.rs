@@ -280,6 +280,10 @@ impl Serialize for MalformedBy {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
 fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
         Ok(time) => serializer.collect_str(&time),
