@@ -2,7 +2,6 @@
 //! They only ever pass a packet on.
 #![no_std]
 #![no_main]
-#![expect(unreachable_pub, reason = "the kernel calls the entry points")]
 
 mod account;
 mod frame;
