@@ -84,12 +84,13 @@ fn hand_over(slot: &mut RemoteSlot, index: u32, remote: Address) -> bool {
 #[inline(always)]
 fn grant(slot: &mut RemoteSlot, packet: &PacketMeta) -> bool {
     let datagram = packet.fragment.map(|_| packet.identification);
-    if datagram == Some(slot.denied) && slot.budget == 0 {
-        return false;
-    }
     // SAFETY: the helper takes nothing and returns a number.
     let jiffies = unsafe { bpf_jiffies64() } as u32;
     let earned = jiffies.wrapping_sub(slot.refilled);
+    // Once the whole budget has been earned again, the same identification is another datagram's.
+    if datagram == Some(slot.denied) && slot.budget == 0 && earned < BUDGET_BURST {
+        return false;
+    }
     slot.refilled = jiffies;
     let available = slot.budget.saturating_add(earned).min(BUDGET_BURST);
     if available == 0 {

@@ -1,0 +1,1 @@
+//! Packets whose headers do not lie in one run of memory.
