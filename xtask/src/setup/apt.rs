@@ -54,7 +54,7 @@ pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
     update()?;
     exec::run(
         apt_get()
-            .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+            .args(["install", "--quiet=2", "--yes", "--no-install-recommends"])
             .args(packages),
     )
     .context("see apt-get's message above; an unknown package means that the sources in /etc/apt lack a suite (bookworm-security is needed)")
@@ -65,7 +65,7 @@ pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
 /// # Errors
 /// When apt-get fails.
 pub(crate) fn update() -> Result<()> {
-    exec::run(apt_get().args(["update", "--quiet"])).context(
+    exec::run(apt_get().args(["update", "--quiet=2"])).context(
         "see apt-get's message above; is the network up, and are the sources in /etc/apt right?",
     )
 }
@@ -74,6 +74,8 @@ pub(crate) fn update() -> Result<()> {
 fn apt_get() -> Command {
     let mut command = exec::as_root("env");
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    // One line for a package, instead of a progress bar that fills a log.
+    command.args(["-o", "Dpkg::Use-Pty=0", "-o", "APT::Color=0"]);
     command
 }
 
