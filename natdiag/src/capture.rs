@@ -124,9 +124,7 @@ impl Capture {
         let mut complete = false;
         loop {
             let parsed = match Kind::of(window.octets()) {
-                _ if window.octets().len() < MAGIC_LEN && !complete => {
-                    Err(Stop::Incomplete)
-                }
+                _ if window.octets().len() < MAGIC_LEN && !complete => Err(Stop::Incomplete),
                 Kind::Pcap => {
                     Pcap::parse_header(window.octets()).map(|(len, pcap)| (len, Format::Pcap(pcap)))
                 }

@@ -72,5 +72,7 @@ fn stop(error: PcapParseError) -> Stop {
 }
 
 fn too_long(len: usize) -> Stop {
-    Stop::Damaged(format!("a packet of {len} octets, more than any capture holds"))
+    Stop::Damaged(format!(
+        "a packet of {len} octets, more than any capture holds"
+    ))
 }
