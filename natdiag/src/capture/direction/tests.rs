@@ -150,6 +150,10 @@ fn sender_of_an_echo_request_is_local() {
     let mut finder = Finder::default();
     assert_eq!(finder.sees(&reply.octets()), RECEIVED);
     assert_eq!(finder.sees(&request_tail.octets()), SENT);
+    // Who opens connections is known better by them.
+    let mut finder = Finder::default();
+    finder.sees(&syn(40000, 80).in_ipv4(SERVER, CLIENT).octets());
+    assert_eq!(finder.sees(&request.octets()), RECEIVED);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{io::Cursor, time::Duration};
 
 use natdiag_common::testkit::{
-    CLIENT, CLIENT_V6, Payload, SERVER, SERVER_V6, Segment, fragmentation_needed, tcp, udp,
+    CLIENT, CLIENT_V6, Packet, Payload, SERVER, SERVER_V6, Segment, fragmentation_needed, tcp, udp,
 };
 use pcap_file::{
     DataLink, Endianness,
@@ -66,7 +66,7 @@ pub(super) fn conversation() -> Vec<Seen> {
             .in_ipv4(CLIENT, SERVER)
             .frame(),
     ];
-    frames.extend(big.fragments(1400).iter().map(|fragment| fragment.frame()));
+    frames.extend(big.fragments(1400).iter().map(Packet::frame));
     let datagram = udp().data_len(4000).in_ipv6(SERVER_V6, CLIENT_V6);
     frames.push(
         up(tcp().syn())
@@ -74,12 +74,7 @@ pub(super) fn conversation() -> Vec<Seen> {
             .vlan(5)
             .frame(),
     );
-    frames.extend(
-        datagram
-            .fragments(1280)
-            .iter()
-            .map(|fragment| fragment.frame()),
-    );
+    frames.extend(datagram.fragments(1280).iter().map(Packet::frame));
     frames.push(
         down(tcp().flags(0x14).seq(0))
             .in_ipv6(SERVER_V6, CLIENT_V6)

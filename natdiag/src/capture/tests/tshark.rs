@@ -83,6 +83,7 @@ fn real_captures() -> Vec<PathBuf> {
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path().join("in.pcap.gz"))
+        .filter(|path| path.exists())
         .collect()
 }
 
