@@ -1,10 +1,13 @@
 //! natdiag names the cause when TCP through a NAT fails now and then.
 
 pub mod analysis;
+pub mod bpf;
 pub mod capture;
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod event;
+pub mod report;
 pub mod survey;
 
 /// The object with the programs that watch an interface.

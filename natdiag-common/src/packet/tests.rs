@@ -54,12 +54,12 @@ fn verdict(frame: &[u8]) -> Result<Option<(Option<Fragment>, Transport)>, ParseE
     parse_ethernet(frame).map(|packet| packet.map(|packet| (packet.fragment, packet.transport)))
 }
 
-fn fragment(offset_octets: u16, more: bool, data_octets: u32) -> Option<Fragment> {
-    Some(Fragment {
+fn fragment(offset_octets: u16, more: bool, data_octets: u32) -> Fragment {
+    Fragment {
         offset_octets,
         more,
         data_octets,
-    })
+    }
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn ipv6_header_fields_arrive() {
         protocol: 6,
         dont_fragment: false,
         identification: 0xdead_beef,
-        fragment: fragment(0, false, 20),
+        fragment: Some(fragment(0, false, 20)),
         transport: SYN,
     };
     assert_eq!(packet, want);
@@ -210,43 +210,43 @@ fn every_kind_of_fragment_is_told_apart() {
             case(
                 "first",
                 v4.clone().first_fragment().frame(),
-                Ok(Some((fragment(0, true, 80), SYN))),
+                Ok(Some((Some(fragment(0, true, 80)), SYN))),
             ),
             case(
                 "middle",
                 v4.clone().middle_fragment(1480).frame(),
-                Ok(Some((fragment(1480, true, 80), Transport::Absent))),
+                Ok(Some((Some(fragment(1480, true, 80)), Transport::Absent))),
             ),
             case(
                 "last",
                 v4.clone().later_fragment(8).frame(),
-                Ok(Some((fragment(8, false, 80), Transport::Absent))),
+                Ok(Some((Some(fragment(8, false, 80)), Transport::Absent))),
             ),
             case(
                 "largest offset",
                 v4.later_fragment(65528).frame(),
-                Ok(Some((fragment(65528, false, 80), Transport::Absent))),
+                Ok(Some((Some(fragment(65528, false, 80)), Transport::Absent))),
             ),
             case("IPv6 whole", v6.frame(), Ok(Some((None, SYN)))),
             case(
                 "IPv6 first",
                 v6.clone().first_fragment().frame(),
-                Ok(Some((fragment(0, true, 80), SYN))),
+                Ok(Some((Some(fragment(0, true, 80)), SYN))),
             ),
             case(
                 "IPv6 middle",
                 v6.clone().middle_fragment(1232).frame(),
-                Ok(Some((fragment(1232, true, 80), Transport::Absent))),
+                Ok(Some((Some(fragment(1232, true, 80)), Transport::Absent))),
             ),
             case(
                 "IPv6 last",
                 v6.clone().later_fragment(65528).frame(),
-                Ok(Some((fragment(65528, false, 80), Transport::Absent))),
+                Ok(Some((Some(fragment(65528, false, 80)), Transport::Absent))),
             ),
             case(
                 "IPv6 atomic",
                 v6.atomic_fragment().frame(),
-                Ok(Some((fragment(0, false, 80), SYN))),
+                Ok(Some((Some(fragment(0, false, 80)), SYN))),
             ),
         ],
         verdict,
@@ -278,7 +278,11 @@ fn tiny_first_fragment_is_still_a_fragment() {
         let v4 = tcp().syn().in_ipv4(SERVER, CLIENT).first_fragment();
         let v6 = tcp().syn().in_ipv6(SERVER_V6, CLIENT_V6).first_fragment();
         let want = Ok(Some((
-            fragment(0, true, u32::try_from(octets).expect("a small number")),
+            Some(fragment(
+                0,
+                true,
+                u32::try_from(octets).expect("a small number"),
+            )),
             Transport::Absent,
         )));
         assert_eq!(verdict(&v4.payload_cut_to(octets).frame()), want);
@@ -294,7 +298,7 @@ fn protocol_of_a_fragment_is_that_of_its_fragment_header() {
     // RFC 8200, section 4.5: later fragments can say no more than 60, so that the first must say it too.
     assert_eq!(packet.protocol, 60);
     assert_eq!(packet.transport, SYN);
-    assert_eq!(packet.fragment, fragment(0, true, 28));
+    assert_eq!(packet.fragment, Some(fragment(0, true, 28)));
     let later = plain
         .destination_options()
         .fragment(1232, false)

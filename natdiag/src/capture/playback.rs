@@ -79,13 +79,13 @@ impl Playback {
         }
         self.observe_until(self.now);
         self.advance(self.now);
-        self.analysis.set_totals(self.dissector.totals());
+        self.analysis.set_totals(self.dissector.totals(), self.now);
         self.check_links()
     }
 
     fn feed(&mut self, dissected: Dissected) {
         if let Some((remote, counts)) = dissected.charge {
-            self.analysis.count(remote, &counts, self.now);
+            self.analysis.count(remote.into(), &counts, self.now);
         }
         if let Some(event) = dissected.event {
             self.reorder.push(event);

@@ -204,7 +204,7 @@ fn ipv6_extension_length() {
             case(
                 "one unit too many",
                 plain.clone().extension(60, 1, 8).frame(),
-                end,
+                Some(Layer::Tcp.truncated()),
             ),
             case(
                 "Authentication Header of 8 octets",

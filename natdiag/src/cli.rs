@@ -1,0 +1,130 @@
+//! The command line exactly as typed. It knows no file and no interface; `config` makes sense of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::config::{HookChoice, Network, Output, Top, duration};
+
+/// Names the cause when TCP through a NAT fails now and then
+///
+/// natdiag counts fragments, resets and SYNs per remote host, and says which host is to blame
+/// and why: servers with `tcp_tw_recycle`, answers that arrive in fragments, loss, filters.
+#[derive(Debug, Parser)]
+#[command(
+    name = "natdiag",
+    version,
+    arg_required_else_help = true,
+    verbatim_doc_comment
+)]
+#[command(after_help = EXIT_CODES, after_long_help = [ROOT_EXAMPLES, EXIT_CODES].concat())]
+pub struct Cli {
+    /// Log to standard error what is being done; -vv and -vvv say more
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 99)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What natdiag can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch interfaces and report what is wrong, live
+    ///
+    /// Attaches to the interfaces, counts, and reports until Ctrl-C or --duration; then prints
+    /// the final report. Nothing stays attached. Needs root, or `CAP_BPF`,
+    /// `CAP_NET_ADMIN` and `CAP_PERFMON`.
+    #[command(verbatim_doc_comment, after_long_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// Report what is wrong in captures; needs no privileges
+    ///
+    /// Reads pcap and pcapng files, also gzipped, and analyses them exactly as live traffic.
+    #[command(verbatim_doc_comment, after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
+}
+
+/// Arguments of `natdiag watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Interface to watch; repeat it for several [default: that of the default route]
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// End after this time, such as 30s or 1h30m [default: at Ctrl-C]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    pub duration: Option<Duration>,
+    /// How often to show how things stand
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub interval: Duration,
+    /// Where to attach
+    #[arg(long, value_enum, default_value_t)]
+    pub hook: HookChoice,
+    /// Remote hosts to report beside those with findings: the N busiest, or `all`
+    #[arg(long, value_name = "N|all", default_value_t)]
+    pub top: Top,
+}
+
+/// Arguments of `natdiag replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Captures to read; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Network on the near side, where the capture does not tell; repeat it for several
+    #[arg(long, value_name = "CIDR")]
+    pub local: Vec<Network>,
+    /// With `--output jsonl`: a line for each such span of the capture's time
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub interval: Option<Duration>,
+    /// Remote hosts to report beside those with findings: the N busiest, or `all`
+    #[arg(long, value_name = "N|all", default_value_t)]
+    pub top: Top,
+}
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  sudo natdiag watch                      watch the interface of the default route
+  sudo natdiag watch -i eth0 -d 5min      watch eth0 for five minutes, then report
+  natdiag replay trouble.pcap.gz          the same analysis of a capture
+  natdiag watch --help                    more examples
+
+";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  Watch the public side of a NAT until Ctrl-C:
+    sudo natdiag watch -i eth0
+  Both sides of a NAT at once, for ten minutes, and keep the report:
+    sudo natdiag watch -i eth0 -i eth1 --duration 10min > report.txt
+  For a script: one JSON object at the end, and which hosts have tcp_tw_recycle:
+    sudo natdiag watch -d 1h -o json |
+      jq -r '.remotes[] | select(.findings[].cause == \"tw-recycle\").address'
+  A line of JSON every ten seconds:
+    sudo natdiag watch -o jsonl --interval 10s";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  Analyse a capture made elsewhere:
+    natdiag replay trouble.pcapng
+  Straight from tcpdump on another machine:
+    ssh gateway tcpdump -i eth0 -s 128 -w - tcp | natdiag replay -
+  Say which side is ours, where the capture does not tell:
+    natdiag replay --local 10.0.0.0/8 trouble.pcap
+  How things developed, a line of JSON per minute of the capture:
+    natdiag replay trouble.pcap -o jsonl --interval 1min";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing wrong was found
+  1  a cause was found that harms connections
+  2  natdiag itself failed
+  3  something is wrong, but the evidence does not say what, or it cannot be seen from here";
+
+#[cfg(test)]
+mod tests;

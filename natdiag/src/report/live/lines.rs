@@ -1,0 +1,146 @@
+//! Progress in lines, for files, pipes and logs: one per change of a verdict, one per interval about how it goes.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    net::IpAddr,
+};
+
+use crate::{
+    analysis::diagnosis::{Cause, Finding, Severity},
+    event::Timestamp,
+    report::{exit_code::Weight, live::pace::Rates, text, wording},
+    survey::Survey,
+};
+
+/// Whom a verdict is about: a source, and a remote host if it is one's.
+type Subject = (String, Option<IpAddr>);
+/// What was said about it.
+type Verdict = Vec<(Cause, Severity)>;
+
+/// What was said so far.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    introduced: bool,
+    verdicts: BTreeMap<Subject, Verdict>,
+}
+
+impl Lines {
+    /// Writes what has changed, and how it goes.
+    pub(super) fn write(
+        &mut self,
+        out: &mut impl Write,
+        survey: &Survey,
+        rates: &[Rates],
+    ) -> io::Result<()> {
+        let time = clock_time(survey.end);
+        if !self.introduced {
+            self.introduced = true;
+            introduce(out, survey)?;
+        }
+        self.write_changes(out, survey, &time)?;
+        for (source, rates) in survey.sources.iter().zip(rates) {
+            let findings = source
+                .diagnosis
+                .remotes
+                .iter()
+                .flat_map(|remote| &remote.findings);
+            let harm = findings
+                .chain(&source.diagnosis.findings)
+                .filter(|finding| Weight::of(finding) == Weight::Harm)
+                .count() as u64;
+            writeln!(
+                out,
+                "{time} {}: in {}, out {}, {}, {}, {}",
+                wording::clean(&source.name),
+                wording::rate(rates.ingress),
+                wording::rate(rates.egress),
+                wording::counted(source.diagnosis.remotes_known as u64, "remote", "remotes"),
+                wording::counted(harm, "finding needs attention", "findings need attention"),
+                text::missed(source)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_changes(
+        &mut self,
+        out: &mut impl Write,
+        survey: &Survey,
+        time: &str,
+    ) -> io::Result<()> {
+        let mut verdicts = BTreeMap::new();
+        for (subject, findings) in found(survey) {
+            let verdict: Verdict = findings
+                .iter()
+                .map(|finding| (finding.cause, finding.severity))
+                .collect();
+            if self.verdicts.remove(&subject).as_ref() != Some(&verdict) {
+                for finding in findings {
+                    writeln!(
+                        out,
+                        "{time} {}: {}: {} ({}, {} sure)",
+                        name(&subject),
+                        wording::title(finding.cause),
+                        wording::clean(&finding.summary),
+                        finding.severity.as_str(),
+                        wording::sure(finding.confidence)
+                    )?;
+                }
+            }
+            verdicts.insert(subject, verdict);
+        }
+        // Those left are of subjects without findings.
+        for subject in self.verdicts.keys() {
+            writeln!(out, "{time} {}: nothing found any more", name(subject))?;
+        }
+        self.verdicts = verdicts;
+        Ok(())
+    }
+}
+
+/// Says what is watched, and why in this way.
+fn introduce(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
+    let time = clock_time(survey.start);
+    for source in &survey.sources {
+        let name = wording::clean(&source.name);
+        writeln!(
+            out,
+            "{time} {name}: watching at {}",
+            source.hooks.join(", ")
+        )?;
+        for note in &source.notes {
+            writeln!(out, "{time} {name}: {}", wording::clean(note))?;
+        }
+    }
+    Ok(())
+}
+
+/// All subjects with findings.
+fn found(survey: &Survey) -> impl Iterator<Item = (Subject, &[Finding])> {
+    survey.sources.iter().flat_map(|source| {
+        let diagnosis = &source.diagnosis;
+        let of_source = std::iter::once((None, diagnosis.findings.as_slice()));
+        let of_remotes = diagnosis.remotes.iter();
+        let of_remotes =
+            of_remotes.map(|remote| (Some(remote.address), remote.findings.as_slice()));
+        of_source
+            .chain(of_remotes)
+            .filter(|(_, findings)| !findings.is_empty())
+            .map(|(remote, findings)| ((source.name.clone(), remote), findings))
+    })
+}
+
+fn name((source, remote): &Subject) -> String {
+    let source = wording::clean(source);
+    remote.map_or_else(
+        || source.to_string(),
+        |remote| format!("{source}: {remote}"),
+    )
+}
+
+/// The time in seconds, in UTC.
+fn clock_time(time: Timestamp) -> String {
+    let seconds = i64::try_from(time.0 / 1_000_000_000).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |time| time.to_string())
+}

@@ -1,0 +1,60 @@
+//! How to see a verdict confirmed without natdiag: the commands that a suspicious colleague would type.
+
+use std::net::IpAddr;
+
+use crate::{
+    analysis::diagnosis::Cause,
+    survey::{SourceKind, SourceSurvey},
+};
+
+/// Commands that confirm a cause, where there are any.
+pub(crate) fn verify(cause: Cause, remote: Option<IpAddr>, source: &SourceSurvey) -> Vec<String> {
+    let Some(remote) = remote else {
+        return Vec::new();
+    };
+    match cause {
+        Cause::TwRecycle | Cause::TwRecycleLatent => vec![
+            "on the server: `cat /proc/sys/net/ipv4/tcp_tw_recycle` prints 1".to_owned(),
+            "on the server: PAWSPassive in `nstat -az TcpExtPAWSPassive` rises with each drop"
+                .to_owned(),
+        ],
+        Cause::EndpointFragmentation
+        | Cause::PathFragmentation
+        | Cause::IcmpFragmentation
+        | Cause::UdpFragmentation
+        | Cause::TunnelFragmentation
+        | Cause::FragmentFlood => vec![capture(remote, source)],
+        Cause::PmtuBlackHole => vec![format!("`tracepath -n {remote}`")],
+        Cause::TimestampsFiltered
+        | Cause::TimestampsStripped
+        | Cause::BacklogOverflow
+        | Cause::RateLimit
+        | Cause::Filtered
+        | Cause::PacketLoss
+        | Cause::ReturnPathLoss
+        | Cause::PortReuse
+        | Cause::NatPortExhaustion
+        | Cause::LocalNat
+        | Cause::PawsEstablished
+        | Cause::Routing
+        | Cause::Refused
+        | Cause::IdleTimeout
+        | Cause::ResetInjected
+        | Cause::ResetByApplication
+        | Cause::InsufficientEvidence
+        | Cause::Blind => Vec::new(),
+    }
+}
+
+/// A command that shows the fragments from a remote host.
+fn capture(remote: IpAddr, source: &SourceSurvey) -> String {
+    let filter = match remote {
+        IpAddr::V4(_) => format!("src host {remote} and ip[6:2] & 0x3fff != 0"),
+        IpAddr::V6(_) => format!("src host {remote} and ip6[6] == 44"),
+    };
+    let input = match source.kind {
+        SourceKind::Interface => "-i",
+        SourceKind::Capture => "-r",
+    };
+    format!("`tcpdump -n {input} {} '{filter}'` shows them", source.name)
+}

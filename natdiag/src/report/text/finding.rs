@@ -1,0 +1,267 @@
+//! One finding in full: what was seen, the verdict, why, why nothing else, what to do, how to check.
+
+use std::io;
+
+use crate::{
+    analysis::diagnosis::{Alternative, Cause, Evidence, Finding, RemoteCounters, RemoteDiagnosis},
+    report::{
+        table,
+        text::{advice, page::Page},
+        wording,
+    },
+    survey::SourceSurvey,
+};
+
+/// A finding, and whom it is about.
+pub(crate) struct Subject<'a> {
+    /// The source that showed it.
+    pub(crate) source: &'a SourceSurvey,
+    /// The remote host, if it is about one.
+    pub(crate) remote: Option<&'a RemoteDiagnosis>,
+    /// The finding.
+    pub(crate) finding: &'a Finding,
+}
+
+impl Subject<'_> {
+    /// Whom it is about, in words.
+    pub(crate) fn name(&self, several_sources: bool) -> String {
+        match self.remote {
+            Some(remote) if several_sources => {
+                format!("{} on {}", remote.address, self.source.name)
+            }
+            Some(remote) => remote.address.to_string(),
+            None => self.source.name.clone(),
+        }
+    }
+}
+
+/// Writes one finding, numbered.
+pub(crate) fn write(
+    page: &mut Page,
+    number: usize,
+    name: &str,
+    subject: &Subject,
+) -> io::Result<()> {
+    let finding = subject.finding;
+    let heading = format!(
+        "{name}: {} ({}, {} sure)",
+        wording::title(finding.cause),
+        finding.severity.as_str(),
+        wording::sure(finding.confidence)
+    );
+    page.paragraph(&format!("{number}. "), &heading)?;
+    page.body(&sentence(&finding.summary))?;
+    if let Some(remote) = subject.remote {
+        if let Some(columns) = fates(finding, &remote.counters) {
+            page.gap()?;
+            fate_table(page, &columns)?;
+            page.gap()?;
+        }
+        page.items("seen", seen(&remote.counters))?;
+    }
+    page.items("evidence", finding.evidence.iter().filter_map(evidence))?;
+    page.items("ruled out", finding.excluded.iter().map(alternative))?;
+    page.items("not ruled", finding.not_excluded.iter().map(alternative))?;
+    page.items("do", &finding.remedy)?;
+    let address = subject.remote.map(|remote| remote.address);
+    page.items(
+        "verify",
+        advice::verify(finding.cause, address, subject.source),
+    )
+}
+
+/// Fates of SYNs by what `tcp_tw_recycle` would do: heading, dropped, answered.
+type Fates = Vec<(&'static str, u64, u64)>;
+
+/// The table of predictions and fates, where it is what the verdict rests on.
+fn fates(finding: &Finding, counters: &RemoteCounters) -> Option<Fates> {
+    let about = matches!(finding.cause, Cause::TwRecycle | Cause::TwRecycleLatent);
+    let armed = (
+        counters.syn_without_timestamps_armed_dropped,
+        counters.syn_without_timestamps_armed_answered,
+    );
+    let unarmed = (
+        counters
+            .syn_without_timestamps_dropped
+            .saturating_sub(armed.0),
+        counters
+            .syn_without_timestamps_answered
+            .saturating_sub(armed.1),
+    );
+    about.then(|| {
+        let mut fates = vec![
+            (
+                "should drop",
+                counters.syn_predicted_drop_dropped,
+                counters.syn_predicted_drop_answered,
+            ),
+            (
+                "should pass",
+                counters.syn_predicted_pass_dropped,
+                counters.syn_predicted_pass_answered,
+            ),
+        ];
+        // What SYNs without timestamps should meet depends on the server's kernel.
+        fates.extend(
+            [
+                ("no timestamps, mark", armed),
+                ("no timestamps, no mark", unarmed),
+            ]
+            .into_iter()
+            .filter(|(_, (dropped, answered))| dropped + answered > 0)
+            .map(|(heading, (dropped, answered))| (heading, dropped, answered)),
+        );
+        fates
+    })
+}
+
+fn fate_table(page: &mut Page, fates: &Fates) -> io::Result<()> {
+    let mut lines = [
+        ("SYNs", String::new()),
+        ("dropped", String::new()),
+        ("answered", String::new()),
+    ];
+    for (heading, dropped, answered) in fates {
+        let width = heading.chars().count() + 3;
+        let cells = [
+            (*heading).to_owned(),
+            dropped.to_string(),
+            answered.to_string(),
+        ];
+        for ((_, line), cell) in lines.iter_mut().zip(cells) {
+            line.push_str(&format!("{cell:>width$}"));
+        }
+    }
+    for (label, line) in lines {
+        page.line(&format!("      {label:<9}{line}"))?;
+    }
+    Ok(())
+}
+
+/// What was counted, as far as there is anything.
+fn seen(counters: &RemoteCounters) -> Vec<String> {
+    let mut seen = Vec::new();
+    if counters.syn_sent > 0 {
+        let (dropped, decided) = table::decided(counters);
+        let share = wording::percent(dropped, decided).unwrap_or_else(|| "none".to_owned());
+        let mut text = format!(
+            "{} sent, {} of {} with a known fate dropped ({share})",
+            wording::counted(counters.syn_sent, "SYN", "SYNs"),
+            wording::count(dropped),
+            wording::count(decided),
+        );
+        for (number, fate) in [
+            (counters.syn_ambiguous, "left out: the mark was changing"),
+            (counters.syn_undecided, "undecided"),
+        ] {
+            if number > 0 {
+                text.push_str(&format!("; {} {fate}", wording::count(number)));
+            }
+        }
+        seen.push(text);
+    }
+    let resets = counters.rst_answering_syn + counters.rst_established;
+    if resets > 0 {
+        seen.push(format!(
+            "{} received, {} of them in answer to a SYN",
+            wording::counted(resets, "RST", "RSTs"),
+            wording::count(counters.rst_answering_syn)
+        ));
+    }
+    seen.extend(seen_fragments(counters));
+    seen
+}
+
+fn seen_fragments(counters: &RemoteCounters) -> Option<String> {
+    let fragments = table::fragments(counters);
+    if fragments == 0 {
+        return None;
+    }
+    let protocols: Vec<_> = [
+        (counters.fragments_tcp, "TCP"),
+        (counters.fragments_udp, "UDP"),
+        (counters.fragments_icmp, "ICMP"),
+        (counters.fragments_other, "other"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, protocol)| format!("{} {protocol}", wording::count(number)))
+    .collect();
+    Some(format!(
+        "{} ({}; {} first, {} middle, {} last; the largest first one {} octets); {} complete, {} incomplete",
+        wording::counted(fragments, "fragment", "fragments"),
+        protocols.join(", "),
+        wording::count(counters.fragments_first),
+        wording::count(counters.fragments_middle),
+        wording::count(counters.fragments_last),
+        counters.largest_first_fragment_octets,
+        wording::counted(counters.datagrams_complete, "datagram", "datagrams"),
+        wording::count(counters.datagrams_incomplete),
+    ))
+}
+
+/// A piece of evidence in words: its name without the unit, its value with it. An empty list says nothing.
+fn evidence((name, evidence): &(&'static str, Evidence)) -> Option<String> {
+    const UNITS: [(&str, &str); 5] = [
+        ("_octets", " octets"),
+        ("_seconds", " s"),
+        ("_ms", " ms"),
+        ("_hops", " hops"),
+        ("_percent", " %"),
+    ];
+    let unit = UNITS
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((name.strip_suffix(suffix)?, unit)));
+    let (stem, unit) = unit.unwrap_or((name, ""));
+    let value = match evidence {
+        Evidence::Count(number) => format!("{number}{unit}"),
+        Evidence::Ratio(ratio) if name.ends_with("_share") => format!("{:.1} %", ratio * 100.0),
+        Evidence::Ratio(ratio) if (0.001..1e6).contains(ratio) => format!("{ratio:.3}{unit}"),
+        Evidence::Ratio(ratio) => format!("{ratio:.1e}{unit}"),
+        Evidence::Text(text) => format!("{text}{unit}"),
+        Evidence::List(list) if list.is_empty() => return None,
+        Evidence::List(list) => list.join(", "),
+    };
+    Some(format!("{}: {value}", label(stem)))
+}
+
+/// A name in `snake_case` as words, with what is written in capitals.
+fn label(name: &str) -> String {
+    let words = name.split('_').map(|word| match word {
+        "syn" => "SYNs",
+        "rst" => "RSTs",
+        "mtu" => "MTU",
+        "mss" => "MSS",
+        "ttl" => "TTL",
+        "tcp" => "TCP",
+        "udp" => "UDP",
+        "icmp" => "ICMP",
+        "nat" => "NAT",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn alternative(alternative: &Alternative) -> String {
+    format!("{}: {}", wording::name(alternative.cause), alternative.why)
+}
+
+/// The text as a sentence of its own.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
+    // A name such as `tcp_tw_recycle` keeps its small letter.
+    let is_name = text
+        .split_whitespace()
+        .next()
+        .is_some_and(|word| word.contains('_'));
+    let first: String = if is_name {
+        first.into()
+    } else {
+        first.to_uppercase().collect()
+    };
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}

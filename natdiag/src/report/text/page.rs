@@ -1,0 +1,117 @@
+//! A page of text: paragraphs with a label and a hanging indent, broken between words.
+
+use std::io::{self, Write};
+
+use crate::report::wording;
+
+/// Indent of everything below a heading.
+const INDENT: &str = "   ";
+/// Width of the labels below a heading.
+const LABEL: usize = 12;
+
+/// Text of a certain width, on its way out.
+pub(crate) struct Page<'a> {
+    out: &'a mut dyn Write,
+    columns: usize,
+}
+
+impl<'a> Page<'a> {
+    /// Begins a page.
+    pub(crate) fn new(out: &'a mut dyn Write, columns: usize) -> Self {
+        Self { out, columns }
+    }
+
+    /// The width of the page.
+    pub(crate) const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// An empty line.
+    pub(crate) fn gap(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\n")
+    }
+
+    /// A line as it is, cut off at the edge of the page.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        let text: String = wording::clean(text).chars().take(self.columns).collect();
+        writeln!(self.out, "{}", text.trim_end())
+    }
+
+    /// A paragraph behind `first`, its later lines behind as many spaces.
+    pub(crate) fn paragraph(&mut self, first: &str, text: &str) -> io::Result<()> {
+        let indent = first.chars().count();
+        let room = self.columns.saturating_sub(indent);
+        let mut first = Some(first);
+        for line in broken(&wording::clean(text), room) {
+            match first.take() {
+                Some(first) => write!(self.out, "{first}")?,
+                None => write!(self.out, "{:indent$}", "")?,
+            }
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Paragraphs below a heading, one per item, the first behind a label.
+    pub(crate) fn items<T: AsRef<str>>(
+        &mut self,
+        label: &str,
+        items: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        let mut label = label;
+        for item in items {
+            self.paragraph(&format!("{INDENT}{label:<LABEL$}"), item.as_ref())?;
+            label = "";
+        }
+        Ok(())
+    }
+
+    /// A paragraph below a heading.
+    pub(crate) fn body(&mut self, text: &str) -> io::Result<()> {
+        self.paragraph(INDENT, text)
+    }
+}
+
+/// Breaks text between words into lines of at most `room` columns; a longer word has a line of its own.
+fn broken(text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let width = word.chars().count();
+        if used > 0 && used + 1 + width > room {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += width;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraph_is_broken_between_words_and_hangs() {
+        let mut out = Vec::new();
+        Page::new(&mut out, 12)
+            .paragraph("1. ", "one two three fourteen-letters x")
+            .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "1. one two\n   three\n   fourteen-letters\n   x\n");
+    }
+
+    #[test]
+    fn page_without_room_still_ends() {
+        let mut out = Vec::new();
+        Page::new(&mut out, 0).paragraph("", "a b").unwrap();
+        assert_eq!(out, b"a\nb\n");
+    }
+}

@@ -1,0 +1,84 @@
+use super::*;
+use crate::{
+    analysis::diagnosis::{Cause, Finding, RemoteCounters, Severity},
+    report::fixture,
+};
+
+#[test]
+fn report_reads_like_a_note_in_a_ticket() {
+    for (name, survey) in fixture::all() {
+        insta::assert_snapshot!(format!("text_{name}"), written(&survey, 100));
+    }
+}
+
+#[test]
+fn report_keeps_to_its_width() {
+    for columns in [60, 80, 120] {
+        for (name, survey) in fixture::all() {
+            for line in written(&survey, columns).lines() {
+                assert!(
+                    line.chars().count() <= columns,
+                    "{name} at {columns}: {line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn syns_without_timestamps_have_columns_of_their_own() {
+    let counters = RemoteCounters {
+        syn_predicted_pass_answered: 120,
+        syn_without_timestamps_dropped: 1_081,
+        syn_without_timestamps_answered: 5,
+        syn_without_timestamps_armed_dropped: 1_079,
+        ..RemoteCounters::default()
+    };
+    let finding = fixture::finding(Cause::TwRecycle, Severity::Critical);
+    let remote = fixture::remote("203.0.113.80", counters, vec![finding]);
+    let survey = fixture::survey(vec![fixture::live(
+        "ens5",
+        fixture::diagnosis(vec![remote]),
+    )]);
+    insta::assert_snapshot!(written(&survey, 100));
+}
+
+#[test]
+fn many_findings_are_named_and_the_rest_counted() {
+    let remotes = (0..1000).map(|host| {
+        let finding = Finding {
+            summary: "loss".to_owned(),
+            ..fixture::finding(Cause::PacketLoss, Severity::Warning)
+        };
+        let address = format!("2001:db8::{host:x}");
+        fixture::remote(&address, RemoteCounters::default(), vec![finding])
+    });
+    let survey = fixture::survey(vec![fixture::live(
+        "ens5",
+        fixture::diagnosis(remotes.collect()),
+    )]);
+    let text = written(&survey, 100);
+    assert!(text.contains("1000 findings need attention."), "{text}");
+    assert!(
+        text.contains("\n20. 2001:db8::13: loss on the way"),
+        "{text}"
+    );
+    assert!(text.contains("\n   2001:db8::14: Loss.\n"), "{text}");
+    assert!(
+        text.contains("and 880 more; `--output json` has them"),
+        "{text}"
+    );
+}
+
+#[test]
+fn name_of_a_file_cannot_steer_the_terminal() {
+    let mut survey = fixture::path_fragmentation();
+    survey.sources[0].name = "\u{1b}]0;title\u{7}.pcap".to_owned();
+    assert!(!written(&survey, 100).contains(['\u{1b}', '\u{7}']));
+}
+
+fn written(survey: &Survey, columns: usize) -> String {
+    let mut out = Vec::new();
+    write(survey, &mut out, columns).unwrap();
+    String::from_utf8(out).unwrap()
+}
