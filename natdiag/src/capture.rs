@@ -88,10 +88,10 @@ impl Capture {
     /// # Errors
     /// There is no capture, or none that natdiag can read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        if path.as_os_str() == STANDARD_INPUT {
-            return Self::read("standard input".to_owned(), Box::new(io::stdin()));
-        }
         let name = path.display().to_string();
+        if name == STANDARD_INPUT {
+            return Self::read(name, Box::new(io::stdin()));
+        }
         match File::open(path) {
             Ok(file) => Self::read(name, Box::new(file)),
             Err(source) => Err(CaptureError::Open { name, source }),

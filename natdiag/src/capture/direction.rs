@@ -1,8 +1,8 @@
 //! Tells which way a packet of a capture went, where the capture may not say so.
 //!
 //! In this order: the networks given as local; what the capture says; who opened the connection that the packet
-//! belongs to (the end that sends the SYN is local); who last opened one between the two addresses, or sent an echo
-//! request; an address that only opens connections is local against one that does not; a private address is local
+//! belongs to (the end that sends the SYN is local); who last opened one between the two addresses, or else first sent
+//! an echo request; an address that only opens connections is local against one that does not; a private address is local
 //! against a public one. Where all of that is silent the destination is local, since what arrives is what counts,
 //! and an `ICMP` error is about a packet that the local side sent. Only the past of the file counts: a fragment that
 //! comes before the first SYN between its addresses is judged by the last three rules.
@@ -127,7 +127,10 @@ impl DirectionFinder {
             && let Some(is_request) = echo(frame, packet)
         {
             let (pair, source_is_low) = way.pair();
-            self.pairs.insert(pair, source_is_low == is_request);
+            // A server that is asked whether it lives is a server still.
+            if self.pairs.get(pair).is_none() {
+                self.pairs.insert(pair, source_is_low == is_request);
+            }
         }
     }
 

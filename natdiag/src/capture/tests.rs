@@ -1,1 +1,6 @@
+//! Captures in every form that they come in, whole and cut, sound and damaged.
 
+mod damage;
+mod formats;
+mod sample;
+mod tshark;

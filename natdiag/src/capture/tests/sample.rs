@@ -1,0 +1,160 @@
+//! A conversation in every form that a capture may have.
+
+use std::{io::Cursor, time::Duration};
+
+use natdiag_common::testkit::{
+    CLIENT, CLIENT_V6, Packet, Payload, SERVER, SERVER_V6, Segment, fragmentation_needed, tcp, udp,
+};
+use pcap_file::{
+    DataLink, Endianness,
+    pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriter},
+    pcapng::{
+        PcapNgWriter,
+        blocks::{
+            enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption},
+            interface_description::{
+                InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+            },
+        },
+    },
+};
+
+use crate::{
+    capture::{Capture, CaptureError, CapturedPacket},
+    event::Timestamp,
+};
+
+/// A frame and when it was seen.
+pub(super) type Seen = (Duration, Vec<u8>);
+
+/// What a capture gave, packet by packet.
+pub(super) fn packets(capture: &mut Capture) -> Vec<Seen> {
+    let mut packets = Vec::new();
+    while let Some(packet) = capture.packet() {
+        packets.push(seen(&packet));
+        capture.advance();
+    }
+    packets
+}
+
+fn seen(packet: &CapturedPacket<'_>) -> Seen {
+    let Timestamp(time_ns) = packet.time;
+    (Duration::from_nanos(time_ns), packet.frame.octets.to_vec())
+}
+
+/// Opens what a file would hold.
+pub(super) fn open(octets: &[u8]) -> Result<Capture, CaptureError> {
+    Capture::read(
+        "test.pcap".to_owned(),
+        Box::new(Cursor::new(octets.to_vec())),
+    )
+}
+
+/// A handshake, fragments of TCP and UDP, a RST and an `ICMP` error, 12.5 ms apart; Ethernet.
+pub(super) fn conversation() -> Vec<Seen> {
+    let up = |segment: Segment| segment.ports(40000, 80);
+    let down = |segment: Segment| segment.ports(80, 40000);
+    let big = down(tcp().data_len(3000)).in_ipv4(SERVER, CLIENT);
+    let mut frames = vec![
+        up(tcp().syn().timestamps(7, 0))
+            .in_ipv4(CLIENT, SERVER)
+            .frame(),
+        down(tcp().flags(0x12).timestamps(9, 7))
+            .in_ipv4(SERVER, CLIENT)
+            .frame(),
+        up(tcp().flags(0x10).timestamps(8, 9))
+            .in_ipv4(CLIENT, SERVER)
+            .frame(),
+    ];
+    frames.extend(big.fragments(1400).iter().map(Packet::frame));
+    let datagram = udp().data_len(4000).in_ipv6(SERVER_V6, CLIENT_V6);
+    frames.push(
+        up(tcp().syn())
+            .in_ipv6(CLIENT_V6, SERVER_V6)
+            .vlan(5)
+            .frame(),
+    );
+    frames.extend(datagram.fragments(1280).iter().map(Packet::frame));
+    frames.push(
+        down(tcp().flags(0x14).seq(0))
+            .in_ipv6(SERVER_V6, CLIENT_V6)
+            .frame(),
+    );
+    frames.push(down(tcp().rst().seq(77)).in_ipv4(SERVER, CLIENT).frame());
+    let quoted = up(tcp().data_len(1400)).in_ipv4(CLIENT, SERVER).octets();
+    frames.push(
+        fragmentation_needed(1400, &quoted)
+            .in_ipv4(SERVER, CLIENT)
+            .frame(),
+    );
+    (0..)
+        .map(|number| Duration::from_micros(1_700_000_000_000_000 + number * 12_500))
+        .zip(frames)
+        .collect()
+}
+
+/// A pcap file.
+pub(super) fn pcap(
+    packets: &[Seen],
+    endianness: Endianness,
+    ts_resolution: PcapTsResolution,
+) -> Vec<u8> {
+    let header = PcapHeader {
+        endianness,
+        ts_resolution,
+        ..PcapHeader::default()
+    };
+    pcap_with_header(packets, header)
+}
+
+/// A pcap file, whose frames have lost what is behind the snap length.
+pub(super) fn pcap_with_header(packets: &[Seen], header: PcapHeader) -> Vec<u8> {
+    let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+    for (time, frame) in packets {
+        let kept = &frame[..frame.len().min(header.snaplen as usize)];
+        let wire_len = u32::try_from(frame.len()).unwrap();
+        writer
+            .write_packet(&PcapPacket::new(*time, wire_len, kept).unwrap())
+            .unwrap();
+    }
+    writer.into_inner()
+}
+
+/// A section of a pcapng file with one Ethernet interface.
+pub(super) fn pcapng(
+    packets: &[Seen],
+    endianness: Endianness,
+    ts_resolution: InterfaceTsResolution,
+    ts_offset_s: i64,
+) -> Vec<u8> {
+    let mut interface = InterfaceDescriptionBlock::new(DataLink::ETHERNET, 0);
+    interface.options = vec![
+        InterfaceDescriptionOption::IfName("eth0".into()),
+        InterfaceDescriptionOption::IfTsResol(ts_resolution),
+        InterfaceDescriptionOption::IfTsOffset(ts_offset_s),
+    ];
+    let mut writer = PcapNgWriter::with_endianness(Vec::new(), endianness).unwrap();
+    writer.write_pcapng_block(interface).unwrap();
+    for (time, frame) in packets {
+        writer
+            .write_pcapng_block(enhanced(0, *time, frame, None))
+            .unwrap();
+    }
+    writer.into_inner()
+}
+
+/// An Enhanced Packet Block.
+pub(super) fn enhanced(
+    interface_id: u32,
+    timestamp: Duration,
+    frame: &[u8],
+    flags: Option<u32>,
+) -> EnhancedPacketBlock<'static> {
+    EnhancedPacketBlock {
+        interface_id,
+        timestamp,
+        original_len: u32::try_from(frame.len()).unwrap(),
+        data: frame.to_vec().into(),
+        options: flags.into_iter().map(EnhancedPacketOption::Flags).collect(),
+    }
+}
