@@ -4,9 +4,12 @@ pub mod analysis;
 pub mod bpf;
 pub mod capture;
 pub mod cli;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod event;
+pub mod host;
+pub mod privilege;
 pub mod report;
 pub mod survey;
 

@@ -5,11 +5,13 @@ use std::{fmt, io};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
+    maps::{Map, MapError},
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use natdiag_common::{LinkType, names};
 use thiserror::Error;
 
+use super::maps::MapsError;
 use crate::WATCH_OBJECT;
 
 /// Lines of the verifier's log that an error shows; the reason stands at the end.
@@ -116,6 +118,7 @@ pub enum LoadError {
 #[derive(Debug)]
 pub struct WatchObject {
     ebpf: Ebpf,
+    options: LoadOptions,
 }
 
 impl WatchObject {
@@ -128,7 +131,13 @@ impl WatchObject {
             .map_max_entries(names::MAP_SPILLS, options.spills_octets)
             .load(WATCH_OBJECT)
             .map_err(|error| LoadError::Maps(Box::new(error)))?;
-        Ok(Self { ebpf })
+        Ok(Self { ebpf, options })
+    }
+
+    /// What the object was made for.
+    #[must_use]
+    pub const fn options(&self) -> LoadOptions {
+        self.options
     }
 
     /// Has the kernel verify one program and take it, unless it has it.
@@ -165,6 +174,15 @@ impl WatchObject {
     fn program(&mut self, program: WatchProgram) -> Result<&mut Program, LoadError> {
         let name = program.name();
         self.ebpf.program_mut(name).ok_or(LoadError::Missing(name))
+    }
+
+    /// Takes a map out of the object, as one of aya's types.
+    pub(super) fn take_map<M>(&mut self, name: &'static str) -> Result<M, MapsError>
+    where
+        M: TryFrom<Map, Error = MapError>,
+    {
+        let map = self.ebpf.take_map(name).ok_or(MapsError::Missing(name))?;
+        M::try_from(map).map_err(|source| MapsError::Read { map: name, source })
     }
 
     /// The object itself, for programs that run on given frames (`BPF_PROG_TEST_RUN`).

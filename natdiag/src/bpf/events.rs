@@ -1,0 +1,199 @@
+//! Reads the ring of records and gives events in the order of their times.
+//!
+//! CPUs write to one ring, each with a clock reading of its own shortly before; and a record of the way in may wait
+//! for one of the way out. So records are held back for a while and sorted.
+
+use aya::maps::{MapData, RingBuf};
+use bytes::Buf;
+use natdiag_common::{Address, names, record::Record};
+
+use super::{load::WatchObject, maps::MapsError};
+
+/// How long a record is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
+/// the writing of the record.
+pub const HOLD_BACK_NS: u64 = 5_000_000;
+
+/// The ring of records of one interface.
+pub struct Records {
+    ring: RingBuf<MapData>,
+    order: Order,
+}
+
+impl Records {
+    /// Takes the ring out of the object.
+    pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
+        Ok(Self {
+            ring: object.take_map(names::MAP_RECORDS)?,
+            order: Order::default(),
+        })
+    }
+
+    /// Takes at most `limit` records from the ring. Returns whether the ring is empty.
+    pub fn drain(&mut self, limit: usize) -> bool {
+        for _ in 0..limit {
+            let Some(item) = self.ring.next() else {
+                return true;
+            };
+            if let Some(record) = decode(&item) {
+                self.order.held.push(record);
+            }
+        }
+        false
+    }
+
+    /// Gives the records up to a time, in order. `before` is when draining began; what the ring still holds may be as
+    /// old as the newest record taken.
+    pub fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
+        self.order.release(before_ns, ring_is_empty)
+    }
+}
+
+/// Records that wait for older ones.
+#[derive(Debug, Default)]
+struct Order {
+    held: Vec<Record>,
+}
+
+impl Order {
+    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
+        self.held.sort_by_key(|record| record.time_ns);
+        let newest_ns = self.held.last().map_or(0, |record| record.time_ns);
+        let limit_ns = if ring_is_empty {
+            before_ns
+        } else {
+            newest_ns.min(before_ns)
+        };
+        let limit_ns = limit_ns.saturating_sub(HOLD_BACK_NS);
+        let ready = self
+            .held
+            .partition_point(|record| record.time_ns <= limit_ns);
+        self.held.drain(..ready)
+    }
+}
+
+/// Reads a record from its octets. `None` if there are not enough.
+fn decode(mut octets: &[u8]) -> Option<Record> {
+    if octets.len() < Record::SIZE {
+        return None;
+    }
+    let time_ns = octets.get_u64_ne();
+    let [source, destination] = [address(&mut octets), address(&mut octets)];
+    let mut record = Record {
+        time_ns,
+        source,
+        destination,
+        total_len: octets.get_u32_ne(),
+        identification: octets.get_u32_ne(),
+        data_len: octets.get_u32_ne(),
+        seq: octets.get_u32_ne(),
+        ack: octets.get_u32_ne(),
+        source_port: octets.get_u16_ne(),
+        destination_port: octets.get_u16_ne(),
+        window: octets.get_u16_ne(),
+        fragment_offset_octets: octets.get_u16_ne(),
+        flags: octets.get_u8(),
+        tcp_flags: octets.get_u8(),
+        direction: octets.get_u8(),
+        protocol: octets.get_u8(),
+        ttl: octets.get_u8(),
+        version: octets.get_u8(),
+        excerpt_len: octets.get_u8(),
+        ..Record::ZERO
+    };
+    octets.copy_to_slice(&mut record.reserved);
+    octets.copy_to_slice(record.excerpt.as_flattened_mut());
+    Some(record)
+}
+
+fn address(octets: &mut &[u8]) -> Address {
+    let mut address = Address::default();
+    octets.copy_to_slice(&mut address.0);
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use natdiag_common::record::EXCERPT_LEN;
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn at(time_ns: u64) -> Record {
+        Record {
+            time_ns,
+            ..Record::ZERO
+        }
+    }
+
+    fn times(records: impl Iterator<Item = Record>) -> Vec<u64> {
+        records.map(|record| record.time_ns).collect()
+    }
+
+    #[test]
+    fn records_come_in_the_order_of_their_times() {
+        let mut order = Order::default();
+        order.held.extend([at(30 * MS), at(10 * MS), at(20 * MS)]);
+        assert_eq!(
+            times(order.release(100 * MS, true)),
+            [10 * MS, 20 * MS, 30 * MS]
+        );
+    }
+
+    #[test]
+    fn young_records_wait_for_older_ones() {
+        let mut order = Order::default();
+        order.held.push(at(98 * MS));
+        assert_eq!(times(order.release(100 * MS, true)), []);
+        order.held.push(at(97 * MS));
+        assert_eq!(times(order.release(110 * MS, true)), [97 * MS, 98 * MS]);
+    }
+
+    #[test]
+    fn records_wait_while_older_ones_may_still_be_in_the_ring() {
+        let mut order = Order::default();
+        order.held.extend([at(10 * MS), at(12 * MS)]);
+        assert_eq!(times(order.release(100 * MS, false)), []);
+        assert_eq!(times(order.release(100 * MS, true)), [10 * MS, 12 * MS]);
+    }
+
+    #[test]
+    fn a_cut_off_record_is_none() {
+        assert_eq!(decode(&[0; Record::SIZE - 1]), None);
+        assert_eq!(decode(&[0; Record::SIZE]), Some(Record::ZERO));
+    }
+
+    #[test]
+    fn every_field_of_a_record_is_read_from_its_place() {
+        let mut octets = [0; Record::SIZE];
+        for (value, octet) in (1..).zip(&mut octets) {
+            *octet = value;
+        }
+        let record = decode(&octets).unwrap();
+        let expected = Record {
+            time_ns: u64::from_ne_bytes([1, 2, 3, 4, 5, 6, 7, 8]),
+            source: Address(std::array::from_fn(|i| 9 + i as u8)),
+            destination: Address(std::array::from_fn(|i| 25 + i as u8)),
+            total_len: u32::from_ne_bytes([41, 42, 43, 44]),
+            identification: u32::from_ne_bytes([45, 46, 47, 48]),
+            data_len: u32::from_ne_bytes([49, 50, 51, 52]),
+            seq: u32::from_ne_bytes([53, 54, 55, 56]),
+            ack: u32::from_ne_bytes([57, 58, 59, 60]),
+            source_port: u16::from_ne_bytes([61, 62]),
+            destination_port: u16::from_ne_bytes([63, 64]),
+            window: u16::from_ne_bytes([65, 66]),
+            fragment_offset_octets: u16::from_ne_bytes([67, 68]),
+            flags: 69,
+            tcp_flags: 70,
+            direction: 71,
+            protocol: 72,
+            ttl: 73,
+            version: 74,
+            excerpt_len: 75,
+            reserved: [76, 77, 78, 79, 80],
+            excerpt: std::array::from_fn(|i| std::array::from_fn(|j| 81 + (i * 4 + j) as u8)),
+        };
+        assert_eq!(record, expected);
+        assert_eq!(81 + EXCERPT_LEN, Record::SIZE + 1);
+    }
+}

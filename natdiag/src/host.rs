@@ -1,0 +1,6 @@
+//! Facts about this host: its interfaces, addresses and default route. One parser per source, and a thin reader.
+
+pub mod address;
+pub mod link;
+pub mod netlink;
+pub mod route;

@@ -1,0 +1,81 @@
+//! The addresses of an interface, and whether somebody else's address stands for them on the Internet.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
+
+/// The addresses of an interface.
+///
+/// # Errors
+/// The kernel does not answer.
+pub fn of_interface(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok(getifaddrs()?
+        .filter(|entry| entry.interface_name == name)
+        .filter_map(|entry| ip_address(&entry.address?))
+        .collect())
+}
+
+fn ip_address(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+}
+
+/// Whether what leaves an interface with these addresses must be translated to reach the Internet: it has addresses
+/// for private use, and none that is routed there.
+#[must_use]
+pub fn are_behind_nat(addresses: &[IpAddr]) -> bool {
+    let of_use = || addresses.iter().filter(|address| !is_link_scoped(address));
+    of_use().next().is_some() && of_use().all(is_private)
+}
+
+/// Whether an address means anything on its own link or host only.
+fn is_link_scoped(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
+    }
+}
+
+/// Whether an address is for private use (RFC 1918), for the inside of a provider's NAT (RFC 6598), or unique local
+/// (RFC 4193).
+fn is_private(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || is_shared(*v4),
+        IpAddr::V6(v6) => Ipv6Addr::is_unique_local(v6),
+    }
+}
+
+/// 100.64.0.0/10 (RFC 6598, section 7).
+fn is_shared(v4: Ipv4Addr) -> bool {
+    let [first, second, ..] = v4.octets();
+    first == 100 && second & 0xc0 == 64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses_alone_are_behind_a_nat() {
+        for (addresses, expected) in [
+            (&["10.0.0.5", "fe80::1"][..], true),
+            (&["172.31.255.1"], true),
+            (&["172.32.0.1"], false),
+            (&["100.64.0.1"], true),
+            (&["100.127.255.1"], true),
+            (&["100.128.0.1"], false),
+            (&["192.168.1.2", "fd00::2"], true),
+            (&["192.168.1.2", "2001:db8::2"], false),
+            (&["192.168.1.2", "203.0.113.1"], false),
+            (&["127.0.0.1", "::1"], false),
+            (&["fe80::1"], false),
+            (&[], false),
+        ] {
+            let parsed: Vec<_> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(are_behind_nat(&parsed), expected, "{addresses:?}");
+        }
+    }
+}
