@@ -194,3 +194,6 @@ fn handshake_counter<F: FrameBytes + ?Sized>(
 fn sequence_number<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<[u8; 4]> {
     frame.octets(packet.payload_offset + tcp::SEQ_OFFSET)
 }
+
+#[cfg(test)]
+mod tests;

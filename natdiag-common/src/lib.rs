@@ -5,6 +5,14 @@
 //! which remote host, and [`record::Record`] is what is kept of it.
 #![cfg_attr(not(any(test, feature = "testkit")), no_std)]
 #![deny(missing_docs)]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "lengths and offsets of headers are far below 2^32"
+)]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "octets taken apart have no names of their own"
+)]
 
 pub mod address;
 pub mod classify;

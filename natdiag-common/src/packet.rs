@@ -95,9 +95,17 @@ impl PacketMeta {
         destination_at(frame, self.version, self.ip_offset)
     }
 
-    /// Destination of the packet that an `ICMP` error quotes.
+    /// Destination of the packet that an `ICMP` error quotes. `None` if it quotes less than an IP header.
     #[inline(always)]
     pub fn quoted_destination<F: FrameBytes + ?Sized>(&self, frame: &F) -> Option<Address> {
+        let header_len = if self.version == 4 {
+            ipv4::MIN_HEADER_LEN
+        } else {
+            ipv6::HEADER_LEN
+        };
+        if self.payload_len < (icmp::HEADER_LEN + header_len) as u32 {
+            return None;
+        }
         destination_at(frame, self.version, self.payload_offset + icmp::HEADER_LEN)
     }
 }
@@ -152,33 +160,28 @@ fn raw_ip_type<F: FrameBytes + ?Sized>(frame: &F) -> Result<u16, ParseError> {
 #[inline(always)]
 fn parse_ipv4<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<PacketMeta, ParseError> {
     let header = ipv4::parse(frame, offset)?;
-    let payload_len = header.total_len - header.header_len_octets;
-    let fragment =
-        (header.more_fragments || header.fragment_offset_octets != 0).then_some(Fragment {
-            offset_octets: header.fragment_offset_octets,
-            more: header.more_fragments,
-            data_octets: payload_len,
-        });
-    let payload_offset = offset + header.header_len_octets as usize;
-    Ok(PacketMeta {
+    let mut packet = PacketMeta {
         ip_offset: offset,
-        payload_offset,
-        payload_len,
+        payload_offset: offset + header.header_len_octets as usize,
+        payload_len: header.total_len - header.header_len_octets,
         total_len: header.total_len,
         version: 4,
         ttl: header.ttl,
         protocol: header.protocol,
         dont_fragment: header.dont_fragment,
         identification: u32::from(header.identification),
-        fragment,
-        transport: transport(
-            frame,
-            header.protocol,
-            payload_offset,
-            payload_len,
-            fragment,
-        )?,
-    })
+        fragment: None,
+        transport: Transport::Absent,
+    };
+    if header.more_fragments || header.fragment_offset_octets != 0 {
+        packet.fragment = Some(Fragment {
+            offset_octets: header.fragment_offset_octets,
+            more: header.more_fragments,
+            data_octets: packet.payload_len,
+        });
+    }
+    parse_transport(frame, header.protocol, &mut packet)?;
+    Ok(packet)
 }
 
 #[inline(always)]
@@ -188,54 +191,50 @@ fn parse_ipv6<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Result<Packet
     let payload_len = (offset as u32 + header.total_len)
         .checked_sub(payload.offset as u32)
         .ok_or(crate::Layer::Ipv6Extension.bad_length())?;
-    let (fragment, identification, protocol) = match payload.fragment {
-        None => (None, 0, payload.protocol),
-        Some(header) => {
-            let fragment = Fragment {
-                offset_octets: header.fragment_offset_octets,
-                more: header.more_fragments,
-                data_octets: payload_len + (payload.offset - header.data_offset) as u32,
-            };
-            (Some(fragment), header.identification, header.next_header)
-        }
-    };
-    Ok(PacketMeta {
+    let mut packet = PacketMeta {
         ip_offset: offset,
         payload_offset: payload.offset,
         payload_len,
         total_len: header.total_len,
         version: 6,
         ttl: header.hop_limit,
-        protocol,
+        protocol: payload.protocol,
         dont_fragment: false,
-        identification,
-        fragment,
-        transport: transport(
-            frame,
-            payload.protocol,
-            payload.offset,
-            payload_len,
-            fragment,
-        )?,
-    })
+        identification: 0,
+        fragment: None,
+        transport: Transport::Absent,
+    };
+    if let Some(header) = &payload.fragment {
+        packet.protocol = header.next_header;
+        packet.identification = header.identification;
+        packet.fragment = Some(Fragment {
+            offset_octets: header.fragment_offset_octets,
+            more: header.more_fragments,
+            data_octets: payload_len + (payload.offset - header.data_offset) as u32,
+        });
+    }
+    parse_transport(frame, payload.protocol, &mut packet)?;
+    Ok(packet)
 }
 
-/// Reads the payload's header; `room` is how many octets the IP packet has from `offset`.
+/// Reads the payload's header, which a later fragment has not and a first fragment may have in part.
 #[inline(always)]
-fn transport<F: FrameBytes + ?Sized>(
+fn parse_transport<F: FrameBytes + ?Sized>(
     frame: &F,
     protocol: u8,
-    offset: usize,
-    room: u32,
-    fragment: Option<Fragment>,
-) -> Result<Transport, ParseError> {
-    match fragment {
-        Some(Fragment {
-            offset_octets: 1.., ..
-        }) => Ok(Transport::Absent),
-        Some(_) => Ok(parse_payload(frame, protocol, offset, room).unwrap_or(Transport::Absent)),
-        None => parse_payload(frame, protocol, offset, room),
+    packet: &mut PacketMeta,
+) -> Result<(), ParseError> {
+    if let Some(fragment) = &packet.fragment
+        && fragment.offset_octets != 0
+    {
+        return Ok(());
     }
+    match parse_payload(frame, protocol, packet.payload_offset, packet.payload_len) {
+        Ok(transport) => packet.transport = transport,
+        Err(error) if packet.fragment.is_none() => return Err(error),
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 #[inline(always)]
@@ -249,6 +248,13 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         tcp::PROTOCOL => Transport::Tcp {
             flags: tcp::parse(frame, offset, room)?.flags,
         },
+        // Behind the packet's end there may be padding, which is no header.
+        udp::PROTOCOL if room < udp::HEADER_LEN as u32 => {
+            return Err(crate::Layer::Udp.bad_length());
+        }
+        icmp::PROTOCOL_V4 | icmp::PROTOCOL_V6 if room < icmp::HEADER_LEN as u32 => {
+            return Err(crate::Layer::Icmp.bad_length());
+        }
         udp::PROTOCOL => {
             udp::parse(frame, offset)?;
             Transport::Udp
@@ -266,3 +272,6 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         _ => Transport::Other,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,3 +213,6 @@ impl Record {
             .unwrap_or(octets)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,12 +35,10 @@ pub struct RemoteSlot {
     pub budget: u32,
     /// Low half of the jiffies of the last refill; one record is granted per jiffy.
     pub refilled: u32,
-    /// Identification of the datagram whose fragments are being recorded.
-    pub granted: u32,
     /// Identification of the datagram whose fragments are being left out.
     pub denied: u32,
     /// Reserved, zero.
-    pub reserved: u32,
+    pub reserved: [u32; 2],
     /// How often the slot has changed hands; written first.
     pub epoch_tail: u32,
 }
@@ -73,3 +71,6 @@ pub fn slot_index(address: Address) -> u32 {
     let product = (high.wrapping_mul(MULTIPLIER) ^ low).wrapping_mul(MULTIPLIER);
     (product >> (u64::BITS - SLOTS.trailing_zeros())) as u32 & (SLOTS - 1)
 }
+
+#[cfg(test)]
+mod tests;

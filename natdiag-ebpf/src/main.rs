@@ -2,6 +2,7 @@
 //! They only ever pass a packet on.
 #![no_std]
 #![no_main]
+#![expect(unreachable_pub, reason = "the kernel calls the entry points")]
 
 mod account;
 mod frame;
@@ -17,28 +18,28 @@ use natdiag_common::Direction;
 
 /// Counts received packets of a device whose frames fit one buffer.
 #[xdp]
-pub fn natdiag_xdp(ctx: XdpContext) -> u32 {
+fn natdiag_xdp(ctx: XdpContext) -> u32 {
     watch::received_by_xdp(&ctx);
     XDP_PASS
 }
 
 /// Counts received packets of a device that spreads jumbo frames over several buffers.
 #[xdp(frags)]
-pub fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
+fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
     watch::received_by_xdp(&ctx);
     XDP_PASS
 }
 
 /// Counts received packets.
 #[classifier]
-pub fn natdiag_tc_in(ctx: TcContext) -> i32 {
+fn natdiag_tc_in(ctx: TcContext) -> i32 {
     watch::seen_by_tc(&ctx, Direction::Ingress);
     TC_ACT_UNSPEC
 }
 
 /// Counts sent packets.
 #[classifier]
-pub fn natdiag_tc_out(ctx: TcContext) -> i32 {
+fn natdiag_tc_out(ctx: TcContext) -> i32 {
     watch::seen_by_tc(&ctx, Direction::Egress);
     TC_ACT_UNSPEC
 }

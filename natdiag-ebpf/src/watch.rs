@@ -5,10 +5,10 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use natdiag_common::{
-    Cause, Direction,
+    Cause, Direction, ParseError,
     classify::{Keep, classify},
     counter::Counter,
-    packet,
+    packet::{self, PacketMeta},
 };
 
 use crate::{account, frame::Frame, maps};
@@ -19,34 +19,35 @@ const HEADERS_LEN: u32 = 256;
 /// Looks at a packet before the network stack does.
 #[inline(always)]
 pub(crate) fn received_by_xdp(ctx: &XdpContext) {
-    look(&Frame::of_xdp(ctx), Direction::Ingress, || {});
+    let frame = Frame::of_xdp(ctx);
+    let parsed = packet::parse(&frame, maps::link_type());
+    record(&frame, parsed, Direction::Ingress);
 }
 
 /// Looks at a packet on its way into or out of the network stack.
 #[inline(always)]
 pub(crate) fn seen_by_tc(ctx: &TcContext, direction: Direction) {
-    let frame = Frame::of_skb(ctx);
-    look(&frame, direction, || look_linear(ctx, direction));
-}
-
-/// Looks again at a packet whose headers do not lie in its linear part.
-#[inline(never)]
-fn look_linear(ctx: &TcContext, direction: Direction) {
-    // Where it fails the packet is as it was, and what can be seen of it is counted.
-    let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
-    look(&Frame::of_skb(ctx), direction, || {});
+    let mut pulled = false;
+    loop {
+        let frame = Frame::of_skb(ctx);
+        let parsed = packet::parse(&frame, maps::link_type());
+        if let Err(error) = &parsed
+            && error.cause == Cause::Truncated
+            && frame.is_partial()
+            && !pulled
+        {
+            // Where it fails the packet is as it was, and what can be seen of it is counted.
+            let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
+            pulled = true;
+            continue;
+        }
+        return record(&frame, parsed, direction);
+    }
 }
 
 #[inline(always)]
-fn look(frame: &Frame, direction: Direction, look_again: impl FnOnce()) {
+fn record(frame: &Frame, parsed: Result<Option<PacketMeta>, ParseError>, direction: Direction) {
     let Some(totals) = maps::totals() else { return };
-    let parsed = packet::parse(frame, maps::link_type());
-    if let Err(error) = parsed
-        && error.cause == Cause::Truncated
-        && frame.is_partial()
-    {
-        return look_again();
-    }
     totals.increment(match direction {
         Direction::Ingress => Counter::PacketsIngress,
         Direction::Egress => Counter::PacketsEgress,

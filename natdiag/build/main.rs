@@ -2,27 +2,57 @@
 
 mod toolchain;
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use aya_build::{Package, Toolchain, build_ebpf};
 
+/// The package with the BPF programs, and its folder beside this one.
 const EBPF_PACKAGE: &str = "natdiag-ebpf";
+/// What a user's environment may hold for other builds and the cargo that builds for BPF must not see.
+const FOREIGN: [&str; 6] = [
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "RUSTC",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+];
+/// Where cargo keeps what it needs only while it builds.
+const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
-fn main() -> Result<()> {
-    println!("cargo::rerun-if-env-changed={}", toolchain::OVERRIDE);
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // An error that cargo shows as one line, without the trace of the build script.
+            println!("cargo::error={error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<()> {
+    for variable in [toolchain::OVERRIDE, "PATH"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
     if which::which("bpf-linker").is_err() {
         bail!("bpf-linker is not in PATH; run `cargo xtask setup`");
     }
-    let toolchain = toolchain::find().map_err(anyhow::Error::msg)?;
-    let root = PathBuf::from(
-        std::env::var_os("CARGO_MANIFEST_DIR").context("CARGO_MANIFEST_DIR is not set")?,
-    )
-    .join("..")
-    .join(EBPF_PACKAGE);
-    let root_dir = root
+    let toolchain = match toolchain::find() {
+        Ok(toolchain) => toolchain,
+        Err(why) => bail!(
+            "{why}; run `cargo xtask setup`, or set {}",
+            toolchain::OVERRIDE
+        ),
+    };
+    let package = folder_from("CARGO_MANIFEST_DIR")?
+        .join("..")
+        .join(EBPF_PACKAGE);
+    let root_dir = package
         .to_str()
         .context("the path of the checkout is not UTF-8")?;
+    shield(&folder_from("OUT_DIR")?.join("aya-build").join("build"));
     build_ebpf(
         [Package {
             name: EBPF_PACKAGE,
@@ -32,4 +62,20 @@ fn main() -> Result<()> {
         }],
         Toolchain::Custom(&toolchain),
     )
+}
+
+/// Gives the cargo that builds for BPF an environment of its own. A build folder shared with the cargo that runs
+/// this script would make the two wait for each other for ever.
+fn shield(build_dir: &std::path::Path) {
+    for variable in FOREIGN {
+        // SAFETY: this process has one thread until `build_ebpf` starts others.
+        unsafe { env::remove_var(variable) };
+    }
+    // SAFETY: as above.
+    unsafe { env::set_var(BUILD_DIR, build_dir) };
+}
+
+fn folder_from(variable: &str) -> Result<PathBuf> {
+    let folder = env::var_os(variable).with_context(|| format!("{variable} is not set"))?;
+    Ok(PathBuf::from(folder))
 }

@@ -1,79 +1,99 @@
 //! Finds a Rust toolchain that can build for BPF. Shared by the build script and by xtask.
+//!
+//! Debian's comes first: its compiler and the LLVM that Debian's bpf-linker is built with move together,
+//! and it brings `core` ready-made. Rustup's nightly may have an LLVM for which there is no linker yet.
 
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 /// Environment variable that names the toolchain: a rustup name or an absolute path.
-pub const OVERRIDE: &str = "NATDIAG_EBPF_TOOLCHAIN";
+pub(crate) const OVERRIDE: &str = "NATDIAG_EBPF_TOOLCHAIN";
+/// The toolchain of rustup that can build `core` from its sources.
+pub(crate) const NIGHTLY: &str = "nightly";
 /// Where Debian installs its toolchain.
-const DEBIAN: &str = "/usr";
+pub(crate) const DEBIAN: &str = "/usr";
 
 /// The name or path of a toolchain that can build for BPF, as `rustup run` takes it.
 ///
 /// # Errors
-/// There is none; the message says why each candidate was refused.
-pub fn find() -> Result<String, String> {
+/// The message says why each candidate was refused.
+pub(crate) fn find() -> Result<String, String> {
     if let Some(chosen) = env::var_os(OVERRIDE) {
         return chosen
             .into_string()
             .map_err(|name| format!("{OVERRIDE}={} is not UTF-8", name.display()));
     }
-    let refused = match nightly() {
-        Ok(name) => return Ok(name),
+    let no_debian = match debian() {
+        Ok(()) => return Ok(DEBIAN.to_owned()),
         Err(why) => why,
     };
-    match debian() {
-        Ok(name) => Ok(name),
+    match nightly() {
+        Ok(()) => Ok(NIGHTLY.to_owned()),
         Err(why) => Err(format!(
-            "no toolchain can build for BPF ({refused}; {why}); run `cargo xtask setup`, or set {OVERRIDE}"
+            "no Rust toolchain here can build for BPF: {no_debian}; {why}"
         )),
     }
 }
 
-/// Rustup's nightly, which builds `core` for BPF from its sources.
-fn nightly() -> Result<String, String> {
-    let sysroot = sysroot("nightly").ok_or("rustup has no nightly toolchain")?;
+/// Whether Debian's toolchain is complete; it brings `core` for BPF ready-made.
+///
+/// # Errors
+/// The message says what it lacks.
+pub(crate) fn debian() -> Result<(), String> {
+    let root = Path::new(DEBIAN);
+    for program in ["bin/cargo", "bin/rustc"] {
+        if !root.join(program).exists() {
+            return Err(format!("Debian's {DEBIAN}/{program} is not installed"));
+        }
+    }
+    let libraries = root.join("lib/rustlib/bpfel-unknown-none/lib");
+    let is_core = |name: &[u8]| name.starts_with(b"libcore-");
+    libraries
+        .read_dir()
+        .is_ok_and(|entries| {
+            entries
+                .flatten()
+                .any(|entry| is_core(entry.file_name().as_encoded_bytes()))
+        })
+        .then_some(())
+        .ok_or_else(|| "Debian's package libstd-rust-web-dev-bpf is not installed".to_owned())
+}
+
+/// Whether rustup's nightly is complete; it builds `core` for BPF from its sources.
+///
+/// # Errors
+/// The message says what it lacks.
+pub(crate) fn nightly() -> Result<(), String> {
+    let output = rustc(NIGHTLY, &["--print", "sysroot"])
+        .filter(|output| output.status.success())
+        .ok_or("rustup has no nightly toolchain")?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     if sysroot.join("lib/rustlib/src/rust/library/core").is_dir() {
-        Ok("nightly".to_owned())
+        Ok(())
     } else {
         Err("rustup's nightly lacks the component rust-src".to_owned())
     }
 }
 
-/// Debian's toolchain, which brings `core` for BPF ready-made.
-fn debian() -> Result<String, String> {
-    let libraries = Path::new(DEBIAN).join("lib/rustlib/bpfel-unknown-none/lib");
-    let has_core = libraries.read_dir().is_ok_and(|entries| {
-        entries.flatten().any(|entry| {
-            entry
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(b"libcore-")
-        })
-    });
-    if has_core {
-        Ok(DEBIAN.to_owned())
+/// What a toolchain's compiler answers, or `None` if there is none.
+pub(crate) fn rustc(toolchain: &str, arguments: &[&str]) -> Option<Output> {
+    let mut command = if Path::new(toolchain).is_absolute() {
+        Command::new(Path::new(toolchain).join("bin/rustc"))
     } else {
-        Err("Debian's package libstd-rust-web-dev-bpf is not installed".to_owned())
-    }
-}
-
-/// Where rustup keeps a toolchain, if it has it.
-fn sysroot(toolchain: &str) -> Option<PathBuf> {
-    let output = Command::new("rustup")
-        .args(["run", toolchain, "rustc", "--print", "sysroot"])
-        // The cargo that runs a build script sets these for its own toolchain.
+        let mut rustup = Command::new("rustup");
+        rustup.args(["run", toolchain, "rustc"]);
+        rustup
+    };
+    command
+        .args(arguments)
+        // The cargo that runs a build script or xtask sets these for its own toolchain.
         .env_remove("RUSTC")
         .env_remove("RUSTUP_TOOLCHAIN")
+        // To ask is not to install.
         .env("RUSTUP_AUTO_INSTALL", "0")
         .output()
-        .ok()?;
-    let path = output
-        .status
-        .success()
-        .then(|| String::from_utf8(output.stdout).ok())??;
-    Some(PathBuf::from(path.trim()))
+        .ok()
 }

@@ -1,37 +1,285 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
 pub mod diagnosis;
+pub mod evidence;
+pub mod fragments;
+pub mod mark;
+pub mod scope;
+pub mod table;
+pub mod tracker;
+pub mod verdict;
 
-use std::net::IpAddr;
+use std::{cmp::Reverse, collections::HashMap, net::IpAddr};
 
-use natdiag_common::counter::{RemoteCounts, Totals};
-
-use crate::{
-    analysis::diagnosis::Diagnosis,
-    event::{Event, Timestamp},
+use foldhash::fast::FixedState;
+use natdiag_common::{
+    Address, Direction,
+    counter::{Counter, FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts, Totals},
+    wire::tcp::SYN,
 };
+
+use self::{
+    diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
+    evidence::SynEvidence,
+    fragments::{Datagrams, Decision, Reassembly},
+    table::{Counts, Table},
+    tracker::Tracker,
+    verdict::Case,
+};
+use crate::event::{Content, Event, IcmpError, Timestamp};
 
 /// Everything that is known about the traffic of one source: an interface or a capture.
 #[derive(Debug, Default)]
-pub struct Analysis {}
+pub struct Analysis {
+    table: Table,
+    tracker: Tracker,
+    reassembly: Reassembly,
+    datagrams: HashMap<IpAddr, Datagrams, FixedState>,
+    totals: Totals,
+    totals_at: Timestamp,
+    records: u64,
+}
 
 impl Analysis {
+    /// An analysis that knows at most so many remote hosts one by one.
+    #[must_use]
+    pub fn with_capacity(remotes: usize) -> Self {
+        Self {
+            table: Table::with_capacity(remotes),
+            ..Self::default()
+        }
+    }
+
     /// Adds to the counters of one remote host. `counts` are what came since the last call: sums add up, maxima
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
-    pub fn count(&mut self, _remote: IpAddr, _counts: &RemoteCounts, _now: Timestamp) {}
+    pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
+        let tracker = &self.tracker;
+        let gone = self.table.count(remote, counts, now, |address| {
+            tracker
+                .evidence(address.into())
+                .is_some_and(|syns| syns.all().dropped > 0)
+        });
+        for address in gone {
+            self.tracker.forget(address.into());
+            self.datagrams.remove(&address.into());
+        }
+    }
 
     /// Sets the counters of the whole source, as of now.
-    pub fn set_totals(&mut self, _totals: &Totals) {}
+    pub fn set_totals(&mut self, totals: &Totals, now: Timestamp) {
+        if totals.value(Counter::MissedRecordsRing) > self.totals.value(Counter::MissedRecordsRing)
+        {
+            self.tracker.records_missed(self.totals_at, now);
+        }
+        self.totals = *totals;
+        self.totals_at = now;
+    }
 
     /// Takes one event. Events come in the order of their times.
-    pub fn observe(&mut self, _event: &Event) {}
+    pub fn observe(&mut self, event: &Event) {
+        self.records += 1;
+        if let Some(part) = event.fragment
+            && event.direction == Direction::Ingress
+        {
+            let missed = self.fragments_missed(event.source);
+            self.reassembly.fragment(event, part, missed);
+            self.settle_datagrams();
+        }
+        match &event.content {
+            // The beginning of a segment does not tell where the segment ends, and nobody fragments a SYN.
+            Content::Segment(segment) if event.fragment.is_none() || !segment.has(SYN) => {
+                self.tracker.segment(event, segment);
+            }
+            Content::IcmpError(IcmpError {
+                quoted: Some(quoted),
+                ..
+            }) => {
+                if let Some((source_port, destination_port, seq)) = quoted.tcp {
+                    let ports = (source_port, destination_port);
+                    self.tracker.icmp_error(
+                        quoted.source,
+                        quoted.destination,
+                        ports,
+                        seq,
+                        event.time,
+                    );
+                }
+            }
+            Content::Segment(_) | Content::IcmpError(_) | Content::Other => {}
+        }
+    }
 
     /// Lets time pass: SYNs that nobody answered become dropped, datagrams incomplete, old state goes.
-    pub fn advance(&mut self, _now: Timestamp) {}
-
-    /// Says what is known at `now`; `top` bounds the remotes without findings.
-    #[must_use]
-    pub fn diagnose(&self, _now: Timestamp, _top: usize) -> Diagnosis {
-        Diagnosis::default()
+    pub fn advance(&mut self, now: Timestamp) {
+        self.tracker.advance(now);
+        self.reassembly.advance(now);
+        self.settle_datagrams();
     }
+
+    /// Says what is known at `now`; `top` bounds both the remotes with findings and those without.
+    #[must_use]
+    pub fn diagnose(&self, now: Timestamp, top: usize) -> Diagnosis {
+        let mut with_findings = Vec::new();
+        let mut busiest = Vec::new();
+        for remote in self.table.remotes() {
+            let syns = self.tracker.evidence(remote.address.into());
+            match verdict::severity(&self.case(remote.address, &remote.counts, syns, now)) {
+                Some(severity) => with_findings.push((Reverse(severity), remote.address)),
+                None => busiest.push((Reverse(remote.counts.packets()), remote.address)),
+            }
+        }
+        let mut remotes: Vec<_> = first(with_findings, top)
+            .into_iter()
+            .filter_map(|address| self.remote(address, now))
+            .collect();
+        remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
+        remotes.extend(
+            first(busiest, top)
+                .into_iter()
+                .filter_map(|address| self.remote(address, now)),
+        );
+        let (overflow, overflow_remotes) = self.table.overflow();
+        let charged = self.totals.value(Counter::Charged);
+        Diagnosis {
+            totals: self.totals,
+            remotes_known: self.table.remotes().len(),
+            remotes,
+            overflow: counters(overflow, None, Datagrams::default()),
+            overflow_remotes: overflow_remotes + self.tracker.left_out(),
+            findings: verdict::about_source(charged, self.records, self.missed_share()),
+        }
+    }
+
+    fn remote(&self, address: Address, now: Timestamp) -> Option<RemoteDiagnosis> {
+        let counts = &self.table.get(address)?.counts;
+        let syns = self.tracker.evidence(address.into());
+        let case = self.case(address, counts, syns, now);
+        Some(RemoteDiagnosis {
+            address: address.into(),
+            counters: counters(counts, syns, case.datagrams),
+            findings: verdict::findings(&case),
+        })
+    }
+
+    fn case<'a>(
+        &self,
+        address: Address,
+        counts: &'a Counts,
+        syns: Option<&'a SynEvidence>,
+        now: Timestamp,
+    ) -> Case<'a> {
+        let address = IpAddr::from(address);
+        let datagrams = self.datagrams.get(&address).copied().unwrap_or_default();
+        let missed_share = self.missed_share();
+        Case {
+            counts,
+            syns,
+            datagrams,
+            is_ipv6: address.is_ipv6(),
+            missed_share,
+            now,
+        }
+    }
+
+    /// Share of all records that did not fit the ring.
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
+    fn missed_share(&self) -> f64 {
+        let missed = self.totals.value(Counter::MissedRecordsRing);
+        if missed == 0 {
+            0.0
+        } else {
+            missed as f64 / (missed + self.records) as f64
+        }
+    }
+
+    /// How many fragments may have come from a host without a record: it grows when one did.
+    fn fragments_missed(&self, source: IpAddr) -> u64 {
+        let budget = self.table.get(source.into()).map_or(0, |remote| {
+            remote.counts.value(RemoteCounter::DatagramUnobserved)
+        });
+        budget + self.totals.value(Counter::MissedRecordsRing)
+    }
+
+    fn settle_datagrams(&mut self) {
+        for (source, decision) in self.reassembly.take_decided() {
+            let missed = self.fragments_missed(source);
+            let datagrams = self.datagrams.entry(source).or_default();
+            let cell = match decision {
+                Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
+                Decision::Incomplete {
+                    protocol,
+                    missed_before,
+                } if missed_before == missed => datagrams.incomplete.get_mut(protocol as usize),
+                Decision::Incomplete { .. } | Decision::Unobserved => {
+                    Some(&mut datagrams.unobserved)
+                }
+            };
+            if let Some(cell) = cell {
+                *cell += 1;
+            }
+        }
+    }
+}
+
+/// The `top` smallest, in order.
+fn first<K: Ord>(mut ranked: Vec<(K, Address)>, top: usize) -> Vec<Address> {
+    if top < ranked.len() {
+        ranked.select_nth_unstable(top);
+        ranked.truncate(top);
+    }
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, address)| address).collect()
+}
+
+fn worst(remote: &RemoteDiagnosis) -> Option<Severity> {
+    remote.findings.iter().map(|finding| finding.severity).max()
+}
+
+/// Brings the counters of all parts together under the names of the report.
+fn counters(counts: &Counts, syns: Option<&SynEvidence>, datagrams: Datagrams) -> RemoteCounters {
+    let value = |counter| counts.value(counter);
+    let mut counters = RemoteCounters {
+        fragments_tcp: counts.fragments_of(FragmentProtocol::Tcp),
+        fragments_udp: counts.fragments_of(FragmentProtocol::Udp),
+        fragments_icmp: counts.fragments_of(FragmentProtocol::Icmp),
+        fragments_other: counts.fragments_of(FragmentProtocol::Other),
+        fragments_first: counts.fragments_at(FragmentPosition::First),
+        fragments_middle: counts.fragments_at(FragmentPosition::Middle),
+        fragments_last: counts.fragments_at(FragmentPosition::Last),
+        fragments_atomic: value(RemoteCounter::FragmentAtomic),
+        fragments_dont_fragment: value(RemoteCounter::FragmentDontFragment),
+        fragments_sent: value(RemoteCounter::FragmentSent),
+        datagrams_complete: datagrams.complete.iter().sum(),
+        datagrams_incomplete: datagrams.incomplete.iter().sum(),
+        datagrams_unobserved: datagrams.unobserved + value(RemoteCounter::DatagramUnobserved),
+        largest_first_fragment_octets: value(RemoteCounter::LargestFirstTcpOctets)
+            .max(value(RemoteCounter::LargestFirstOtherOctets)),
+        syn_sent: value(RemoteCounter::SynSent),
+        syn_received: value(RemoteCounter::SynReceived),
+        syn_ack_received: value(RemoteCounter::SynAckReceived),
+        syn_ack_sent: value(RemoteCounter::SynAckSent),
+        rst_answering_syn: value(RemoteCounter::RstAnsweringSyn),
+        rst_established: value(RemoteCounter::RstEstablished),
+        rst_sent: value(RemoteCounter::RstSent),
+        packet_too_big: value(RemoteCounter::PacketTooBig),
+        icmp_errors: value(RemoteCounter::IcmpError),
+        ..RemoteCounters::default()
+    };
+    if let Some(syns) = syns {
+        let without = syns.without_timestamps.plus(syns.armed_without_timestamps);
+        counters.syn_retransmitted = syns.retransmitted;
+        counters.ack_answering_syn = syns.acks;
+        counters.syn_predicted_drop_dropped = syns.predicted_drop.dropped;
+        counters.syn_predicted_drop_answered = syns.predicted_drop.answered;
+        counters.syn_predicted_pass_dropped = syns.predicted_pass.dropped;
+        counters.syn_predicted_pass_answered = syns.predicted_pass.answered;
+        counters.syn_without_timestamps_dropped = without.dropped;
+        counters.syn_without_timestamps_answered = without.answered;
+        counters.syn_without_timestamps_armed_dropped = syns.armed_without_timestamps.dropped;
+        counters.syn_without_timestamps_armed_answered = syns.armed_without_timestamps.answered;
+        counters.syn_ambiguous = syns.ambiguous;
+        // As if the input ended now.
+        counters.syn_undecided = syns.undecided + syns.pending;
+    }
+    counters
 }

@@ -1,12 +1,14 @@
 //! What was asked for, validated.
 
 pub mod duration;
+pub mod network;
 
-use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::ValueEnum;
 use thiserror::Error;
 
+pub use self::network::Network;
 use crate::cli::{ReplayArgs, WatchArgs};
 
 /// The form of the report.
@@ -72,15 +74,6 @@ pub struct ReplayConfig {
     pub interval: Option<Duration>,
     /// How many remotes to show.
     pub top: Top,
-}
-
-/// An IP network in CIDR notation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// Its first address.
-    pub address: IpAddr,
-    /// Length of the prefix in bits.
-    pub prefix_len: u8,
 }
 
 /// Why a command line makes no sense as a whole.
@@ -188,21 +181,4 @@ fn repeated<T: PartialEq>(items: &[T]) -> Option<&T> {
         rest = others;
     }
     None
-}
-
-/// Why a text is no network.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("not a network; write such as `10.0.0.0/8` or `2001:db8::/32`")]
-pub struct NetworkError;
-
-impl FromStr for Network {
-    type Err = NetworkError;
-
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let (address, prefix_len) = text.split_once('/').ok_or(NetworkError)?;
-        Ok(Self {
-            address: address.parse().map_err(|_| NetworkError)?,
-            prefix_len: prefix_len.parse().map_err(|_| NetworkError)?,
-        })
-    }
 }

@@ -256,10 +256,11 @@ fn quoted_ipv6(quoted: &[u8]) -> Option<QuotedPacket> {
 
 /// Ports and sequence number: the eight octets that every error quotes (RFC 792).
 fn quoted_tcp(protocol: u8, payload: Option<&[u8]>) -> Option<(u16, u16, SeqNumber)> {
-    let [a, b, c, d, e, f, g, h] = *payload?.first_chunk()?;
+    let octets: [u8; 8] = *payload?.first_chunk()?;
+    let [s0, s1, d0, d1, seq @ ..] = octets;
     (protocol == tcp::PROTOCOL).then_some((
-        u16::from_be_bytes([a, b]),
-        u16::from_be_bytes([c, d]),
-        SeqNumber(u32::from_be_bytes([e, f, g, h])),
+        u16::from_be_bytes([s0, s1]),
+        u16::from_be_bytes([d0, d1]),
+        SeqNumber(u32::from_be_bytes(seq)),
     ))
 }

@@ -1,6 +1,8 @@
 //! natdiag names the cause when TCP through a NAT fails now and then.
 
 pub mod analysis;
+pub mod bpf;
+pub mod capture;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -1,1 +1,51 @@
-fn main() {}
+//! The commands of a developer: `cargo xtask COMMAND`.
+//!
+//! This program must compile before BPF programs can, because it installs what they need. So the commands that
+//! load BPF programs live behind the feature `programs`; without it they are in `handover`, which builds xtask
+//! once more with the feature and becomes that.
+
+mod exec;
+#[cfg(not(feature = "programs"))]
+mod handover;
+#[cfg(feature = "programs")]
+mod lab;
+mod programs;
+mod run;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+#[cfg(not(feature = "programs"))]
+use handover::lab;
+
+/// Builds, runs and tests natdiag
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what building and testing need, where it is missing
+    Setup(setup::Args),
+    /// Builds natdiag and runs it, as root when it must
+    Run(run::Args),
+    /// Runs all tests, and says which could not run
+    Test,
+    /// Builds the test network in namespaces and plays scenarios
+    #[command(hide = true)]
+    Lab(lab::Args),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().task {
+        Task::Setup(args) => setup::run(&args),
+        Task::Run(args) => run::run(&args),
+        Task::Test => test::run(),
+        Task::Lab(args) => lab::run(args),
+    }
+}

@@ -41,13 +41,16 @@ pub fn parse<F: FrameBytes + ?Sized>(frame: &F) -> Result<(u16, usize), ParseErr
     }
     let inner = tagged_type(frame, HEADER_LEN)?;
     if !is_vlan(inner) {
-        return Ok((inner, HEADER_LEN + VLAN_TAG_LEN));
+        return Ok((inner, frame.forget_way(HEADER_LEN + VLAN_TAG_LEN)));
     }
     let innermost = tagged_type(frame, HEADER_LEN + VLAN_TAG_LEN)?;
     if is_vlan(innermost) {
         return Err(Layer::Vlan.too_many());
     }
-    Ok((innermost, HEADER_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN))
+    Ok((
+        innermost,
+        frame.forget_way(HEADER_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN),
+    ))
 }
 
 #[inline(always)]

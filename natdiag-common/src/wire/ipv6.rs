@@ -128,12 +128,12 @@ pub fn skip_extensions<F: FrameBytes + ?Sized>(
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6 => {
                 let [next, len] = extension(frame, payload.offset)?;
                 payload.protocol = next;
-                payload.offset += (len as usize + 1) * 8;
+                payload.offset = frame.forget_way(payload.offset + (len as usize + 1) * 8);
             }
             AUTHENTICATION => {
                 let [next, len] = extension(frame, payload.offset)?;
                 payload.protocol = next;
-                payload.offset += (len as usize + 2) * 4;
+                payload.offset = frame.forget_way(payload.offset + (len as usize + 2) * 4);
             }
             FRAGMENT => {
                 if payload.fragment.is_some() {
@@ -191,6 +191,6 @@ fn fragment_header<F: FrameBytes + ?Sized>(
         fragment_offset_octets: offset_flags & !7,
         more_fragments: offset_flags & 1 != 0,
         identification: u32::from_be_bytes(identification),
-        data_offset: offset + FRAGMENT_HEADER_LEN,
+        data_offset: frame.forget_way(offset + FRAGMENT_HEADER_LEN),
     })
 }

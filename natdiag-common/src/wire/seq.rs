@@ -32,3 +32,6 @@ impl TsVal {
         self.0.wrapping_sub(other.0).cast_signed()
     }
 }
+
+#[cfg(test)]
+mod tests;

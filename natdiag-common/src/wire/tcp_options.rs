@@ -41,39 +41,47 @@ pub struct TcpOptions {
 pub fn parse(mut octets: &[u8]) -> TcpOptions {
     let mut options = TcpOptions::default();
     loop {
-        let (kind, rest) = match octets {
+        octets = match octets {
             [] | [END_OF_LIST, ..] => return options,
-            [NO_OPERATION, rest @ ..] => {
-                octets = rest;
-                continue;
+            [NO_OPERATION, rest @ ..] => rest,
+            [kind, len, ..] => {
+                let len = usize::from(*len);
+                let (Some(value), Some(rest)) = (octets.get(2..len), octets.get(len..)) else {
+                    return TcpOptions {
+                        malformed: true,
+                        ..options
+                    };
+                };
+                options.take(*kind, value);
+                rest
             }
-            [kind, len, ..] => match (
-                octets.get(2..usize::from(*len)),
-                octets.get(usize::from(*len)..),
-            ) {
-                (Some(value), Some(rest)) => ((*kind, value), rest),
-                _ => {
-                    options.malformed = true;
-                    return options;
-                }
-            },
             [_] => {
-                options.malformed = true;
-                return options;
+                return TcpOptions {
+                    malformed: true,
+                    ..options
+                };
             }
         };
-        match kind {
-            (MAXIMUM_SEGMENT_SIZE, &[a, b]) => options.mss = Some(u16::from_be_bytes([a, b])),
-            (WINDOW_SCALE, &[shift]) => options.window_scale = Some(shift),
-            (SACK_PERMITTED, []) => options.sack_permitted = true,
+    }
+}
+
+impl TcpOptions {
+    /// Takes one option. One that is not known, or has not the length of its kind, says nothing.
+    fn take(&mut self, kind: u8, value: &[u8]) {
+        match (kind, value) {
+            (MAXIMUM_SEGMENT_SIZE, &[a, b]) => self.mss = Some(u16::from_be_bytes([a, b])),
+            (WINDOW_SCALE, &[shift]) => self.window_scale = Some(shift),
+            (SACK_PERMITTED, []) => self.sack_permitted = true,
             (TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
-                options.timestamps = Some(Timestamps {
+                self.timestamps = Some(Timestamps {
                     tsval: TsVal(u32::from_be_bytes([a, b, c, d])),
                     tsecr: TsVal(u32::from_be_bytes([e, f, g, h])),
                 });
             }
             _ => {}
         }
-        octets = rest;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
+
+use std::net::IpAddr;
+
+use natdiag_common::wire::seq::TsVal;
+
+use crate::{analysis::mark::Prediction, event::Timestamp};
+
+/// Most (local address, port) pairs told apart per remote host; what is beyond is counted as the last one.
+const MAX_SERVICES: usize = 64;
+
+/// What became of one SYN transmission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing yet.
+    Pending,
+    /// The server took it, or refused it with a RST or an `ICMP` error.
+    Answered,
+    /// Silence: it was sent again, or time ran out.
+    Dropped,
+    /// It cannot be known.
+    Undecided,
+}
+
+/// Dropped and answered SYNs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// Dropped.
+    pub dropped: u64,
+    /// Answered.
+    pub answered: u64,
+}
+
+impl Outcomes {
+    /// Both together.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.dropped + self.answered
+    }
+
+    /// Sum with another.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            dropped: self.dropped + other.dropped,
+            answered: self.answered + other.answered,
+        }
+    }
+
+    fn add(&mut self, fate: Fate, amount: i64) {
+        let cell = match fate {
+            Fate::Dropped => &mut self.dropped,
+            Fate::Answered => &mut self.answered,
+            Fate::Pending | Fate::Undecided => return,
+        };
+        *cell = cell.wrapping_add_signed(amount);
+    }
+}
+
+/// SYNs from one local address to one port of the remote host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Who sent them.
+    pub local: IpAddr,
+    /// The port at the remote host.
+    pub port: u16,
+    /// Their fates.
+    pub outcomes: Outcomes,
+}
+
+/// Connections by the fates of all their SYNs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// No SYN of theirs was answered.
+    pub failed: u64,
+    /// None was dropped.
+    pub clean: u64,
+    /// Some were dropped before one was answered.
+    pub late: u64,
+}
+
+/// How one SYN transmission counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SynClass {
+    /// What the rule of tcp_tw_recycle says.
+    pub prediction: Prediction,
+    /// Whether the server may hold the four-tuple in TIME-WAIT, where another rule may drop the SYN: then its being
+    /// dropped says nothing.
+    pub reuses_time_wait: bool,
+    /// Whether the mark had just changed.
+    pub ambiguous: bool,
+    /// Whether an earlier transmission of the same SYN had been dropped.
+    pub repeated: bool,
+    /// Place in [`SynEvidence::services`].
+    pub service: usize,
+}
+
+impl SynClass {
+    /// As what a fate counts.
+    #[must_use]
+    pub fn counted(self, fate: Fate) -> Fate {
+        if self.reuses_time_wait && fate == Fate::Dropped {
+            Fate::Undecided
+        } else {
+            fate
+        }
+    }
+}
+
+/// All that is known about SYNs sent to one remote host.
+#[derive(Clone, Debug, Default)]
+pub struct SynEvidence {
+    /// With a timestamp below a live mark.
+    pub predicted_drop: Outcomes,
+    /// With a timestamp otherwise.
+    pub predicted_pass: Outcomes,
+    /// Without timestamps while there was a live mark.
+    pub armed_without_timestamps: Outcomes,
+    /// Without timestamps and without a live mark.
+    pub without_timestamps: Outcomes,
+    /// Of all these, those that followed a dropped transmission of the same SYN.
+    pub repeated: Outcomes,
+    /// Of all these, by who sent them and to which port.
+    pub services: Vec<Service>,
+    /// Connections with at least one of these.
+    pub connections: Connections,
+    /// Decided just after the mark had changed.
+    pub ambiguous: u64,
+    /// Fate unknown.
+    pub undecided: u64,
+    /// Fate not known yet.
+    pub pending: u64,
+    /// Transmissions after the first.
+    pub retransmitted: u64,
+    /// SYNs that a bare ACK answered.
+    pub acks: u64,
+    /// SYNs that a RST answered.
+    pub refused: u64,
+    /// SYNs that an `ICMP` error answered.
+    pub unreachable: u64,
+    /// Largest MSS that the remote host offered in a SYN-ACK.
+    pub largest_mss: Option<u16>,
+    /// Connections whose request got no octet of a response.
+    pub unanswered_requests: u64,
+    /// Connections that received something, or ended otherwise.
+    pub answered_requests: u64,
+    /// Whether hosts that cannot be seen from here share our address towards the remote host.
+    pub shared_address: bool,
+    /// When a SYN was last dropped that the rule predicts to be.
+    pub last_predicted_drop: Option<Timestamp>,
+    /// SYNs answered since then.
+    pub answered_since: u64,
+    /// The newest mark.
+    pub mark: Option<(TsVal, Timestamp)>,
+}
+
+impl SynEvidence {
+    /// Place of a (local address, port) among the services.
+    pub fn service(&mut self, local: IpAddr, port: u16) -> usize {
+        let known = self
+            .services
+            .iter()
+            .position(|service| service.local == local && service.port == port);
+        known.unwrap_or_else(|| {
+            if self.services.len() < MAX_SERVICES {
+                self.services.push(Service {
+                    local,
+                    port,
+                    outcomes: Outcomes::default(),
+                });
+            }
+            self.services.len() - 1
+        })
+    }
+
+    /// Moves one SYN from one fate to another.
+    pub fn settle(&mut self, class: SynClass, from: Fate, to: Fate, now: Timestamp) {
+        self.add(class, from, -1);
+        self.add(class, to, 1);
+        if class.ambiguous {
+            return;
+        }
+        match (class.prediction, class.counted(to)) {
+            (Prediction::Drop | Prediction::ArmedWithoutTimestamp, Fate::Dropped) => {
+                self.last_predicted_drop = Some(now);
+                self.answered_since = 0;
+            }
+            (_, Fate::Answered) => self.answered_since += 1,
+            (_, Fate::Pending | Fate::Dropped | Fate::Undecided) => {}
+        }
+    }
+
+    fn add(&mut self, class: SynClass, fate: Fate, amount: i64) {
+        let whole = match class.counted(fate) {
+            Fate::Pending => Some(&mut self.pending),
+            Fate::Undecided => Some(&mut self.undecided),
+            Fate::Dropped | Fate::Answered => class.ambiguous.then_some(&mut self.ambiguous),
+        };
+        if let Some(whole) = whole {
+            *whole = whole.wrapping_add_signed(amount);
+            return;
+        }
+        let cell = match class.prediction {
+            Prediction::Drop => &mut self.predicted_drop,
+            Prediction::Pass => &mut self.predicted_pass,
+            Prediction::ArmedWithoutTimestamp => &mut self.armed_without_timestamps,
+            Prediction::WithoutTimestamp => &mut self.without_timestamps,
+        };
+        cell.add(fate, amount);
+        if class.repeated {
+            self.repeated.add(fate, amount);
+        }
+        if let Some(service) = self.services.get_mut(class.service) {
+            service.outcomes.add(fate, amount);
+        }
+    }
+
+    /// All SYNs whose fate counts.
+    #[must_use]
+    pub fn all(&self) -> Outcomes {
+        self.predicted_drop
+            .plus(self.predicted_pass)
+            .plus(self.armed_without_timestamps)
+            .plus(self.without_timestamps)
+    }
+}
+
+/// What a connection's SYNs have come to, for [`Connections`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionFates {
+    /// Dropped SYNs that count.
+    pub dropped: u32,
+    /// Answered SYNs that count.
+    pub answered: u32,
+}
+
+impl Connections {
+    /// Moves one connection from what it was to what it is.
+    pub fn settle(&mut self, from: ConnectionFates, to: ConnectionFates) {
+        if let Some(cell) = self.cell(from) {
+            *cell -= 1;
+        }
+        if let Some(cell) = self.cell(to) {
+            *cell += 1;
+        }
+    }
+
+    fn cell(&mut self, fates: ConnectionFates) -> Option<&mut u64> {
+        match (fates.dropped, fates.answered) {
+            (0, 0) => None,
+            (0, _) => Some(&mut self.clean),
+            (_, 0) => Some(&mut self.failed),
+            _ => Some(&mut self.late),
+        }
+    }
+}

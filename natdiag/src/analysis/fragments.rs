@@ -1,0 +1,210 @@
+//! Datagrams that arrive in fragments: complete, incomplete, or not observed well enough to say.
+//!
+//! Octets are only counted, never kept (RFC 791, section 3.2; RFC 8200, section 4.5).
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+};
+
+use foldhash::fast::FixedState;
+use natdiag_common::counter::FragmentProtocol;
+
+use crate::event::{Event, FragmentPart, Timestamp};
+
+/// How long the fragments of a datagram may take.
+/// Kernel: `IP_FRAG_TIME` 30 s, include/net/ip.h.
+const REASSEMBLY_NS: u64 = 30_000_000_000;
+/// How long fragments with the key of a complete datagram are repeats of it.
+const DUPLICATES_NS: u64 = 1_000_000_000;
+/// Datagrams followed at once. Others are not observed.
+const MAX_OPEN: usize = 1 << 16;
+/// Pieces of one datagram kept apart. An attack makes more; such a datagram is not observed.
+const MAX_GAPS: usize = 64;
+
+/// Datagrams from one remote host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Datagrams {
+    /// All octets were seen within 30 s, by [`FragmentProtocol`].
+    pub complete: [u64; FragmentProtocol::ALL.len()],
+    /// Some were not, by [`FragmentProtocol`].
+    pub incomplete: [u64; FragmentProtocol::ALL.len()],
+    /// Some fragments gave no record, or there was no room.
+    pub unobserved: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    source: IpAddr,
+    destination: IpAddr,
+    /// Of IPv4; 0 for IPv6, whose datagrams it does not tell apart.
+    protocol: u8,
+    identification: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Datagram {
+    opened: Timestamp,
+    protocol: FragmentProtocol,
+    /// Octets seen: disjoint, ascending.
+    seen: Vec<(u32, u32)>,
+    end: Option<u32>,
+    completed: Option<Timestamp>,
+    /// How many fragments of the source had given no record when it opened.
+    missed_before: u64,
+}
+
+/// Follows the datagrams of one source.
+#[derive(Debug, Default)]
+pub struct Reassembly {
+    open: HashMap<Key, Datagram, FixedState>,
+    deadlines: VecDeque<(Timestamp, Key)>,
+    /// Complete datagrams, kept to know their repeats by.
+    complete: VecDeque<(Timestamp, Key)>,
+    /// Events since the last call of `take_decided`.
+    decided: Vec<(IpAddr, Decision)>,
+}
+
+/// What was found out about a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// All octets were seen.
+    Complete(FragmentProtocol),
+    /// Thirty seconds passed and some were not. `missed_before` is what it opened with.
+    Incomplete {
+        /// Its protocol.
+        protocol: FragmentProtocol,
+        /// How many fragments of its source had given no record when it opened.
+        missed_before: u64,
+    },
+    /// There was no room to follow it.
+    Unobserved,
+}
+
+impl Reassembly {
+    /// Takes a fragment. `missed` is how many fragments of its source gave no record so far.
+    pub fn fragment(&mut self, event: &Event, part: FragmentPart, missed: u64) {
+        self.advance(event.time);
+        let key = Key {
+            source: event.source,
+            destination: event.destination,
+            protocol: if event.source.is_ipv4() {
+                event.protocol
+            } else {
+                0
+            },
+            identification: event.identification,
+        };
+        let repeats = |datagram: &Datagram| {
+            datagram
+                .completed
+                .map(|at| event.time.since(at) <= DUPLICATES_NS)
+        };
+        match self.open.get(&key).map(repeats) {
+            Some(Some(true)) => return,
+            Some(None) => {}
+            Some(Some(false)) | None => {
+                if self.open.len() >= MAX_OPEN {
+                    if part.offset_octets == 0 {
+                        self.decided.push((event.source, Decision::Unobserved));
+                    }
+                    return;
+                }
+                let protocol = FragmentProtocol::of(event.protocol);
+                self.open
+                    .insert(key, Datagram::new(event.time, protocol, missed));
+                self.deadlines
+                    .push_back((event.time.plus(REASSEMBLY_NS), key));
+            }
+        }
+        let Some(datagram) = self.open.get_mut(&key) else {
+            return;
+        };
+        datagram.add(part);
+        if datagram.is_complete() {
+            datagram.completed = Some(event.time);
+            datagram.seen = Vec::new();
+            self.complete
+                .push_back((event.time.plus(DUPLICATES_NS), key));
+            self.decided
+                .push((event.source, Decision::Complete(datagram.protocol)));
+        }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some((_, key)) = self.complete.pop_front_if(|(until, _)| *until < now) {
+            // A datagram that came later under the same key is another one.
+            if self
+                .open
+                .get(&key)
+                .is_some_and(|datagram| datagram.completed.is_some())
+            {
+                self.open.remove(&key);
+            }
+        }
+        while let Some((due, key)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
+            let Some(datagram) = self.open.get(&key) else {
+                continue;
+            };
+            if datagram.completed.is_some() || datagram.opened.plus(REASSEMBLY_NS) != due {
+                continue;
+            }
+            let decision = Decision::Incomplete {
+                protocol: datagram.protocol,
+                missed_before: datagram.missed_before,
+            };
+            self.decided.push((key.source, decision));
+            self.open.remove(&key);
+        }
+        if self.deadlines.len() > 4 * MAX_OPEN {
+            let open = &self.open;
+            self.deadlines.retain(|(_, key)| open.contains_key(key));
+        }
+    }
+
+    /// What was found out since the last call, by source.
+    pub fn take_decided(&mut self) -> Vec<(IpAddr, Decision)> {
+        std::mem::take(&mut self.decided)
+    }
+}
+
+impl Datagram {
+    fn new(opened: Timestamp, protocol: FragmentProtocol, missed_before: u64) -> Self {
+        Self {
+            opened,
+            protocol,
+            seen: Vec::new(),
+            end: None,
+            completed: None,
+            missed_before,
+        }
+    }
+
+    fn add(&mut self, part: FragmentPart) {
+        let start = u32::from(part.offset_octets);
+        let end = start.saturating_add(part.data_octets);
+        if !part.more {
+            self.end = Some(self.end.map_or(end, |known| known.max(end)));
+        }
+        if self.seen.len() >= MAX_GAPS {
+            return;
+        }
+        self.seen.push((start, end));
+        self.seen.sort_unstable();
+        self.seen.dedup_by(|next, previous| {
+            let touches = next.0 <= previous.1;
+            if touches {
+                previous.1 = previous.1.max(next.1);
+            }
+            touches
+        });
+    }
+
+    fn is_complete(&self) -> bool {
+        match (self.end, self.seen.as_slice()) {
+            (Some(end), [(0, seen)]) => *seen >= end,
+            _ => false,
+        }
+    }
+}

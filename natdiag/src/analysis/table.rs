@@ -1,0 +1,293 @@
+//! The table of remote hosts: exact counters, bounded, honest about what it had no room for.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use natdiag_common::{
+    Address,
+    counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
+};
+
+use crate::event::Timestamp;
+
+/// Remote hosts that the table has room for, at about 260 octets each.
+pub const DEFAULT_CAPACITY: usize = 1 << 20;
+
+/// A host that was quiet for so long is let go when the table is full.
+const QUIET_NS: u64 = 600_000_000_000;
+
+/// Least time between two searches for quiet hosts.
+const SEARCH_NS: u64 = 60_000_000_000;
+
+/// Counters of one remote host since the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    words: [u64; RemoteCounter::COUNT],
+}
+
+/// One remote host.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its address.
+    pub address: Address,
+    /// When it was last counted.
+    pub last_seen: Timestamp,
+    /// Its counters.
+    pub counts: Counts,
+}
+
+/// All remote hosts of one source.
+#[derive(Debug)]
+pub struct Table {
+    places: HashMap<Address, usize, FixedState>,
+    remotes: Vec<Remote>,
+    capacity: usize,
+    overflow: Counts,
+    overflow_remotes: u64,
+    searched: Timestamp,
+}
+
+impl Counts {
+    /// Nothing counted yet.
+    pub const ZERO: Self = Self {
+        words: [0; RemoteCounter::COUNT],
+    };
+
+    /// Value of one counter.
+    #[must_use]
+    pub fn value(&self, counter: RemoteCounter) -> u64 {
+        self.words.get(counter as usize).copied().unwrap_or(0)
+    }
+
+    /// Fragments received of one protocol and position.
+    #[must_use]
+    pub fn fragments(&self, protocol: FragmentProtocol, position: FragmentPosition) -> u64 {
+        let place = RemoteCounter::fragment(protocol, position);
+        self.words.get(place).copied().unwrap_or(0)
+    }
+
+    /// Fragments received of one protocol.
+    #[must_use]
+    pub fn fragments_of(&self, protocol: FragmentProtocol) -> u64 {
+        FragmentPosition::ALL
+            .iter()
+            .map(|position| self.fragments(protocol, *position))
+            .sum()
+    }
+
+    /// Fragments received at one position.
+    #[must_use]
+    pub fn fragments_at(&self, position: FragmentPosition) -> u64 {
+        FragmentProtocol::ALL
+            .iter()
+            .map(|protocol| self.fragments(*protocol, position))
+            .sum()
+    }
+
+    /// Packets counted, each once.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.words.iter().take(RemoteCounter::FIRST_DETAIL).sum()
+    }
+
+    fn add(&mut self, counts: &RemoteCounts) {
+        let words = self.words.iter_mut().zip(counts.words);
+        for (place, (word, more)) in words.enumerate() {
+            let more = u64::from(more);
+            *word = if place < RemoteCounter::FIRST_MAXIMUM {
+                *word + more
+            } else {
+                (*word).max(more)
+            };
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let words = self.words.iter_mut().zip(other.words);
+        for (place, (word, more)) in words.enumerate() {
+            *word = if place < RemoteCounter::FIRST_MAXIMUM {
+                *word + more
+            } else {
+                (*word).max(more)
+            };
+        }
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+}
+
+impl Table {
+    /// A table with room for so many remote hosts.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            places: HashMap::default(),
+            remotes: Vec::new(),
+            capacity,
+            overflow: Counts::ZERO,
+            overflow_remotes: 0,
+            searched: Timestamp(0),
+        }
+    }
+
+    /// Adds to a remote host's counters. Where the table is full, `keep` says which quiet hosts must stay, and the
+    /// addresses of those let go are returned.
+    pub fn count(
+        &mut self,
+        address: Address,
+        counts: &RemoteCounts,
+        now: Timestamp,
+        keep: impl Fn(Address) -> bool,
+    ) -> Vec<Address> {
+        if let Some(remote) = self.get_mut(address) {
+            remote.counts.add(counts);
+            remote.last_seen = now;
+            return Vec::new();
+        }
+        let gone = if self.remotes.len() >= self.capacity {
+            self.let_go_of_quiet(now, keep)
+        } else {
+            Vec::new()
+        };
+        if self.remotes.len() < self.capacity {
+            self.places.insert(address, self.remotes.len());
+            let mut remote = Remote {
+                address,
+                last_seen: now,
+                counts: Counts::ZERO,
+            };
+            remote.counts.add(counts);
+            self.remotes.push(remote);
+        } else {
+            self.overflow.add(counts);
+            self.overflow_remotes += 1;
+        }
+        gone
+    }
+
+    /// One remote host.
+    #[must_use]
+    pub fn get(&self, address: Address) -> Option<&Remote> {
+        self.remotes.get(*self.places.get(&address)?)
+    }
+
+    fn get_mut(&mut self, address: Address) -> Option<&mut Remote> {
+        self.remotes.get_mut(*self.places.get(&address)?)
+    }
+
+    /// All remote hosts, in no order.
+    #[must_use]
+    pub fn remotes(&self) -> &[Remote] {
+        &self.remotes
+    }
+
+    /// Counters of all that there was no room for, and how many hosts they are, each counted again when it came back.
+    #[must_use]
+    pub fn overflow(&self) -> (&Counts, u64) {
+        (&self.overflow, self.overflow_remotes)
+    }
+
+    /// Lets go of hosts that have been quiet, into the overflow.
+    fn let_go_of_quiet(&mut self, now: Timestamp, keep: impl Fn(Address) -> bool) -> Vec<Address> {
+        if now.since(self.searched) < SEARCH_NS {
+            return Vec::new();
+        }
+        self.searched = now;
+        let quiet = self.remotes.extract_if(.., |remote| {
+            now.since(remote.last_seen) >= QUIET_NS && !keep(remote.address)
+        });
+        let mut gone = Vec::new();
+        for remote in quiet {
+            self.overflow.merge(&remote.counts);
+            gone.push(remote.address);
+        }
+        self.overflow_remotes += gone.len() as u64;
+        self.places = self
+            .remotes
+            .iter()
+            .enumerate()
+            .map(|(place, remote)| (remote.address, place))
+            .collect();
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(counter: RemoteCounter) -> RemoteCounts {
+        let mut counts = RemoteCounts::ZERO;
+        counts.words[counter as usize] = 1;
+        counts
+    }
+
+    fn address(last: u8) -> Address {
+        Address::from_ipv4([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_full_table_counts_the_rest_together_and_loses_nothing() {
+        let mut table = Table::with_capacity(2);
+        for last in 1..=3 {
+            for _ in 0..last {
+                table.count(
+                    address(last),
+                    &one(RemoteCounter::SynSent),
+                    Timestamp(1),
+                    |_| false,
+                );
+            }
+        }
+        let kept: u64 = table
+            .remotes()
+            .iter()
+            .map(|remote| remote.counts.packets())
+            .sum();
+        assert_eq!(
+            (kept, table.overflow().0.packets(), table.overflow().1),
+            (3, 3, 3)
+        );
+    }
+
+    #[test]
+    fn quiet_hosts_give_way_and_those_with_a_finding_stay() {
+        let mut table = Table::with_capacity(2);
+        table.count(
+            address(1),
+            &one(RemoteCounter::SynSent),
+            Timestamp(1),
+            |_| false,
+        );
+        table.count(
+            address(2),
+            &one(RemoteCounter::SynSent),
+            Timestamp(1),
+            |_| false,
+        );
+        let later = Timestamp(1 + QUIET_NS);
+        let gone = table.count(address(3), &one(RemoteCounter::SynSent), later, |kept| {
+            kept == address(1)
+        });
+        assert_eq!(gone, [address(2)]);
+        assert!(table.get(address(1)).is_some() && table.get(address(3)).is_some());
+        assert_eq!((table.overflow().0.packets(), table.overflow().1), (1, 1));
+    }
+
+    #[test]
+    fn sums_add_up_and_maxima_stay_maxima() {
+        let mut table = Table::default();
+        for octets in [1400, 1396] {
+            let mut counts = one(RemoteCounter::FragmentTcpFirst);
+            counts.words[RemoteCounter::LargestFirstTcpOctets as usize] = octets;
+            table.count(address(1), &counts, Timestamp(1), |_| false);
+        }
+        let counts = table.get(address(1)).unwrap().counts;
+        assert_eq!(counts.value(RemoteCounter::LargestFirstTcpOctets), 1400);
+        assert_eq!(counts.fragments_of(FragmentProtocol::Tcp), 2);
+    }
+}

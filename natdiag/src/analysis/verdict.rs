@@ -1,0 +1,135 @@
+//! Weighs the evidence about one remote host and names the cause. Every threshold and every prior stands here or in
+//! the two modules below, with its reason.
+//!
+//! Each hypothesis says how likely it makes what was observed; with a prior for how often it is the cause of such
+//! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
+
+mod fragmentation;
+mod likelihood;
+mod syn;
+
+use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
+
+use crate::{
+    analysis::{
+        diagnosis::{Cause, Evidence, Finding, Severity},
+        evidence::SynEvidence,
+        fragments::Datagrams,
+        table::Counts,
+    },
+    event::Timestamp,
+};
+
+/// Confidence from which on a cause is named. Below, it is one of several that the evidence does not tell apart.
+pub const NAMED: f64 = 0.9;
+
+/// Probability up to which a cause counts as ruled out.
+const RULED_OUT: f64 = 0.001;
+
+/// Highest confidence: about one verdict in ten thousand may be due to something that nobody has thought of.
+const CERTAIN: f64 = 0.9999;
+
+/// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
+const UNANSWERED_REQUESTS: u64 = 3;
+
+/// All that is known about one remote host.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Its exact counters.
+    pub counts: &'a Counts,
+    /// SYNs sent to it.
+    pub syns: Option<&'a SynEvidence>,
+    /// Datagrams it sent in fragments.
+    pub datagrams: Datagrams,
+    /// Whether it has an IPv6 address.
+    pub is_ipv6: bool,
+    /// Share of all records that were missed, 0 to 1.
+    pub missed_share: f64,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The worst that [`findings`] may say about a remote host, without saying it: for ranking many of them.
+#[must_use]
+pub fn severity(case: &Case) -> Option<Severity> {
+    let counts = case.counts;
+    let syns = case.syns.is_some_and(|syns| {
+        syns.all().dropped > 0
+            || syns.refused > 0
+            || syns.unreachable > 0
+            || syns.acks > 0
+            || syns.unanswered_requests >= UNANSWERED_REQUESTS
+    });
+    if syns {
+        return Some(Severity::Critical);
+    }
+    if counts.fragments_of(FragmentProtocol::Tcp) > 0
+        || case.datagrams.incomplete.iter().any(|n| *n > 0)
+    {
+        return Some(Severity::Warning);
+    }
+    let fragments = FragmentProtocol::ALL
+        .iter()
+        .any(|protocol| counts.fragments_of(*protocol) > 0);
+    (fragments || counts.value(RemoteCounter::RstAnsweringSyn) > 0).then_some(Severity::Info)
+}
+
+/// What is wrong with a remote host, worst first.
+#[must_use]
+pub fn findings(case: &Case) -> Vec<Finding> {
+    let mut findings = fragmentation::findings(case);
+    if let Some(syns) = case.syns {
+        findings.extend(syn::findings(case, syns));
+    }
+    for finding in &mut findings {
+        finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
+    }
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then(b.confidence.total_cmp(&a.confidence))
+    });
+    findings
+}
+
+/// What is wrong with what a source shows at all: too little, or too much missed.
+#[must_use]
+pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Finding> {
+    /// Share of missed records from which on the rest proves little: one handshake in ten lacks a part.
+    const TOO_MUCH_MISSED: f64 = 0.1;
+    if missed_share > TOO_MUCH_MISSED {
+        let summary = format!(
+            "{:.0} % of the records did not reach userspace in time, so that fates of SYNs and datagrams are unknown",
+            missed_share * 100.0
+        );
+        let evidence = vec![("missed_share", Evidence::Ratio(missed_share))];
+        let remedy =
+            vec!["watch fewer interfaces at once, or give natdiag more CPU time".to_owned()];
+        return vec![insufficient(summary, evidence, remedy)];
+    }
+    if charged == 0 && records == 0 {
+        let summary =
+            "no connection was opened and no fragment was seen, so nothing can be said".to_owned();
+        let remedy =
+            vec!["open connections to the destination that fails while natdiag watches".to_owned()];
+        return vec![insufficient(summary, Vec::new(), remedy)];
+    }
+    Vec::new()
+}
+
+fn insufficient(
+    summary: String,
+    evidence: Vec<(&'static str, Evidence)>,
+    remedy: Vec<String>,
+) -> Finding {
+    Finding {
+        cause: Cause::InsufficientEvidence,
+        confidence: 1.0,
+        severity: Severity::Warning,
+        summary,
+        evidence,
+        excluded: Vec::new(),
+        not_excluded: Vec::new(),
+        remedy,
+    }
+}

@@ -1,0 +1,208 @@
+//! Brings the programs into the kernel: one object per interface, so that each has maps of its own, and of its
+//! programs only those that are needed.
+
+use std::{fmt, io};
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    programs::{Program, ProgramError, SchedClassifier, Xdp},
+};
+use natdiag_common::{LinkType, names};
+use thiserror::Error;
+
+use crate::WATCH_OBJECT;
+
+/// Lines of the verifier's log that an error shows; the reason stands at the end.
+const VERIFIER_LOG_LINES: usize = 20;
+
+/// One of the programs in the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WatchProgram {
+    /// XDP, for devices whose frames fit one buffer.
+    Xdp,
+    /// XDP, for devices that spread jumbo frames over several buffers.
+    XdpFrags,
+    /// TC, for received packets.
+    TcIngress,
+    /// TC, for sent packets.
+    TcEgress,
+}
+
+impl WatchProgram {
+    /// All programs.
+    pub const ALL: [Self; 4] = [Self::Xdp, Self::XdpFrags, Self::TcIngress, Self::TcEgress];
+
+    /// The program's name in the object and in the kernel.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Xdp => names::PROGRAM_XDP,
+            Self::XdpFrags => names::PROGRAM_XDP_FRAGS,
+            Self::TcIngress => names::PROGRAM_TC_INGRESS,
+            Self::TcEgress => names::PROGRAM_TC_EGRESS,
+        }
+    }
+}
+
+impl fmt::Display for WatchProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the object is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// How the frames of the device begin.
+    pub link_type: LinkType,
+    /// Size of the ring of records: a power of two, and whole pages.
+    pub records_octets: u32,
+    /// Size of the ring of spills: likewise.
+    pub spills_octets: u32,
+}
+
+impl LoadOptions {
+    /// The usual sizes: 16 MiB hold 116,000 records, a second of a storm at its full budget from 450 hosts.
+    #[must_use]
+    pub const fn new(link_type: LinkType) -> Self {
+        Self {
+            link_type,
+            records_octets: 1 << 24,
+            spills_octets: 1 << 24,
+        }
+    }
+}
+
+/// Why a program is not in the kernel.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The maps could not be made.
+    #[error("cannot create the BPF maps")]
+    Maps(#[source] Box<EbpfError>),
+    /// The kernel refused the system call.
+    #[error("cannot load the BPF program `{program}`")]
+    Refused {
+        /// Which.
+        program: WatchProgram,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The verifier refused the program.
+    #[error("the kernel's verifier refuses the BPF program `{program}` ({source}):\n{}", tail(.log))]
+    Verifier {
+        /// Which.
+        program: WatchProgram,
+        /// The whole log.
+        log: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Something else went wrong around it.
+    #[error("cannot load the BPF program `{program}`")]
+    Program {
+        /// Which.
+        program: WatchProgram,
+        /// What.
+        #[source]
+        source: Box<ProgramError>,
+    },
+    /// The object lacks a program or a map.
+    #[error("the BPF object has no `{0}`")]
+    Missing(&'static str),
+}
+
+/// The programs and maps of one interface.
+#[derive(Debug)]
+pub struct WatchObject {
+    ebpf: Ebpf,
+}
+
+impl WatchObject {
+    /// Creates the maps. No program is in the kernel yet.
+    pub fn open(options: LoadOptions) -> Result<Self, LoadError> {
+        let link_type = options.link_type as u8;
+        let ebpf = EbpfLoader::new()
+            .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
+            .map_max_entries(names::MAP_RECORDS, options.records_octets)
+            .map_max_entries(names::MAP_SPILLS, options.spills_octets)
+            .load(WATCH_OBJECT)
+            .map_err(|error| LoadError::Maps(Box::new(error)))?;
+        Ok(Self { ebpf })
+    }
+
+    /// Has the kernel verify one program and take it, unless it has it.
+    pub fn load(&mut self, program: WatchProgram) -> Result<(), LoadError> {
+        let loaded = match program {
+            WatchProgram::Xdp | WatchProgram::XdpFrags => self.xdp(program)?.load(),
+            WatchProgram::TcIngress | WatchProgram::TcEgress => self.tc(program)?.load(),
+        };
+        match loaded {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
+            Err(error) => Err(refusal(program, error)),
+        }
+    }
+
+    /// Instructions that the verifier went through, where the kernel says (Linux 5.16).
+    #[must_use]
+    pub fn verified_instructions(&self, program: WatchProgram) -> Option<u32> {
+        let info = self.ebpf.program(program.name())?.info().ok()?;
+        info.verified_instruction_count()
+    }
+
+    pub(super) fn xdp(&mut self, program: WatchProgram) -> Result<&mut Xdp, LoadError> {
+        self.program(program)?
+            .try_into()
+            .map_err(|error| refusal(program, error))
+    }
+
+    pub(super) fn tc(&mut self, program: WatchProgram) -> Result<&mut SchedClassifier, LoadError> {
+        self.program(program)?
+            .try_into()
+            .map_err(|error| refusal(program, error))
+    }
+
+    fn program(&mut self, program: WatchProgram) -> Result<&mut Program, LoadError> {
+        let name = program.name();
+        self.ebpf.program_mut(name).ok_or(LoadError::Missing(name))
+    }
+
+    /// The object itself, for programs that run on given frames (`BPF_PROG_TEST_RUN`).
+    pub fn ebpf_mut(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+}
+
+fn refusal(program: WatchProgram, error: ProgramError) -> LoadError {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            let log = verifier_log.to_string();
+            if log.trim().is_empty() {
+                LoadError::Refused {
+                    program,
+                    source: io_error,
+                }
+            } else {
+                LoadError::Verifier {
+                    program,
+                    log,
+                    source: io_error,
+                }
+            }
+        }
+        source => LoadError::Program {
+            program,
+            source: Box::new(source),
+        },
+    }
+}
+
+/// The end of a verifier's log.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let start = lines.len().saturating_sub(VERIFIER_LOG_LINES);
+    lines.get(start..).unwrap_or_default().join("\n")
+}

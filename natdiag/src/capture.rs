@@ -1,0 +1,278 @@
+//! Capture files: pcap and pcapng, also gzipped, read as a stream in bounded memory, and played to the analysis.
+//!
+//! Reading is a chain: [`Capture`] finds the frames, `link` takes off what stands before IP where it is not
+//! Ethernet, `direction` tells which way a packet went, `dissect` counts it and makes events of it as the BPF
+//! programs do, `reorder` puts the events into the order of their times, and [`Playback`] hands all that to the
+//! analysis. A file that ends in the middle is read as far as it goes.
+
+mod direction;
+mod dissect;
+mod error;
+mod format;
+mod link;
+mod pcap;
+mod pcapng;
+mod playback;
+mod recent;
+mod reorder;
+mod window;
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+use natdiag_common::{Direction, frame::CapturedFrame};
+use pcap_file::DataLink;
+
+pub use self::{
+    error::{CaptureError, Ending},
+    playback::Playback,
+};
+use self::{
+    format::{Content, Format, Kind, MAGIC_LEN, Place, Stop},
+    link::LinkHeader,
+    pcap::Pcap,
+    pcapng::PcapNg,
+    window::Window,
+};
+use crate::event::Timestamp;
+
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// A capture file that is being read. It stands on one packet, until it has ended.
+pub struct Capture {
+    name: String,
+    window: Window,
+    format: Format,
+    /// The packet that the file stands on, and the length of its element.
+    current: Option<(Place, usize)>,
+    progress: Progress,
+    ending: Ending,
+}
+
+/// How far a capture has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Packets read.
+    pub packets: u64,
+    /// Packet blocks that could not be read.
+    pub damaged: u64,
+    /// Packets of which the file does not say when they were seen.
+    pub untimed: u64,
+    /// The latest time of a packet so far.
+    pub time: Timestamp,
+    /// Octets read, after unpacking.
+    pub octets: u64,
+}
+
+/// One packet of a capture.
+#[derive(Clone, Copy, Debug)]
+pub struct CapturedPacket<'a> {
+    /// When it was seen. Where the file does not say, when the one before it was.
+    pub time: Timestamp,
+    /// The frame, as far as the capture kept it.
+    pub frame: CapturedFrame<'a>,
+    /// The number of what the frame begins with, in the list of link types of tcpdump.org.
+    pub link_type: u32,
+    /// Which way it went, if the file says so.
+    pub direction: Option<Direction>,
+}
+
+impl Capture {
+    /// Opens a file, or standard input for `-`, and goes to the first packet.
+    ///
+    /// # Errors
+    /// There is no capture, or none that natdiag can read.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        if path.as_os_str() == STANDARD_INPUT {
+            return Self::read("standard input".to_owned(), Box::new(io::stdin()));
+        }
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Self::read(name, Box::new(file)),
+            Err(source) => Err(CaptureError::Open { name, source }),
+        }
+    }
+
+    /// Reads a capture from a stream, and goes to the first packet.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read(name: String, mut stream: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        let mut magic = Vec::new();
+        let begun = (&mut stream).take(MAGIC_LEN as u64).read_to_end(&mut magic);
+        if let Err(source) = begun {
+            return Err(CaptureError::Read { name, source });
+        }
+        let packed = Kind::of(&magic) == Kind::Gzip;
+        let stream = Cursor::new(magic).chain(stream);
+        let window = if packed {
+            Window::new(Box::new(MultiGzDecoder::new(stream)))
+        } else {
+            Window::new(Box::new(stream))
+        };
+        let mut capture = Self::parse_header(name, window)?;
+        capture.advance();
+        Ok(capture)
+    }
+
+    fn parse_header(name: String, mut window: Window) -> Result<Self, CaptureError> {
+        let mut complete = false;
+        loop {
+            let parsed = match Kind::of(window.octets()) {
+                _ if window.octets().len() < MAGIC_LEN && !complete => Err(Stop::Incomplete),
+                Kind::Pcap => {
+                    Pcap::parse_header(window.octets()).map(|(len, pcap)| (len, Format::Pcap(pcap)))
+                }
+                Kind::PcapNg => PcapNg::parse_header(window.octets())
+                    .map(|(len, pcapng)| (len, Format::PcapNg(Box::new(pcapng)))),
+                kind @ (Kind::Gzip | Kind::Compressed(_) | Kind::Unknown) => {
+                    return Err(no_capture(name, kind, window.octets()));
+                }
+            };
+            match parsed {
+                Ok((len, format)) => {
+                    window.consume(len);
+                    return Self::with_format(name, window, format);
+                }
+                Err(Stop::Incomplete) if !complete => match window.fill() {
+                    Ok(more) => complete = !more,
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => complete = true,
+                    Err(source) => return Err(CaptureError::Read { name, source }),
+                },
+                Err(Stop::Incomplete) => {
+                    let octets = window.octets().len() as u64;
+                    return Err(CaptureError::HeaderCut { name, octets });
+                }
+                Err(Stop::Damaged(reason)) => {
+                    return Err(CaptureError::HeaderDamaged { name, reason });
+                }
+            }
+        }
+    }
+
+    fn with_format(name: String, window: Window, format: Format) -> Result<Self, CaptureError> {
+        if let Format::Pcap(pcap) = &format
+            && LinkHeader::of(pcap.link_type()).is_none()
+        {
+            let link_type = link_type_name(pcap.link_type());
+            return Err(CaptureError::LinkType { name, link_type });
+        }
+        Ok(Self {
+            name,
+            window,
+            format,
+            current: None,
+            progress: Progress::default(),
+            ending: Ending::Complete,
+        })
+    }
+
+    /// Path of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How far it has been read.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            octets: self.window.offset(),
+            ..self.progress
+        }
+    }
+
+    /// How it ended, once there are no more packets.
+    #[must_use]
+    pub const fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// The packet that the file stands on.
+    #[must_use]
+    pub fn packet(&self) -> Option<CapturedPacket<'_>> {
+        let (place, _) = self.current.as_ref()?;
+        let octets = self.window.octets().get(place.start..)?.get(..place.len)?;
+        Some(CapturedPacket {
+            time: place.time.unwrap_or(self.progress.time),
+            frame: CapturedFrame {
+                octets,
+                wire_len: place.wire_len,
+            },
+            link_type: place.link_type,
+            direction: place.direction,
+        })
+    }
+
+    /// Goes to the next packet.
+    pub fn advance(&mut self) {
+        if let Some((_, len)) = self.current.take() {
+            self.window.consume(len);
+        }
+        loop {
+            match self.format.parse(self.window.octets()) {
+                Ok(element) => match element.content {
+                    Content::Packet(place) => {
+                        self.progress.packets += 1;
+                        self.progress.untimed += u64::from(place.time.is_none());
+                        self.progress.time = self.progress.time.max(place.time.unwrap_or_default());
+                        self.current = Some((place, element.len));
+                        return;
+                    }
+                    Content::Damaged => {
+                        self.progress.damaged += 1;
+                        self.window.consume(element.len);
+                    }
+                    Content::Other => self.window.consume(element.len),
+                },
+                Err(Stop::Incomplete) => match self.window.fill() {
+                    Ok(true) => {}
+                    Ok(false) if self.window.octets().is_empty() => return,
+                    Ok(false) => return self.ending = Ending::CutOff,
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        return self.ending = Ending::CutOff;
+                    }
+                    Err(error) => return self.ending = Ending::Unreadable(error),
+                },
+                Err(Stop::Damaged(reason)) => return self.ending = Ending::Damaged(reason),
+            }
+        }
+    }
+}
+
+/// Why something that begins like this is no capture.
+fn no_capture(name: String, kind: Kind, octets: &[u8]) -> CaptureError {
+    match (kind, octets) {
+        (_, []) => CaptureError::Empty { name },
+        (Kind::Compressed(tool), _) => CaptureError::Compressed { name, tool },
+        (Kind::Gzip | Kind::Pcap | Kind::PcapNg | Kind::Unknown, _) => {
+            let magic: Vec<String> = octets
+                .iter()
+                .take(MAGIC_LEN)
+                .map(|octet| format!("{octet:02x}"))
+                .collect();
+            CaptureError::NotACapture {
+                name,
+                magic: magic.join(" "),
+            }
+        }
+    }
+}
+
+/// Name and number of a link type.
+fn link_type_name(link_type: u32) -> String {
+    let known = DataLink::from(link_type);
+    if known == DataLink::Unknown(link_type) {
+        link_type.to_string()
+    } else {
+        format!("{known:?} ({link_type})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

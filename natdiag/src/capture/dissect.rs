@@ -1,0 +1,184 @@
+//! One packet's way, as in the BPF programs: parse, classify, count, record. There are no budgets and no rings, so
+//! that nothing is missed but what the capture itself left out.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use natdiag_common::{
+    Cause, Direction,
+    classify::{Keep, Tally, classify},
+    counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    frame::CapturedFrame,
+    packet::{self, PacketMeta, Transport},
+    record::Record,
+    wire::tcp,
+};
+
+use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader};
+use crate::{config::Network, event::Event};
+
+/// What a packet gives.
+#[derive(Debug, Default)]
+pub(super) struct Dissected {
+    /// What it adds to the counters of a remote host.
+    pub(super) charge: Option<(IpAddr, RemoteCounts)>,
+    /// What is kept of it.
+    pub(super) event: Option<Event>,
+}
+
+/// Counters over all packets of one capture, and what is known about their directions.
+pub(super) struct Dissector {
+    finder: DirectionFinder,
+    totals: Totals,
+    omissions: Omissions,
+}
+
+/// What could not be looked at, or not for certain.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Omissions {
+    /// Packets that the capture cut off before a header that matters.
+    pub(super) cut: u64,
+    /// Counted packets of which nothing tells which way they went.
+    pub(super) of_unknown_direction: u64,
+    /// Packets with an unknown link header, by link type.
+    pub(super) unknown_links: BTreeMap<u32, u64>,
+}
+
+impl Dissector {
+    /// A dissector that takes these networks for the local side.
+    pub(super) fn new(local: Vec<Network>) -> Self {
+        Self {
+            finder: DirectionFinder::new(local),
+            totals: Totals::ZERO,
+            omissions: Omissions::default(),
+        }
+    }
+
+    /// Counters so far.
+    pub(super) const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Packets that could not be looked at so far.
+    pub(super) const fn omissions(&self) -> &Omissions {
+        &self.omissions
+    }
+
+    /// Looks at one packet.
+    pub(super) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Dissected {
+        let said = captured.direction;
+        let Some(header) = LinkHeader::of(captured.link_type) else {
+            self.count_frame(said);
+            *self
+                .omissions
+                .unknown_links
+                .entry(captured.link_type)
+                .or_default() += 1;
+            return Dissected::default();
+        };
+        let mut said = said;
+        let parsed = header.strip(captured.frame).and_then(|stripped| {
+            let Some(stripped) = stripped else {
+                return Ok(None);
+            };
+            said = said.or(stripped.direction);
+            let packet = packet::parse(&stripped.frame, stripped.link)?;
+            Ok(packet.map(|packet| (stripped.frame, packet)))
+        });
+        match parsed {
+            Ok(Some((frame, packet))) => self.look(captured, &frame, &packet, said),
+            Ok(None) => {
+                self.count_frame(said);
+                Dissected::default()
+            }
+            Err(error) => {
+                self.count_frame(said);
+                if error.cause == Cause::Truncated && captured.frame.is_cut() {
+                    self.count_cut();
+                } else {
+                    self.totals.increment_malformed(error);
+                }
+                Dissected::default()
+            }
+        }
+    }
+
+    fn look(
+        &mut self,
+        captured: &CapturedPacket<'_>,
+        frame: &CapturedFrame<'_>,
+        packet: &PacketMeta,
+        said: Option<Direction>,
+    ) -> Dissected {
+        let judgement = self.finder.judge(frame, packet, said);
+        let direction = judgement.direction;
+        self.count_frame(Some(direction));
+        let observation = classify(frame, packet, direction);
+        let charge = observation.tally.map(|tally| {
+            self.totals.increment(Counter::Charged);
+            self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
+            (tally.remote.into(), counts(&tally))
+        });
+        if observation.keep == Keep::Never {
+            return Dissected {
+                charge,
+                event: None,
+            };
+        }
+        if options_are_cut(frame, packet) {
+            // Timestamps that the capture cut off must not pass for timestamps that were not sent.
+            self.count_cut();
+            return Dissected {
+                charge,
+                event: None,
+            };
+        }
+        let record = Record::new(frame, packet, direction, captured.time.0);
+        Dissected {
+            charge,
+            event: Event::from_record(&record, 0),
+        }
+    }
+
+    fn count_frame(&mut self, direction: Option<Direction>) {
+        self.totals.increment(match direction {
+            None | Some(Direction::Ingress) => Counter::PacketsIngress,
+            Some(Direction::Egress) => Counter::PacketsEgress,
+        });
+    }
+
+    /// Counts a packet that may have been worth a record.
+    fn count_cut(&mut self) {
+        self.omissions.cut += 1;
+        self.totals.increment(Counter::MissedRecordsRing);
+    }
+}
+
+/// The counters that one packet adds.
+fn counts(tally: &Tally) -> RemoteCounts {
+    let mut counts = RemoteCounts::ZERO;
+    if let Some(value) = counts.at(tally.counter) {
+        *value = 1;
+    }
+    if tally.dont_fragment
+        && let Some(value) = counts.at(RemoteCounter::FragmentDontFragment as usize)
+    {
+        *value = 1;
+    }
+    if tally.maximum != 0
+        && let Some(value) = counts.at(tally.maximum)
+    {
+        *value = tally.first_octets;
+    }
+    counts
+}
+
+/// Whether the capture cut off TCP options.
+fn options_are_cut(frame: &CapturedFrame<'_>, packet: &PacketMeta) -> bool {
+    let Transport::Tcp { .. } = packet.transport else {
+        return false;
+    };
+    frame.is_cut()
+        && tcp::parse(frame, packet.payload_offset, packet.payload_len).is_ok_and(|header| {
+            packet.payload_offset + header.data_offset_octets as usize > frame.octets.len()
+        })
+}

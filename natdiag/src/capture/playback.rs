@@ -1,0 +1,196 @@
+//! Plays one capture to an analysis of its own, as far as it is told, and says what a report should know about the
+//! capture itself.
+
+use natdiag_common::counter::Counter;
+
+use super::{
+    Capture, CaptureError, Ending,
+    dissect::{Dissected, Dissector},
+    link_type_name,
+    reorder::{Reorder, WINDOW_NS},
+};
+use crate::{
+    analysis::Analysis,
+    config::Network,
+    event::Timestamp,
+    survey::{SourceKind, SourceSurvey},
+};
+
+/// How often the analysis is told that time has passed.
+const ADVANCE_NS: u64 = 100_000_000;
+
+/// One capture and its analysis.
+pub struct Playback {
+    capture: Capture,
+    dissector: Dissector,
+    reorder: Reorder,
+    analysis: Analysis,
+    start: Option<Timestamp>,
+    now: Timestamp,
+    advanced: Timestamp,
+}
+
+impl Playback {
+    /// Prepares to play a capture; these networks are its local side.
+    #[must_use]
+    pub fn new(capture: Capture, local: Vec<Network>) -> Self {
+        Self {
+            start: capture.packet().map(|packet| packet.time),
+            capture,
+            dissector: Dissector::new(local),
+            reorder: Reorder::default(),
+            analysis: Analysis::default(),
+            now: Timestamp::default(),
+            advanced: Timestamp::default(),
+        }
+    }
+
+    /// When the first packet was seen.
+    #[must_use]
+    pub const fn start(&self) -> Option<Timestamp> {
+        self.start
+    }
+
+    /// When the latest packet played so far was seen.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// When the next packet was seen; none at the end of the capture.
+    #[must_use]
+    pub fn next_time(&self) -> Option<Timestamp> {
+        self.capture.packet().map(|packet| packet.time)
+    }
+
+    /// Plays all packets up to the first that was seen at `end` or later; without `end`, all.
+    ///
+    /// # Errors
+    /// The capture has ended, and it held nothing but link headers that natdiag does not know.
+    pub fn play(&mut self, end: Option<Timestamp>) -> Result<(), CaptureError> {
+        while let Some(packet) = self.capture.packet() {
+            if end.is_some_and(|end| packet.time >= end) {
+                break;
+            }
+            self.now = self.now.max(packet.time);
+            let dissected = self.dissector.dissect(&packet);
+            self.feed(dissected);
+            self.capture.advance();
+        }
+        self.observe_until(self.now);
+        self.advance(self.now);
+        self.analysis.set_totals(self.dissector.totals(), self.now);
+        self.check_links()
+    }
+
+    fn feed(&mut self, dissected: Dissected) {
+        if let Some((remote, counts)) = dissected.charge {
+            self.analysis.count(remote.into(), &counts, self.now);
+        }
+        if let Some(event) = dissected.event {
+            self.reorder.push(event);
+        }
+        // What may still come is not older than this.
+        let settled = Timestamp(self.now.0.saturating_sub(WINDOW_NS));
+        self.observe_until(settled);
+        if settled.since(self.advanced) >= ADVANCE_NS {
+            self.advance(settled);
+        }
+    }
+
+    fn observe_until(&mut self, settled: Timestamp) {
+        while let Some(event) = self.reorder.pop(settled) {
+            self.analysis.observe(&event);
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.advanced = now;
+        self.analysis.advance(now);
+    }
+
+    fn check_links(&self) -> Result<(), CaptureError> {
+        let unknown = &self.dissector.omissions().unknown_links;
+        let packets = self.capture.progress().packets;
+        match unknown.first_key_value() {
+            Some((link_type, _))
+                if self.next_time().is_none() && unknown.values().sum::<u64>() == packets =>
+            {
+                Err(CaptureError::LinkType {
+                    name: self.capture.name().to_owned(),
+                    link_type: link_type_name(*link_type),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what is known so far.
+    #[must_use]
+    pub fn survey(&self, top: usize) -> SourceSurvey {
+        SourceSurvey {
+            kind: SourceKind::Capture,
+            name: self.capture.name().to_owned(),
+            hooks: Vec::new(),
+            notes: self.notes(),
+            diagnosis: self.analysis.diagnose(self.now, top),
+        }
+    }
+
+    /// What the capture did not give, one sentence each.
+    fn notes(&self) -> Vec<String> {
+        let progress = self.capture.progress();
+        let omissions = self.dissector.omissions();
+        let totals = self.dissector.totals();
+        let played = totals.value(Counter::PacketsIngress) + totals.value(Counter::PacketsEgress);
+        let mut notes = Vec::new();
+        match self.capture.ending() {
+            Ending::Complete if progress.packets == 0 => {
+                notes.push("the capture holds no packets".to_owned());
+            }
+            Ending::Complete => {}
+            ending @ (Ending::CutOff | Ending::Damaged(_) | Ending::Unreadable(_)) => {
+                notes.push(format!(
+                    "{ending} behind packet {packets}, at octet {octets}: everything before that is analysed, nothing of it is lost",
+                    packets = progress.packets,
+                    octets = progress.octets,
+                ));
+            }
+        }
+        let mut note = |count: u64, text: &str| {
+            if count != 0 {
+                notes.push(format!("{count} of {played} packets {text}"));
+            }
+        };
+        note(
+            progress.damaged,
+            "more are in blocks that cannot be read, and were left out",
+        );
+        note(
+            omissions.cut,
+            "were cut by the capture before the end of their headers, and gave no record; capture with `-s 256` or more",
+        );
+        note(
+            omissions.of_unknown_direction,
+            "belong to no connection whose beginning is in the capture, and were taken for received; say what is local with `--local`",
+        );
+        note(
+            progress.untimed,
+            "have no time of their own, and were given that of the packet before",
+        );
+        note(
+            self.reorder.late(),
+            "stand more than 100 ms too late in the file, and were given the time of their place; `reordercap` sorts it",
+        );
+        for (link_type, count) in &omissions.unknown_links {
+            note(
+                *count,
+                &format!(
+                    "have link type {}, and were left out",
+                    link_type_name(*link_type)
+                ),
+            );
+        }
+        notes
+    }
+}

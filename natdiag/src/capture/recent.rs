@@ -1,0 +1,61 @@
+//! A map that forgets what was not asked for in a long while. Entries are in two generations; when the young one is
+//! full it becomes the old one, and the old one goes. So there are never more than twice `capacity` entries, and each
+//! access costs the same.
+
+use std::{collections::HashMap, hash::Hash, mem};
+
+use foldhash::fast::RandomState;
+
+/// A bounded map of what is in use.
+pub(super) struct Recent<K, V> {
+    young: HashMap<K, V, RandomState>,
+    old: HashMap<K, V, RandomState>,
+    capacity: usize,
+}
+
+impl<K: Eq + Hash, V: Copy> Recent<K, V> {
+    /// A map that keeps at least the last `capacity` entries in use.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            young: HashMap::default(),
+            old: HashMap::default(),
+            capacity,
+        }
+    }
+
+    /// Looks up a key, which counts as use.
+    pub(super) fn get(&mut self, key: K) -> Option<V> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(*value);
+        }
+        let value = self.old.remove(&key)?;
+        self.insert(key, value);
+        Some(value)
+    }
+
+    /// Sets the value of a key.
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_goes() {
+        let mut recent = Recent::new(10);
+        for key in 0..100 {
+            recent.insert(key, key);
+            assert_eq!(recent.get(0), Some(0), "after {key}");
+        }
+
+        assert_eq!(recent.get(99), Some(99));
+        assert_eq!(recent.get(50), None);
+        assert!(recent.young.len() + recent.old.len() <= 20);
+    }
+}

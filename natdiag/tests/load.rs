@@ -1,0 +1,30 @@
+//! The programs as the kernel's verifier sees them.
+
+use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
+use natdiag_common::LinkType;
+
+/// Most instructions that the verifier may go through: a tenth of what it would take (`BPF_COMPLEXITY_LIMIT_INSNS`).
+const MOST_VERIFIED_INSTRUCTIONS: u32 = 100_000;
+
+#[test]
+fn the_verifier_accepts_every_program_at_little_cost() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIP the_verifier_accepts_every_program_at_little_cost: needs root");
+        return;
+    }
+    for program in WatchProgram::ALL {
+        let mut object = WatchObject::open(LoadOptions::new(LinkType::Ethernet)).unwrap();
+        object
+            .load(program)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let Some(verified) = object.verified_instructions(program) else {
+            println!("SKIP {program}: this kernel does not say how many instructions it verified");
+            continue;
+        };
+        println!("{program}: {verified} instructions verified");
+        assert!(
+            verified < MOST_VERIFIED_INSTRUCTIONS,
+            "{program}: {verified}"
+        );
+    }
+}

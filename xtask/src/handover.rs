@@ -1,0 +1,34 @@
+//! Stands for the commands that load BPF programs, in the xtask that is built without them: each hands over
+//! to the other xtask. A command has one module here, with the same outside as the real one.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Result;
+
+use crate::{
+    exec::{self, Profile},
+    programs,
+};
+
+/// The arguments of a command, read by the xtask that knows it.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Args {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// The test network.
+pub(crate) mod lab {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask lab`; returns only on an error.
+    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
+        super::hand_over("lab", super::Profile::Dev, args)
+    }
+}
+
+fn hand_over(name: &str, profile: Profile, args: Args) -> Result<ExitCode> {
+    let mut command = programs::command(name, profile)?;
+    Err(exec::become_program(command.args(args.words)))
+}

@@ -1,0 +1,87 @@
+//! Debian's packages: which are needed, which are there, and how to install them.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::exec::{self, say};
+
+/// The toolchain for BPF: a stable compiler with `core` for BPF ready-made.
+/// The packages are those of Debian's browsers and move with the security updates.
+pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
+
+/// A program that the tests call, and the package that brings it.
+const TEST_PROGRAMS: [(&str, &str); 10] = [
+    ("bpftool", "bpftool"),
+    ("capinfos", "wireshark-common"),
+    ("ethtool", "ethtool"),
+    ("ip", "iproute2"),
+    ("iperf3", "iperf3"),
+    ("nft", "nftables"),
+    ("nsenter", "util-linux"),
+    ("sysctl", "procps"),
+    ("tcpdump", "tcpdump"),
+    ("tshark", "tshark"),
+];
+
+/// The packages of those programs of the tests that are not installed.
+pub(crate) fn missing_for_tests() -> Vec<&'static str> {
+    TEST_PROGRAMS
+        .iter()
+        .filter(|(program, _)| exec::find(program).is_none())
+        .map(|&(_, package)| package)
+        .collect()
+}
+
+/// Whether the configured package sources have a package.
+pub(crate) fn has_candidate(package: &str) -> bool {
+    exec::read(Command::new("apt-cache").args(["show", "--quiet=0", package]))
+        .is_ok_and(|description| !description.is_empty())
+}
+
+/// Installs packages, for the purpose named.
+///
+/// # Errors
+/// When this is no Debian, or apt-get fails.
+pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    ensure!(
+        exec::find("apt-get").is_some(),
+        "{purpose} needs {list} (the names of Debian's packages), and there is no apt-get here to install them: \
+         install what your system calls them"
+    );
+    say(format_args!("installing for {purpose}: {list}"));
+    update()?;
+    exec::run(
+        apt_get()
+            .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+            .args(packages),
+    )
+    .context("see apt-get's message above; an unknown package means that the sources in /etc/apt lack a suite (bookworm-security is needed)")
+}
+
+/// Reads the lists of the package sources anew.
+///
+/// # Errors
+/// When apt-get fails.
+pub(crate) fn update() -> Result<()> {
+    exec::run(apt_get().args(["update", "--quiet"])).context(
+        "see apt-get's message above; is the network up, and are the sources in /etc/apt right?",
+    )
+}
+
+/// Apt-get as root, without questions.
+fn apt_get() -> Command {
+    let mut command = exec::as_root("env");
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    command
+}
+
+/// Where Debian keeps an LLVM for development, if it is installed.
+pub(crate) fn llvm_prefix(major: u32) -> Option<String> {
+    let prefix = format!("/usr/lib/llvm-{major}");
+    Path::new(&prefix)
+        .join("bin/llvm-config")
+        .exists()
+        .then_some(prefix)
+}

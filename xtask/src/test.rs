@@ -1,0 +1,135 @@
+//! All tests in one command, which is also what CI runs. Lints and the test network come first and cargo's
+//! tests last, so that their own summary closes the output, right after the list of what could not run.
+
+mod stream;
+
+use std::{
+    env, io,
+    io::IsTerminal as _,
+    process::{Command, ExitCode},
+};
+
+use anyhow::Result;
+use stream::Stream;
+
+use crate::{
+    exec::{self, say},
+    setup::{self, Purpose},
+};
+
+/// The crates of this machine's target. The programs of natdiag-ebpf are linted apart: together with these,
+/// natdiag-common would get features that they cannot have.
+const HOST_CRATES: [&str; 6] = ["-p", "natdiag-common", "-p", "natdiag", "-p", "xtask"];
+/// The features that everything in those crates is behind.
+const FEATURES: [&str; 2] = ["--features", "xtask/programs"];
+/// Has cargo's tests run all, although one fails, and show what those that pass print: it may be a SKIP.
+const RUN_ALL: &str = "--no-fail-fast";
+
+/// Runs `cargo xtask test`.
+///
+/// # Errors
+/// When something that is needed cannot be installed, or a command cannot be started.
+pub(crate) fn run() -> Result<ExitCode> {
+    setup::ensure(Purpose::Test)?;
+    let mut tests = Tests::default();
+    tests.stage("format", cargo(&["fmt", "--all", "--check"]))?;
+    tests.stage("lints", lints())?;
+    tests.stage("lints of xtask before setup", lints_before_setup())?;
+    tests.stage("lints of the BPF programs", lints_of_programs())?;
+    tests.stage("documentation", documentation())?;
+    tests.dependencies()?;
+    tests.stage("documentation tests", documentation_tests())?;
+    tests.stage("tests", unit_and_integration_tests())?;
+    Ok(tests.finish())
+}
+
+fn lints() -> Command {
+    let mut clippy = cargo(&["clippy", "--all-targets"]);
+    clippy.args(HOST_CRATES).args(FEATURES);
+    clippy.args(["--", "--deny", "warnings"]);
+    clippy
+}
+
+fn lints_before_setup() -> Command {
+    cargo(&["clippy", "-p", "xtask", "--", "--deny", "warnings"])
+}
+
+fn lints_of_programs() -> Command {
+    let mut clippy = cargo(&["clippy", "-p", "natdiag-ebpf", "--bins"]);
+    clippy.args(["--", "--deny", "warnings"]);
+    // This machine's target would unwind, which takes std.
+    clippy.env("CARGO_PROFILE_DEV_PANIC", "abort");
+    clippy
+}
+
+fn documentation() -> Command {
+    let mut doc = cargo(&["doc", "--no-deps", "--document-private-items"]);
+    doc.args(HOST_CRATES).args(FEATURES);
+    doc.env("RUSTDOCFLAGS", "--deny warnings");
+    doc
+}
+
+fn documentation_tests() -> Command {
+    cargo(&["test", "--doc", RUN_ALL, "--", "--show-output"])
+}
+
+fn unit_and_integration_tests() -> Command {
+    let mut test = cargo(&["test", "--lib", "--bins", "--tests", RUN_ALL]);
+    test.args(FEATURES).args(["--", "--show-output"]);
+    test
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = exec::cargo();
+    cargo.args(arguments);
+    if io::stdout().is_terminal() {
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    cargo
+}
+
+/// What has run so far.
+#[derive(Default)]
+struct Tests {
+    stream: Stream,
+    failed: Vec<&'static str>,
+    /// What is left out wherever its tool is not installed.
+    left_out: Vec<String>,
+}
+
+impl Tests {
+    /// Runs one part; a failure does not keep the others from running.
+    fn stage(&mut self, name: &'static str, mut command: Command) -> Result<()> {
+        say(format_args!("{name}: {}", exec::describe(&command)));
+        if !self.stream.run(&mut command)? {
+            self.failed.push(name);
+        }
+        Ok(())
+    }
+
+    /// Checks licences and sources of the dependencies.
+    fn dependencies(&mut self) -> Result<()> {
+        if exec::find("cargo-deny").is_none() {
+            let reason = "SKIP dependencies: cargo-deny is not installed";
+            self.left_out.push(reason.to_owned());
+            return Ok(());
+        }
+        let check = ["deny", "check", "bans", "licenses", "sources"];
+        self.stage("dependencies", cargo(&check))
+    }
+
+    /// Prints what could not run and what failed, and lets the last summary of cargo's tests close the output.
+    fn finish(mut self) -> ExitCode {
+        let skipped = self.stream.skipped();
+        let mut closing = self.left_out;
+        closing.extend(skipped.iter().cloned());
+        if !skipped.is_empty() && env::var_os("CI").is_some_and(|value| value == "true") {
+            self.failed.push("tests that must not be skipped in CI");
+        }
+        for name in &self.failed {
+            closing.push(format!("FAILED {name}"));
+        }
+        self.stream.close(&closing);
+        ExitCode::from(u8::from(!self.failed.is_empty()))
+    }
+}
