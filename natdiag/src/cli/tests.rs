@@ -59,7 +59,7 @@ fn watch_takes_what_is_typed() {
     .unwrap();
     assert_eq!(config.interfaces, ["eth0", "eth1"]);
     assert_eq!(config.hook, HookChoice::XdpGeneric);
-    assert_eq!(config.duration, Some(Duration::from_secs(5400)));
+    assert_eq!(config.duration, Some(Duration::from_mins(90)));
     assert_eq!(config.interval, Duration::from_millis(250));
     assert_eq!(config.top, Top::All);
 }

@@ -184,6 +184,10 @@ pub(crate) fn finding(cause: Cause, severity: Severity) -> Finding {
     }
 }
 
+#[expect(
+    clippy::large_types_passed_by_value,
+    reason = "each is made for the call"
+)]
 pub(crate) fn remote(
     address: &str,
     counters: RemoteCounters,

@@ -6,28 +6,59 @@ use crate::{
     survey::Survey,
 };
 
-/// Narrowest column of verdicts: below, the line is cut off at its right end.
-const MIN_VERDICT: usize = 20;
-/// Widest column of verdicts that any needs.
-const MAX_VERDICT: usize = 36;
-/// Columns right of the verdict, with the spaces before them.
-const NUMBERS: usize = 8 + 9 + 14 + 7 + 11;
+/// Narrowest column of remote hosts: the longest IPv4 address.
+const MIN_REMOTE: usize = 15;
+/// Narrowest column of verdicts: before it gets narrower, columns of numbers go.
+const MIN_VERDICT: usize = 18;
+/// Widest column of verdicts.
+const MAX_VERDICT: usize = 34;
 
 /// One line.
 pub(crate) struct Row {
     severity: Option<Severity>,
     remote: String,
     verdict: String,
-    sure: String,
-    numbers: Option<Numbers>,
+    /// Indexed by [`Column`].
+    cells: [String; Column::ALL.len()],
 }
 
-struct Numbers {
-    syns: u64,
-    dropped: u64,
-    decided: u64,
-    resets: u64,
-    fragments: u64,
+/// Columns right of the verdict.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Sure,
+    Syns,
+    Dropped,
+    Resets,
+    Fragments,
+}
+
+impl Column {
+    const ALL: [Self; 5] = [
+        Self::Sure,
+        Self::Syns,
+        Self::Dropped,
+        Self::Resets,
+        Self::Fragments,
+    ];
+    /// What a narrow page does without, the most dispensable first.
+    const DISPENSABLE: [Self; 5] = [
+        Self::Resets,
+        Self::Syns,
+        Self::Fragments,
+        Self::Dropped,
+        Self::Sure,
+    ];
+
+    /// Its heading, and its width with the space before it.
+    const fn heading(self) -> (&'static str, usize) {
+        match self {
+            Self::Sure => ("sure", 8),
+            Self::Syns => ("SYNs", 8),
+            Self::Dropped => ("dropped", 14),
+            Self::Resets => ("RSTs", 8),
+            Self::Fragments => ("fragments", 11),
+        }
+    }
 }
 
 impl Row {
@@ -41,32 +72,44 @@ impl Row {
             _ => remote.address.to_string(),
         };
         let more = remote.findings.len().saturating_sub(1);
-        Self {
-            numbers: Some(Numbers::from(&remote.counters)),
-            ..Self::new(name, remote.findings.first(), more)
-        }
+        let mut row = Self::new(name, remote.findings.first(), more);
+        let counters = &remote.counters;
+        let (dropped, decided) = decided(counters);
+        let [_, cells @ ..] = &mut row.cells;
+        *cells = [
+            wording::count(counters.syn_sent),
+            wording::percent(dropped, decided).map_or_else(
+                || "-".to_owned(),
+                |share| format!("{} {share:>5}", wording::count(dropped)),
+            ),
+            wording::count(counters.rst_answering_syn + counters.rst_established),
+            wording::count(fragments(counters)),
+        ];
+        row
     }
 
     /// The line of a finding that belongs to no remote host.
     pub(crate) fn source(survey: &Survey, (source, finding): (usize, &Finding)) -> Self {
-        let name = survey
-            .sources
-            .get(source)
-            .map(|source| wording::clean(&source.name));
-        Self::new(name.unwrap_or_default().into_owned(), Some(finding), 0)
+        let source = survey.sources.get(source);
+        let name = source.map(|source| wording::clean(&source.name).into_owned());
+        Self::new(name.unwrap_or_default(), Some(finding), 0)
     }
 
     /// The line of several hosts without findings.
     pub(crate) fn others(number: u64) -> Self {
         let name = wording::counted(number, "other remote", "other remotes");
+        let verdict = "nothing found".to_owned();
         Self {
-            verdict: "nothing found".to_owned(),
+            verdict,
             ..Self::new(name, None, 0)
         }
     }
 
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
         let title = finding.map_or("", |finding| wording::title(finding.cause));
+        let mut cells = [const { String::new() }; Column::ALL.len()];
+        let [sure, ..] = &mut cells;
+        *sure = finding.map_or_else(String::new, |finding| wording::sure(finding.confidence));
         Self {
             severity: finding.map(|finding| finding.severity),
             remote,
@@ -74,21 +117,7 @@ impl Row {
                 0 => title.to_owned(),
                 more => format!("{title} (+{more})"),
             },
-            sure: finding.map_or_else(String::new, |finding| wording::sure(finding.confidence)),
-            numbers: None,
-        }
-    }
-}
-
-impl From<&RemoteCounters> for Numbers {
-    fn from(counters: &RemoteCounters) -> Self {
-        let (dropped, decided) = decided(counters);
-        Self {
-            syns: counters.syn_sent,
-            dropped,
-            decided,
-            resets: counters.rst_answering_syn + counters.rst_established,
-            fragments: fragments(counters),
+            cells,
         }
     }
 }
@@ -119,72 +148,94 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// Lays rows out in at most `columns`, under a line of headings.
+/// Lays rows out in at most `columns`, under a line of headings. Where there is little room whole columns are left
+/// out: a number that is cut off would be another number.
 pub(crate) fn lay_out(rows: &[Row], columns: usize) -> Vec<Line> {
-    let width = |cell: &str| cell.chars().count();
-    let remote = rows
-        .iter()
-        .map(|row| width(&row.remote))
-        .max()
-        .unwrap_or(0)
-        .max(15);
-    let room = columns.saturating_sub(4 + remote + 2 + NUMBERS);
-    let verdict = room.clamp(MIN_VERDICT, MAX_VERDICT);
+    let names = rows.iter().map(|row| row.remote.chars().count());
+    let remote = names.max().unwrap_or(0).max(MIN_REMOTE);
+    // The mark and the spaces around it, and those before the verdict.
+    let room = columns.saturating_sub(4 + remote + 2);
+    let mut shown = Column::ALL.to_vec();
+    let width = |shown: &[Column]| shown.iter().map(|column| column.heading().1).sum::<usize>();
+    for dispensable in Column::DISPENSABLE {
+        if width(&shown) + MIN_VERDICT > room {
+            shown.retain(|column| *column != dispensable);
+        }
+    }
+    let layout = Layout {
+        remote,
+        verdict: room
+            .saturating_sub(width(&shown))
+            .clamp(MIN_VERDICT, MAX_VERDICT),
+        shown,
+    };
+    let headings = Column::ALL.map(|column| column.heading().0);
     let heading = Line {
         severity: None,
         mark: ' ',
-        text: line(
-            [remote, verdict],
-            [
-                "remote",
-                "verdict",
-                "sure",
-                "SYNs",
-                "dropped",
-                "RSTs",
-                "fragments",
-            ],
-        ),
+        text: layout.line("remote", "verdict", headings),
     };
     let rows = rows.iter().map(|row| Line {
         severity: row.severity,
         mark: wording::mark(row.severity),
-        text: row.text([remote, verdict]),
+        text: layout.line(
+            &row.remote,
+            &row.verdict,
+            row.cells.each_ref().map(String::as_str),
+        ),
     });
     std::iter::once(heading).chain(rows).collect()
 }
 
-impl Row {
-    fn text(&self, widths: [usize; 2]) -> String {
-        let Some(numbers) = &self.numbers else {
-            return line(
-                widths,
-                [&self.remote, &self.verdict, &self.sure, "", "", "", ""],
-            );
-        };
-        let dropped = wording::percent(numbers.dropped, numbers.decided).map_or_else(
-            || "-".to_owned(),
-            |share| format!("{} {share:>5}", wording::count(numbers.dropped)),
+/// Widths of the columns, worked out once.
+struct Layout {
+    remote: usize,
+    verdict: usize,
+    shown: Vec<Column>,
+}
+
+impl Layout {
+    fn line(&self, remote: &str, verdict: &str, cells: [&str; Column::ALL.len()]) -> String {
+        let verdict = wording::fitted(verdict, self.verdict);
+        let numbers = Column::ALL.into_iter().zip(cells);
+        let numbers = numbers.filter(|(column, _)| self.shown.contains(column));
+        let numbers: Vec<_> = numbers
+            .map(|(column, cell)| format!("{cell:>width$}", width = column.heading().1))
+            .collect();
+        let line = format!(
+            "  {remote:<0$}  {verdict:<1$}{2}",
+            self.remote,
+            self.verdict,
+            numbers.concat()
         );
-        line(
-            widths,
-            [
-                &self.remote,
-                &self.verdict,
-                &self.sure,
-                &wording::count(numbers.syns),
-                &dropped,
-                &wording::count(numbers.resets),
-                &wording::count(numbers.fragments),
-            ],
-        )
+        line.trim_end().to_owned()
     }
 }
 
-fn line([remote, verdict]: [usize; 2], cells: [&str; 7]) -> String {
-    let [name, title, sure, syns, dropped, resets, fragments] = cells;
-    let line = format!(
-        "  {name:<remote$}  {title:<verdict$}{sure:>8}{syns:>9}{dropped:>14}{resets:>7}{fragments:>11}"
-    );
-    line.trim_end().to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{fixture, ranking::ranked};
+
+    #[test]
+    fn narrow_table_leaves_out_columns_and_cuts_no_number() {
+        let survey = fixture::two_interfaces();
+        let rows: Vec<_> = ranked(&survey)
+            .into_iter()
+            .map(|remote| Row::remote(&survey, remote))
+            .collect();
+        let tables = [120, 100, 80, 60, 48].map(|columns| {
+            let lines = lay_out(&rows, columns);
+            let lines = lines
+                .iter()
+                .map(|line| format!(" {}{}\n", line.mark, line.text));
+            let table: String = lines.collect();
+            assert!(
+                table.lines().all(|line| line.chars().count() <= columns),
+                "{table}"
+            );
+            format!("{columns} columns\n{table}")
+        });
+        insta::assert_snapshot!(tables.join("\n"));
+    }
 }

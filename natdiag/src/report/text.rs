@@ -97,20 +97,19 @@ fn opening(survey: &Survey, source: &SourceSurvey) -> String {
     };
     let totals = &diagnosis.totals;
     let packets = totals.value(Counter::PacketsIngress) + totals.value(Counter::PacketsEgress);
-    let mut opening = format!(
-        "{subject}: {}, {}, {}",
+    let mut seen = vec![
         counted(packets, "packet", "packets"),
         counted(diagnosis.remotes_known as u64, "remote", "remotes"),
         missed(source),
-    );
+    ];
     if totals.malformed() > 0 {
-        opening.push_str(&format!(
-            ", {}",
-            counted(totals.malformed(), "malformed packet", "malformed packets")
+        seen.push(counted(
+            totals.malformed(),
+            "malformed packet",
+            "malformed packets",
         ));
     }
-    opening.push('.');
-    opening
+    format!("{subject}: {}.", seen.join(", "))
 }
 
 /// What could not be observed, in words.
@@ -216,7 +215,7 @@ fn write_limits(page: &mut Page, survey: &Survey) -> io::Result<()> {
         page.gap()?;
         page.paragraph(
             "",
-            &format!("Not visible from here: {}.", survey.blind_to.join("; ")),
+            &format!("Not visible from here: {}.", joined(&survey.blind_to)),
         )?;
     }
     for source in &survey.sources {
@@ -236,11 +235,19 @@ fn write_limits(page: &mut Page, survey: &Survey) -> io::Result<()> {
             page.gap()?;
             page.paragraph(
                 "",
-                &format!("On {}: {}.", source.name, source.notes.join("; ")),
+                &format!("On {}: {}.", source.name, joined(&source.notes)),
             )?;
         }
     }
     Ok(())
+}
+
+/// Statements in one sentence.
+fn joined(statements: &[String]) -> String {
+    let statements = statements
+        .iter()
+        .map(|statement| statement.trim_end_matches('.'));
+    statements.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

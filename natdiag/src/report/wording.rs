@@ -39,9 +39,10 @@ pub(crate) const fn title(cause: Cause) -> &'static str {
 
 /// A cause in a sentence about what it is not.
 pub(crate) fn name(cause: Cause) -> String {
-    match cause {
-        Cause::TwRecycle => "tcp_tw_recycle".to_owned(),
-        other => other.as_str().replace('-', " "),
+    if cause == Cause::TwRecycle {
+        "tcp_tw_recycle".to_owned()
+    } else {
+        cause.as_str().replace('-', " ")
     }
 }
 
@@ -93,13 +94,8 @@ pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {noun}", count(number))
 }
 
-/// Packets per second.
-pub(crate) fn rate(per_second: f64) -> String {
-    format!("{} packets/s", scaled(per_second))
-}
-
-/// Three digits and a prefix.
-fn scaled(number: f64) -> String {
+/// Three digits and a prefix; the unit of what is counted comes behind.
+pub(crate) fn scaled(number: f64) -> String {
     let steps = [(1e9, " G"), (1e6, " M"), (1e3, " k")];
     // What rounds to 1000 of a unit is 1 of the next.
     let step = steps.into_iter().find(|(unit, _)| number >= unit * 0.9995);
@@ -135,6 +131,17 @@ pub(crate) fn clock(ns: u64) -> String {
         0 => format!("{minutes}:{:02}", seconds % 60),
         _ => format!("{hours}:{minutes:02}:{:02}", seconds % 60),
     }
+}
+
+/// The text in at most `columns`; an ellipsis stands for what was cut off.
+pub(crate) fn fitted(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.chars().count() <= columns {
+        return text.into();
+    }
+    let mut cut: String = text.chars().take(columns.saturating_sub(1)).collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push('…');
+    cut.into()
 }
 
 /// The text without what could steer a terminal: names of files and interfaces are somebody else's.
@@ -199,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn rate_has_three_digits() {
+    fn large_number_has_three_digits_and_a_prefix() {
         for (number, want) in [
-            (0.0, "0 packets/s"),
-            (7.6, "8 packets/s"),
-            (999.7, "1.00 k packets/s"),
-            (412_345.0, "412 k packets/s"),
+            (0.0, "0"),
+            (7.6, "8"),
+            (999.7, "1.00 k"),
+            (412_345.0, "412 k"),
         ] {
-            assert_eq!(rate(number), want);
+            assert_eq!(scaled(number), want);
         }
     }
 
@@ -222,6 +229,13 @@ mod tests {
             let ns = seconds * 1_000_000_000;
             assert_eq!((span(ns).as_str(), clock(ns).as_str()), (said, shown));
         }
+    }
+
+    #[test]
+    fn text_that_was_cut_off_says_so() {
+        assert_eq!(fitted("missed 5011", 11), "missed 5011");
+        assert_eq!(fitted("missed 5011", 10), "missed 50…");
+        assert_eq!(fitted("missed 5011", 8), "missed…");
     }
 
     #[test]

@@ -51,12 +51,12 @@ impl Lines {
                 .count() as u64;
             writeln!(
                 out,
-                "{time} {}: in {}, out {}, {}, {}, {}",
+                "{time} {}: in {}, out {} packets/s, {}, {}, {}",
                 wording::clean(&source.name),
-                wording::rate(rates.ingress),
-                wording::rate(rates.egress),
+                wording::scaled(rates.ingress),
+                wording::scaled(rates.egress),
                 wording::counted(source.diagnosis.remotes_known as u64, "remote", "remotes"),
-                wording::counted(harm, "finding needs attention", "findings need attention"),
+                needs_attention(harm),
                 text::missed(source)
             )?;
         }
@@ -81,7 +81,7 @@ impl Lines {
                         out,
                         "{time} {}: {}: {} ({}, {} sure)",
                         name(&subject),
-                        wording::title(finding.cause),
+                        finding.cause.as_str(),
                         wording::clean(&finding.summary),
                         finding.severity.as_str(),
                         wording::sure(finding.confidence)
@@ -129,6 +129,17 @@ fn found(survey: &Survey) -> impl Iterator<Item = (Subject, &[Finding])> {
             .filter(|(_, findings)| !findings.is_empty())
             .map(|(remote, findings)| ((source.name.clone(), remote), findings))
     })
+}
+
+fn needs_attention(findings: u64) -> String {
+    match findings {
+        0 => "nothing needs attention".to_owned(),
+        findings => wording::counted(
+            findings,
+            "finding needs attention",
+            "findings need attention",
+        ),
+    }
 }
 
 fn name((source, remote): &Subject) -> String {

@@ -47,10 +47,8 @@ impl Screen {
         self.drawn.clear();
         for line in &lines {
             // The last column stays free: some terminals break the line as soon as it is used.
-            let text: String = wording::clean(&line.text)
-                .chars()
-                .take(size.columns.saturating_sub(3))
-                .collect();
+            let text = wording::clean(&line.text);
+            let text = wording::fitted(&text, size.columns.saturating_sub(3));
             self.drawn.push(2 + text.chars().count());
             match colour(line.severity).filter(|_| self.colour) {
                 Some(colour) => write!(out, " \x1b[{colour}m{}\x1b[0m{text}", line.mark)?,
@@ -138,18 +136,23 @@ fn header(survey: &Survey, rates: &[Rates]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (source, rates) in survey.sources.iter().zip(rates) {
         let mut text = format!(
-            "{}   {}   up {up}   in {}   out {}   {}",
+            "natdiag   {}   {}   up {up}   in {}, out {} packets/s   {}",
             source.name,
             source.hooks.join(", "),
-            wording::rate(rates.ingress),
-            wording::rate(rates.egress),
+            wording::scaled(rates.ingress),
+            wording::scaled(rates.egress),
             text::missed(source)
         );
         if source.diagnosis.overflow_remotes > 0 {
             text.push_str("   table of remotes full");
         }
         lines.push(plain(text));
-        lines.extend(source.notes.iter().map(|note| plain(format!("  {note}"))));
+        lines.extend(
+            source
+                .notes
+                .iter()
+                .map(|note| plain(format!("          {note}"))),
+        );
     }
     lines
 }

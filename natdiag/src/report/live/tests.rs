@@ -4,25 +4,20 @@ use crate::{
     report::fixture,
 };
 
-fn wide() -> Option<Size> {
-    Some(Size {
-        columns: 120,
-        rows: 40,
-    })
-}
-
-fn narrow() -> Option<Size> {
-    Some(Size {
-        columns: 60,
-        rows: 12,
-    })
-}
+const WIDE: Option<Size> = Some(Size {
+    columns: 120,
+    rows: 40,
+});
+const NARROW: Option<Size> = Some(Size {
+    columns: 60,
+    rows: 12,
+});
 
 #[test]
 fn table_shows_each_remote_with_its_verdict() {
     for (name, survey) in fixture::all() {
         let mut out = Vec::new();
-        TextView::screen(&mut out, false, wide)
+        TextView::screen(&mut out, false, || WIDE)
             .interim(&survey)
             .unwrap();
         insta::assert_snapshot!(format!("screen_{name}"), visible(&out));
@@ -32,7 +27,7 @@ fn table_shows_each_remote_with_its_verdict() {
 #[test]
 fn table_refreshes_in_place_and_leaves_the_report() {
     let mut out = Vec::new();
-    let mut view = TextView::screen(&mut out, true, wide);
+    let mut view = TextView::screen(&mut out, true, || WIDE);
     let survey = fixture::tw_recycle();
     view.interim(&survey).unwrap();
     view.interim(&survey).unwrap();
@@ -55,7 +50,7 @@ fn table_keeps_to_the_terminal() {
         fixture::diagnosis(remotes.collect()),
     )]);
     let mut out = Vec::new();
-    TextView::screen(&mut out, false, narrow)
+    TextView::screen(&mut out, false, || NARROW)
         .interim(&survey)
         .unwrap();
     let text = visible(&out);

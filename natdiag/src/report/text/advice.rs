@@ -56,5 +56,12 @@ fn capture(remote: IpAddr, source: &SourceSurvey) -> String {
         SourceKind::Interface => "-i",
         SourceKind::Capture => "-r",
     };
-    format!("`tcpdump -n {input} {} '{filter}'` shows them", source.name)
+    // A name that the shell would take apart is left to the reader.
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._/-".contains(letter);
+    let name = match source.kind {
+        _ if source.name.chars().all(is_plain) && source.name != "-" => source.name.as_str(),
+        SourceKind::Interface => "IFACE",
+        SourceKind::Capture => "FILE",
+    };
+    format!("`tcpdump -n {input} {name} '{filter}'` shows them")
 }

@@ -61,7 +61,10 @@ pub(crate) fn write(
     }
     page.items("evidence", finding.evidence.iter().filter_map(evidence))?;
     page.items("ruled out", finding.excluded.iter().map(alternative))?;
-    page.items("not ruled", finding.not_excluded.iter().map(alternative))?;
+    page.items(
+        "not ruled out",
+        finding.not_excluded.iter().map(alternative),
+    )?;
     page.items("do", &finding.remedy)?;
     let address = subject.remote.map(|remote| remote.address);
     page.items(
@@ -70,70 +73,71 @@ pub(crate) fn write(
     )
 }
 
-/// Fates of SYNs by what `tcp_tw_recycle` would do: heading, dropped, answered.
-type Fates = Vec<(&'static str, u64, u64)>;
+/// SYNs of one kind, by what `tcp_tw_recycle` would do to them, and what became of them.
+struct Fates {
+    kind: &'static str,
+    dropped: u64,
+    answered: u64,
+}
 
-/// The table of predictions and fates, where it is what the verdict rests on.
-fn fates(finding: &Finding, counters: &RemoteCounters) -> Option<Fates> {
-    let about = matches!(finding.cause, Cause::TwRecycle | Cause::TwRecycleLatent);
-    let armed = (
+/// The table of predictions and fates, where the verdict rests on it.
+fn fates(finding: &Finding, counters: &RemoteCounters) -> Option<Vec<Fates>> {
+    if !matches!(finding.cause, Cause::TwRecycle | Cause::TwRecycleLatent) {
+        return None;
+    }
+    let fates = |kind, dropped, answered| Fates {
+        kind,
+        dropped,
+        answered,
+    };
+    let armed = fates(
+        "no timestamps, live mark",
         counters.syn_without_timestamps_armed_dropped,
         counters.syn_without_timestamps_armed_answered,
     );
-    let unarmed = (
+    let unarmed = fates(
+        "no timestamps, no mark",
         counters
             .syn_without_timestamps_dropped
-            .saturating_sub(armed.0),
+            .saturating_sub(armed.dropped),
         counters
             .syn_without_timestamps_answered
-            .saturating_sub(armed.1),
+            .saturating_sub(armed.answered),
     );
-    about.then(|| {
-        let mut fates = vec![
-            (
-                "should drop",
-                counters.syn_predicted_drop_dropped,
-                counters.syn_predicted_drop_answered,
-            ),
-            (
-                "should pass",
-                counters.syn_predicted_pass_dropped,
-                counters.syn_predicted_pass_answered,
-            ),
-        ];
-        // What SYNs without timestamps should meet depends on the server's kernel.
-        fates.extend(
-            [
-                ("no timestamps, mark", armed),
-                ("no timestamps, no mark", unarmed),
-            ]
-            .into_iter()
-            .filter(|(_, (dropped, answered))| dropped + answered > 0)
-            .map(|(heading, (dropped, answered))| (heading, dropped, answered)),
-        );
-        fates
-    })
+    let mut all = vec![
+        fates(
+            "should drop",
+            counters.syn_predicted_drop_dropped,
+            counters.syn_predicted_drop_answered,
+        ),
+        fates(
+            "should pass",
+            counters.syn_predicted_pass_dropped,
+            counters.syn_predicted_pass_answered,
+        ),
+    ];
+    // What SYNs without timestamps should meet depends on the server's kernel.
+    let others = [armed, unarmed].into_iter();
+    all.extend(others.filter(|fates| fates.dropped + fates.answered > 0));
+    Some(all)
 }
 
-fn fate_table(page: &mut Page, fates: &Fates) -> io::Result<()> {
-    let mut lines = [
-        ("SYNs", String::new()),
-        ("dropped", String::new()),
-        ("answered", String::new()),
+/// What a row of the table says about SYNs of one kind.
+type Cell = fn(&Fates) -> String;
+
+/// Draws the table: what should happen across, what happened down.
+fn fate_table(page: &mut Page, fates: &[Fates]) -> io::Result<()> {
+    let rows: [(&str, Cell); 3] = [
+        ("SYNs", |fates| fates.kind.to_owned()),
+        ("dropped", |fates| fates.dropped.to_string()),
+        ("answered", |fates| fates.answered.to_string()),
     ];
-    for (heading, dropped, answered) in fates {
-        let width = heading.chars().count() + 3;
-        let cells = [
-            (*heading).to_owned(),
-            dropped.to_string(),
-            answered.to_string(),
-        ];
-        for ((_, line), cell) in lines.iter_mut().zip(cells) {
-            line.push_str(&format!("{cell:>width$}"));
-        }
-    }
-    for (label, line) in lines {
-        page.line(&format!("      {label:<9}{line}"))?;
+    for (label, cell) in rows {
+        let cells = fates.iter().map(|fates| {
+            let width = fates.kind.chars().count() + 3;
+            format!("{:>width$}", cell(fates))
+        });
+        page.line(&format!("      {label:<9}{}", cells.collect::<String>()))?;
     }
     Ok(())
 }
@@ -144,21 +148,21 @@ fn seen(counters: &RemoteCounters) -> Vec<String> {
     if counters.syn_sent > 0 {
         let (dropped, decided) = table::decided(counters);
         let share = wording::percent(dropped, decided).unwrap_or_else(|| "none".to_owned());
-        let mut text = format!(
+        let mut parts = vec![format!(
             "{} sent, {} of {} with a known fate dropped ({share})",
             wording::counted(counters.syn_sent, "SYN", "SYNs"),
             wording::count(dropped),
             wording::count(decided),
-        );
+        )];
         for (number, fate) in [
             (counters.syn_ambiguous, "left out: the mark was changing"),
             (counters.syn_undecided, "undecided"),
         ] {
             if number > 0 {
-                text.push_str(&format!("; {} {fate}", wording::count(number)));
+                parts.push(format!("{} {fate}", wording::count(number)));
             }
         }
-        seen.push(text);
+        seen.push(parts.join("; "));
     }
     let resets = counters.rst_answering_syn + counters.rst_established;
     if resets > 0 {
@@ -220,7 +224,7 @@ fn evidence((name, evidence): &(&'static str, Evidence)) -> Option<String> {
         Evidence::Ratio(ratio) => format!("{ratio:.1e}{unit}"),
         Evidence::Text(text) => format!("{text}{unit}"),
         Evidence::List(list) if list.is_empty() => return None,
-        Evidence::List(list) => list.join(", "),
+        Evidence::List(list) => list.join("; "),
     };
     Some(format!("{}: {value}", label(stem)))
 }

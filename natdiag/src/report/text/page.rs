@@ -7,7 +7,7 @@ use crate::report::wording;
 /// Indent of everything below a heading.
 const INDENT: &str = "   ";
 /// Width of the labels below a heading.
-const LABEL: usize = 12;
+const LABEL: usize = 15;
 
 /// Text of a certain width, on its way out.
 pub(crate) struct Page<'a> {
@@ -31,10 +31,14 @@ impl<'a> Page<'a> {
         self.out.write_all(b"\n")
     }
 
-    /// A line as it is, cut off at the edge of the page.
+    /// A line as it is, in the width of the page.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
-        let text: String = wording::clean(text).chars().take(self.columns).collect();
-        writeln!(self.out, "{}", text.trim_end())
+        let text = wording::clean(text);
+        writeln!(
+            self.out,
+            "{}",
+            wording::fitted(text.trim_end(), self.columns)
+        )
     }
 
     /// A paragraph behind `first`, its later lines behind as many spaces.
@@ -90,7 +94,9 @@ fn broken(text: &str, room: usize) -> Vec<String> {
         line.push_str(word);
         used += width;
     }
-    lines.push(line);
+    if used > 0 {
+        lines.push(line);
+    }
     lines
 }
 
