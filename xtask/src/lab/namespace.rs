@@ -69,11 +69,25 @@ impl Namespace {
 
     /// Gives `ip` these commands.
     pub(crate) fn ip(&self, commands: &[impl AsRef<str>]) -> Result<()> {
+        self.ip_of(None, commands)
+    }
+
+    /// Gives `ip` these commands about IPv6.
+    pub(crate) fn ip_v6(&self, commands: &[impl AsRef<str>]) -> Result<()> {
+        self.ip_of(Some("-6"), commands)
+    }
+
+    fn ip_of(&self, family: Option<&str>, commands: &[impl AsRef<str>]) -> Result<()> {
         let batch: String = commands
             .iter()
             .flat_map(|command| [command.as_ref(), "\n"])
             .collect();
-        spawn::feed("ip", &["-n", &self.name, "-batch", "-"], &batch)
+        let family: &[&str] = match family {
+            None => &[],
+            Some(family) => &[family],
+        };
+        let arguments = [family, &["-n", &self.name, "-batch", "-"]].concat();
+        spawn::feed("ip", &arguments, &batch)
     }
 
     /// Gives `nft` these rules.

@@ -125,7 +125,7 @@ impl Network {
                 format!("addr add 2001:db8:1::{last}/64 dev eth0"),
                 "link set eth0 up".to_owned(),
                 "route add default via 10.60.1.1".to_owned(),
-                "-6 route add default via 2001:db8:1::1".to_owned(),
+                "route add ::/0 via 2001:db8:1::1".to_owned(),
             ])?;
         }
         link((&self.nat, PUBLIC), (&self.router, OUTSIDE))?;
@@ -149,11 +149,11 @@ impl Network {
             "addr add 2001:db8:80::80/64 dev eth0",
             "link set eth0 up",
             "route add default via 203.0.113.65",
-            "-6 route add default via 2001:db8:80::1",
+            "route add ::/0 via 2001:db8:80::1",
         ])?;
         self.nat.ip(&[
             "route add default via 203.0.113.2",
-            "-6 route add default via 2001:db8:0:1::2",
+            "route add ::/0 via 2001:db8:0:1::2",
         ])?;
         self.nat.nft(
             "table inet nat {

@@ -41,14 +41,14 @@ pub(crate) struct Splitter {
 pub(super) fn start(server: &Namespace, mtu: u32) -> Result<Splitter> {
     let device = server.enter(open)?;
     server.sysctl(&[("ipv6/conf/all/forwarding", "1")])?;
-    server.ip(&[
-        format!("link set {DEVICE} mtu 1500 up"),
+    server.ip(&[format!("link set {DEVICE} mtu 1500 up")])?;
+    server.ip_v6(&[
         format!(
-            "-6 route add 2001:db8:0:1::/64 dev {DEVICE} src 2001:db8:80::80 mtu 1500 advmss {}",
+            "route add 2001:db8:0:1::/64 dev {DEVICE} src 2001:db8:80::80 mtu 1500 advmss {}",
             mtu - 60
         ),
-        format!("-6 rule add iif {DEVICE} lookup 100"),
-        "-6 route add default via 2001:db8:80::1 dev eth0 table 100".to_owned(),
+        format!("rule add iif {DEVICE} lookup 100"),
+        "route add default via 2001:db8:80::1 dev eth0 table 100".to_owned(),
     ])?;
     let ended = Arc::new(AtomicBool::new(false));
     let thread = thread::spawn({

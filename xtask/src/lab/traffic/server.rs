@@ -4,6 +4,10 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::{AsRawFd as _, RawFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -18,6 +22,8 @@ use crate::lab::{
 
 /// How long a connection may be idle.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long the UDP server may sleep after it was told to end.
+const TURN: Duration = Duration::from_millis(100);
 /// Most octets of a UDP datagram.
 const DATAGRAM_MAX: u32 = 65_000;
 
@@ -47,7 +53,8 @@ impl Request {
 /// Sockets that listen; they close when this goes.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    sockets: Vec<RawFd>,
+    listeners: Vec<RawFd>,
+    ended: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -60,7 +67,8 @@ impl Servers {
         fragment: bool,
     ) -> Result<Self> {
         let mut servers = Self {
-            sockets: Vec::new(),
+            listeners: Vec::new(),
+            ended: Arc::default(),
             threads: Vec::new(),
         };
         let any = IpAddr::from(Ipv4Addr::UNSPECIFIED);
@@ -74,7 +82,7 @@ impl Servers {
                 if fragment && at.is_ipv4() {
                     omit_path_mtu(&listener)?;
                 }
-                servers.sockets.push(listener.as_raw_fd());
+                servers.listeners.push(listener.as_raw_fd());
                 servers
                     .threads
                     .push(thread::spawn(move || accept(&listener)));
@@ -83,8 +91,11 @@ impl Servers {
             let socket = network
                 .server
                 .enter(|| UdpSocket::bind(at).with_context(|| format!("cannot bind to {at}")))?;
-            servers.sockets.push(socket.as_raw_fd());
-            servers.threads.push(thread::spawn(move || answer(&socket)));
+            socket.set_read_timeout(Some(TURN))?;
+            let ended = Arc::clone(&servers.ended);
+            servers
+                .threads
+                .push(thread::spawn(move || answer(&socket, &ended)));
         }
         Ok(servers)
     }
@@ -92,9 +103,10 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        for socket in &self.sockets {
+        self.ended.store(true, Ordering::Relaxed);
+        for listener in &self.listeners {
             // The threads below own the descriptors and have not ended. This wakes them.
-            let _ = socket::shutdown(*socket, socket::Shutdown::Both);
+            let _ = socket::shutdown(*listener, socket::Shutdown::Both);
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -126,15 +138,16 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Answers datagrams: each asks for so many octets, or for nothing.
-fn answer(socket: &UdpSocket) {
+fn answer(socket: &UdpSocket, ended: &AtomicBool) {
     let mut request = [0; 4];
-    while let Ok((len, from)) = socket.recv_from(&mut request) {
+    while !ended.load(Ordering::Relaxed) {
+        let Ok((_, from)) = socket.recv_from(&mut request) else {
+            continue;
+        };
         let octets = u32::from_be_bytes(request).min(DATAGRAM_MAX);
-        if len == request.len() && octets > 0 {
+        if octets > 0 {
+            // A client that has gone is no matter of the server.
             let _ = socket.send_to(&vec![b'n'; octets as usize], from);
-        } else if len == 0 {
-            // Woken up to end; a client's wish for nothing has four octets.
-            return;
         }
     }
 }
