@@ -22,13 +22,15 @@ mod traffic;
 use std::{
     collections::VecDeque,
     io,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    path::PathBuf,
+    process::ExitCode,
     sync::{Mutex, mpsc},
     thread,
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::exec::{self, Profile};
 
 use self::{
     outcome::Outcome,
@@ -71,7 +73,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         outcome::list(&mut io::stdout().lock(), &chosen, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !nix::unistd::geteuid().is_root() {
+    if !exec::is_root() {
         bail!("the lab makes network namespaces, which only root may do");
     }
     interrupt::listen()?;
@@ -80,7 +82,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         seed: args.seed,
         keep: args.keep,
         natdiag: (!args.capture_only).then(build_natdiag).transpose()?,
-        directory: target_directory()?.join("lab"),
+        directory: results_directory()?,
     };
     let outcomes = play_all(&chosen, &stage, args.jobs.max(1), !args.json)?;
     let mut stdout = io::stdout().lock();
@@ -151,42 +153,20 @@ fn play_all(
 
 /// Builds natdiag and returns where it is.
 fn build_natdiag() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "natdiag",
-            "--bin",
-            "natdiag",
-        ])
-        .env_remove("CARGO_TERM_QUIET");
-    let release = profile_directory()?.ends_with("release");
-    if release {
-        command.arg("--release");
-    }
-    let status = command.status().context("cannot run cargo")?;
-    if !status.success() {
-        bail!("natdiag does not build");
-    }
-    Ok(profile_directory()?.join("natdiag"))
+    exec::run(exec::cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "natdiag",
+        "--bin",
+        "natdiag",
+    ]))?;
+    exec::built("natdiag", Profile::Dev)
 }
 
-/// Where this program lies, and natdiag beside it.
-fn profile_directory() -> Result<PathBuf> {
-    let program = std::env::current_exe().context("cannot tell where this program lies")?;
-    program
-        .parent()
-        .map(Path::to_path_buf)
-        .context("this program lies nowhere")
-}
-
-/// The directory of everything that is built.
-fn target_directory() -> Result<PathBuf> {
-    profile_directory()?
-        .parent()
-        .map(Path::to_path_buf)
-        .context("this program lies outside a target directory")
+/// Where captures and reports go.
+fn results_directory() -> Result<PathBuf> {
+    let xtask = std::env::current_exe().context("the path of this xtask is unknown")?;
+    let target = xtask.ancestors().nth(2);
+    Ok(target.context("xtask lies in no folder")?.join("lab"))
 }

@@ -18,7 +18,7 @@ use aya_ebpf::{
 
 /// Applies the rule of `tcp_tw_recycle` to what a server receives.
 #[classifier]
-pub fn lab_recycle_in(ctx: TcContext) -> i32 {
+fn lab_recycle_in(ctx: TcContext) -> i32 {
     match recycle::received(&ctx) {
         Some(recycle::Verdict::Drop) => TC_ACT_SHOT,
         Some(recycle::Verdict::Pass) | None => TC_ACT_UNSPEC,
@@ -27,21 +27,21 @@ pub fn lab_recycle_in(ctx: TcContext) -> i32 {
 
 /// Notes which connections a server closes first.
 #[classifier]
-pub fn lab_recycle_out(ctx: TcContext) -> i32 {
+fn lab_recycle_out(ctx: TcContext) -> i32 {
     let _ = recycle::sent(&ctx);
     TC_ACT_UNSPEC
 }
 
 /// Takes a host's clock base off the echoes that it receives.
 #[classifier]
-pub fn lab_clock_in(ctx: TcContext) -> i32 {
+fn lab_clock_in(ctx: TcContext) -> i32 {
     let _ = clock::received(&ctx);
     TC_ACT_UNSPEC
 }
 
 /// Adds a host's clock base to the timestamps that it sends.
 #[classifier]
-pub fn lab_clock_out(ctx: TcContext) -> i32 {
+fn lab_clock_out(ctx: TcContext) -> i32 {
     let _ = clock::sent(&ctx);
     TC_ACT_UNSPEC
 }

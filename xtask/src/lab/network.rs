@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use anyhow::{Context as _, Result};
 
 use super::{namespace::Namespace, parameters::Parameters, spawn};
+use crate::exec;
 
 /// The NAT's public address.
 pub(crate) const NAT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
@@ -194,7 +195,7 @@ fn link((here, name): (&Namespace, &str), (there, peer): (&Namespace, &str)) -> 
             command.args([offload, "off"]);
         }
         spawn::put_in(&mut command, host)?;
-        spawn::output(&mut command)?;
+        exec::read(&mut command)?;
     }
     Ok(())
 }

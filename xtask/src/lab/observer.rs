@@ -15,6 +15,7 @@ use super::{
     report::Report,
     spawn::{self, Running},
 };
+use crate::exec;
 
 /// How long natdiag and tcpdump may take to attach.
 const ATTACHING: Duration = Duration::from_secs(20);
@@ -174,7 +175,7 @@ impl Rules {
         let mut command = Command::new("nft");
         command.args(["-j", "list", "counters"]);
         spawn::put_in(&mut command, host)?;
-        let listed: serde_json::Value = serde_json::from_str(&spawn::output(&mut command)?)?;
+        let listed: serde_json::Value = serde_json::from_str(&exec::read(&mut command)?)?;
         let count = |name: &str| {
             listed
                 .get("nftables")

@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{report::Report, spawn};
+use super::report::Report;
+use crate::exec;
 
 /// Counters by remote host and name.
 pub(crate) type Counts = BTreeMap<IpAddr, BTreeMap<&'static str, u64>>;
@@ -69,7 +70,7 @@ pub(crate) fn tshark(capture: &Path, locals: &[IpAddr]) -> Result<Counts> {
         command.args(["-e", field]);
     }
     let mut counts = Counts::new();
-    for line in spawn::output(&mut command)?.lines() {
+    for line in exec::read(&mut command)?.lines() {
         Packet::read(line).add_to(&mut counts, locals);
     }
     Ok(counts)

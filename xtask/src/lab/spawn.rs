@@ -20,13 +20,14 @@ use nix::{
 };
 
 use super::{interrupt, namespace::Namespace};
+use crate::exec;
 
 /// How long a program may take to end when asked to.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs a program to its end.
 pub(crate) fn run(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
-    output(Command::new(program).args(arguments)).map(drop)
+    exec::read(Command::new(program).args(arguments)).map(drop)
 }
 
 /// Runs a program to its end and gives it `input`.
@@ -68,22 +69,6 @@ fn feed_command(command: &mut Command, input: &str) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Runs a command to its end and returns its output.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let shown = format!("{command:?}");
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {shown}"))?;
-    if !output.status.success() {
-        bail!(
-            "{shown}: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("{shown} does not write UTF-8"))
 }
 
 /// Makes a command run inside a namespace, and end when the thread that started it ends.
