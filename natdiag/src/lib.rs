@@ -15,3 +15,7 @@ pub mod survey;
 
 /// The object with the programs that watch an interface.
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));
+
+/// The object with the programs of the test network.
+#[doc(hidden)]
+pub static LAB_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lab"));

@@ -1,17 +1,172 @@
-//! The test network.
+//! `cargo xtask lab`: builds client, NAT, router and server in network namespaces, plays scenarios with real Linux
+//! TCP, runs natdiag on one of the interfaces, and fails where its report is not the expected one.
 
-use std::process::ExitCode;
+mod bpf;
+mod expectation;
+mod interrupt;
+mod judge;
+mod mechanism;
+mod namespace;
+mod network;
+mod observer;
+mod oracle;
+mod outcome;
+mod parameters;
+mod play;
+mod random;
+mod report;
+mod scenario;
+mod spawn;
+mod traffic;
 
-use anyhow::{Result, bail};
+use std::{
+    collections::VecDeque,
+    io,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Mutex, mpsc},
+    thread,
+};
 
-/// What `cargo xtask lab` is asked.
-#[derive(clap::Args)]
-pub(crate) struct Args {}
+use anyhow::{Context as _, Result, bail};
 
-/// Runs `cargo xtask lab`.
+use crate::exec::{self, Profile};
+
+use self::{
+    outcome::Outcome,
+    play::Stage,
+    scenario::{SCENARIOS, Scenario},
+};
+
+/// Builds the test network in namespaces and plays scenarios.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Scenarios to play, by name, T number, or the beginning of a name; all by default.
+    scenarios: Vec<String>,
+    /// Shows the scenarios and what natdiag must say about each.
+    #[arg(long)]
+    list: bool,
+    /// Chooses ports, sizes, rates, clocks and the number of clients.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios run side by side.
+    #[arg(short, long, value_name = "N", default_value_t = 4)]
+    jobs: usize,
+    /// Leaves the namespaces behind, for a look at them; the next run without it removes them.
+    #[arg(long)]
+    keep: bool,
+    /// Prints the results as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Plays and captures only; natdiag does not run and nothing is judged.
+    #[arg(long, hide = true)]
+    capture_only: bool,
+}
+
+/// Plays the scenarios asked for. Fails when natdiag's report differs from what one of them expects.
 ///
 /// # Errors
-/// Always.
-pub(crate) fn run(_args: Args) -> Result<ExitCode> {
-    bail!("there is no test network yet")
+/// The network cannot be built, or natdiag cannot be built.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let chosen = choose(&args.scenarios)?;
+    if args.list {
+        outcome::list(&mut io::stdout().lock(), &chosen, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !exec::is_root() {
+        bail!("the lab makes network namespaces, which only root may do");
+    }
+    interrupt::listen()?;
+    namespace::sweep()?;
+    let stage = Stage {
+        seed: args.seed,
+        keep: args.keep,
+        natdiag: (!args.capture_only).then(build_natdiag).transpose()?,
+        directory: results_directory()?,
+    };
+    let outcomes = play_all(&chosen, &stage, args.jobs.max(1), !args.json)?;
+    let mut stdout = io::stdout().lock();
+    if args.json {
+        outcome::write_json(&mut stdout, &outcomes)?;
+    } else {
+        outcome::write_summary(&mut stdout, &outcomes)?;
+    }
+    if interrupt::requested() {
+        bail!("interrupted");
+    }
+    let all_passed = outcomes.iter().all(Outcome::passed);
+    Ok(if all_passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The scenarios that the words name, in the order of the table.
+fn choose(words: &[String]) -> Result<Vec<&'static Scenario>> {
+    for word in words {
+        if !SCENARIOS.iter().any(|scenario| scenario.is_named(word)) {
+            bail!("no scenario is called `{word}`; `cargo xtask lab --list` shows them");
+        }
+    }
+    Ok(SCENARIOS
+        .iter()
+        .filter(|scenario| words.is_empty() || words.iter().any(|word| scenario.is_named(word)))
+        .collect())
+}
+
+/// Plays the scenarios, `jobs` at a time. The results come in the order of the table.
+fn play_all(
+    scenarios: &[&'static Scenario],
+    stage: &Stage,
+    jobs: usize,
+    tell: bool,
+) -> Result<Vec<Outcome>> {
+    let waiting: Mutex<VecDeque<_>> = Mutex::new(scenarios.iter().copied().enumerate().collect());
+    let (sender, receiver) = mpsc::channel();
+    let mut outcomes = Vec::new();
+    thread::scope(|scope| -> Result<()> {
+        for _ in 0..jobs.min(scenarios.len()) {
+            let (waiting, sender) = (&waiting, sender.clone());
+            scope.spawn(move || {
+                while !interrupt::requested() {
+                    let next = waiting.lock().ok().and_then(|mut queue| queue.pop_front());
+                    let Some((place, scenario)) = next else { break };
+                    if sender.send((place, play::play(scenario, stage))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (place, outcome) in receiver {
+            if tell {
+                outcome::write_line(&mut io::stdout().lock(), &outcome)?;
+            }
+            outcomes.push((place, outcome));
+        }
+        Ok(())
+    })?;
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Builds natdiag and returns where it is.
+fn build_natdiag() -> Result<PathBuf> {
+    exec::run(exec::cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "natdiag",
+        "--bin",
+        "natdiag",
+    ]))?;
+    exec::built("natdiag", Profile::Dev)
+}
+
+/// Where captures and reports go.
+fn results_directory() -> Result<PathBuf> {
+    let xtask = std::env::current_exe().context("the path of this xtask is unknown")?;
+    let target = xtask.ancestors().nth(2);
+    Ok(target.context("xtask lies in no folder")?.join("lab"))
 }

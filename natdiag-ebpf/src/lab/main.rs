@@ -1,6 +1,50 @@
-//! Programs of the test network. Never part of a release: they drop and rewrite packets.
+//! Programs of the test network: a server's memory of timestamps, and clients' clocks.
+//! Never part of a release: they drop and rewrite packets.
 #![no_std]
 #![no_main]
+
+mod clock;
+#[path = "../frame.rs"]
+#[expect(dead_code, reason = "no program of the lab is an XDP program")]
+mod frame;
+mod recycle;
+mod segment;
+
+use aya_ebpf::{
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
+    macros::classifier,
+    programs::TcContext,
+};
+
+/// Applies the rule of `tcp_tw_recycle` to what a server receives.
+#[classifier]
+fn lab_recycle_in(ctx: TcContext) -> i32 {
+    match recycle::received(&ctx) {
+        Some(recycle::Verdict::Drop) => TC_ACT_SHOT,
+        Some(recycle::Verdict::Pass) | None => TC_ACT_UNSPEC,
+    }
+}
+
+/// Notes which connections a server closes first.
+#[classifier]
+fn lab_recycle_out(ctx: TcContext) -> i32 {
+    let _ = recycle::sent(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Takes a host's clock base off the echoes that it receives.
+#[classifier]
+fn lab_clock_in(ctx: TcContext) -> i32 {
+    let _ = clock::received(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Adds a host's clock base to the timestamps that it sends.
+#[classifier]
+fn lab_clock_out(ctx: TcContext) -> i32 {
+    let _ = clock::sent(&ctx);
+    TC_ACT_UNSPEC
+}
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -1,0 +1,100 @@
+//! A whole TCP segment: its header, its ends, and where its timestamps are.
+
+use aya_ebpf::programs::TcContext;
+use natdiag_common::{
+    Address, FrameBytes, LinkType,
+    packet::{self, Transport},
+    wire::tcp,
+};
+
+use crate::frame::Frame;
+
+/// Most options that are read; Linux puts its timestamps third.
+const MAX_OPTIONS: usize = 6;
+/// Most octets of headers that a packet is made linear for.
+const HEADERS_LEN: u32 = 128;
+const END_OF_LIST: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const TIMESTAMPS: u8 = 8;
+
+/// Place of the checksum in a TCP header.
+const CHECKSUM_OFFSET: usize = 16;
+
+/// A TCP segment that is no fragment.
+pub(crate) struct Segment {
+    pub(crate) source: Address,
+    pub(crate) destination: Address,
+    pub(crate) header: tcp::Header,
+    /// Sequence number behind the last octet, SYN and FIN included.
+    pub(crate) end: u32,
+    /// Where the checksum is in the frame.
+    pub(crate) checksum_offset: usize,
+    /// Where the timestamps are in the frame.
+    pub(crate) timestamps_offset: Option<usize>,
+    /// The sender's clock, and its echo of the receiver's.
+    pub(crate) timestamps: Option<[u32; 2]>,
+}
+
+impl Segment {
+    /// Reads the headers of a packet.
+    #[inline(always)]
+    pub(crate) fn read(ctx: &TcContext) -> Option<Self> {
+        let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
+        let frame = Frame::of_skb(ctx);
+        let packet = packet::parse(&frame, LinkType::Ethernet).ok()??;
+        let Transport::Tcp { .. } = packet.transport else {
+            return None;
+        };
+        if packet.fragment.is_some() {
+            return None;
+        }
+        let at = packet.payload_offset;
+        let header = tcp::parse(&frame, at, packet.payload_len).ok()?;
+        let data_len = packet.payload_len - header.data_offset_octets;
+        let counted = |flag: u8| u32::from(header.flags & flag != 0);
+        let end = header.seq.0.wrapping_add(data_len) + counted(tcp::SYN) + counted(tcp::FIN);
+        let timestamps = timestamps(
+            &frame,
+            at + tcp::MIN_HEADER_LEN,
+            at + header.data_offset_octets as usize,
+        );
+        Some(Self {
+            source: packet.source(&frame)?,
+            destination: packet.destination(&frame)?,
+            end,
+            checksum_offset: at + CHECKSUM_OFFSET,
+            timestamps_offset: timestamps.map(|(offset, _)| offset),
+            timestamps: timestamps.map(|(_, values)| values),
+            header,
+        })
+    }
+
+    /// Whether a flag is set.
+    #[inline(always)]
+    pub(crate) const fn has(&self, flag: u8) -> bool {
+        self.header.flags & flag != 0
+    }
+}
+
+/// Where the values of the option with timestamps begin, and what they are.
+#[inline(always)]
+fn timestamps(frame: &Frame, mut at: usize, end: usize) -> Option<(usize, [u32; 2])> {
+    for _ in 0..MAX_OPTIONS {
+        if at >= end {
+            return None;
+        }
+        let [kind, len] = frame.octets(at)?;
+        match kind {
+            END_OF_LIST => return None,
+            NO_OPERATION => at += 1,
+            TIMESTAMPS => {
+                let [a, b, c, d, e, f, g, h] = frame.octets(at + 2)?;
+                let values = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+                return Some((at + 2, values));
+            }
+            _ if len < 2 => return None,
+            _ => at += len as usize,
+        }
+    }
+    None
+}

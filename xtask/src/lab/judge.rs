@@ -1,0 +1,189 @@
+//! Holds what natdiag said against the scenario, against its own replay, against tshark and against nftables.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::Path,
+};
+
+use anyhow::Result;
+
+use super::{
+    expectation,
+    mechanism::Installed,
+    observer::{Observation, Rules},
+    oracle::{self, Counts},
+    report::Report,
+    scenario::Scenario,
+};
+
+/// Everything in which the run differs from what it must be, one sentence each.
+pub(crate) fn judge(
+    scenario: &Scenario,
+    natdiag: &Path,
+    observation: &Observation,
+    installed: &[Installed],
+    locals: &[IpAddr],
+) -> Result<Vec<String>> {
+    let Some((report, exit_code)) = &observation.report else {
+        return Ok(vec!["natdiag gave no report".to_owned()]);
+    };
+    let mut differences =
+        expectation::compare_findings(report, scenario.expected, scenario.tolerated);
+    differences.extend(expectation::compare_counters(report, scenario.checks));
+    differences.extend(compare_missed(report));
+    let want = report.exit_code();
+    if *exit_code != want {
+        differences.push(format!("exit code is {exit_code}, not {want}"));
+    }
+    differences.extend(compare_rules(report, observation.rules));
+    differences.extend(compare_recycled(report, installed)?);
+    if observation.capture_drops == 0 {
+        let counts = oracle::tshark(&observation.capture, locals)?;
+        differences.extend(compare_tshark(report, &counts));
+        let (replayed, _) = oracle::replay(natdiag, &observation.capture, locals)?;
+        differences.extend(compare_replay(report, &replayed));
+    }
+    Ok(differences)
+}
+
+/// The lab's traffic is light: nothing may be missed.
+fn compare_missed(report: &Report) -> Vec<String> {
+    let missed = report.totals.iter().flat_map(|totals| &totals.missed);
+    missed
+        .filter(|(_, count)| **count != 0)
+        .map(|(what, count)| format!("{count} {what} were missed"))
+        .collect()
+}
+
+/// Sums over the remotes equal what the rules of nftables counted.
+fn compare_rules(report: &Report, rules: Rules) -> Vec<String> {
+    let sum = |names: &[&str]| -> u64 {
+        let counters = report.remotes.iter().map(|remote| &remote.counters);
+        counters
+            .flat_map(|counters| names.iter().filter_map(|name| counters.get(*name)))
+            .sum()
+    };
+    let fragments = [
+        "fragments_first",
+        "fragments_middle",
+        "fragments_last",
+        "fragments_atomic",
+    ];
+    let resets = ["rst_answering_syn", "rst_established"];
+    [
+        ("fragments", sum(&fragments), rules.fragments),
+        ("RST", sum(&resets), rules.resets),
+        ("SYN-ACK", sum(&["syn_ack_received"]), rules.syn_acks),
+    ]
+    .into_iter()
+    .filter(|(_, natdiag, nftables)| natdiag != nftables)
+    .map(|(what, natdiag, nftables)| {
+        format!("{what}: natdiag counts {natdiag}, nftables {nftables}")
+    })
+    .collect()
+}
+
+/// Every SYN that the painted server dropped is in natdiag's table as dropped, or was undecidable.
+fn compare_recycled(report: &Report, installed: &[Installed]) -> Result<Vec<String>> {
+    let mut differences = Vec::new();
+    for mechanism in installed {
+        let Some(syns) = mechanism.recycled_syns()? else {
+            continue;
+        };
+        let sum = |names: &[&str]| -> u64 {
+            let subjects = [
+                expectation::Subject::Server,
+                expectation::Subject::Neighbour,
+                expectation::Subject::ServerV6,
+            ];
+            let addresses = subjects
+                .into_iter()
+                .filter_map(expectation::Subject::address);
+            addresses
+                .flat_map(|address| names.iter().map(move |name| report.counter(address, name)))
+                .sum()
+        };
+        let sent = sum(&["syn_sent"]);
+        if sent != syns.seen {
+            differences.push(format!(
+                "natdiag counts {sent} SYNs, the server {}",
+                syns.seen
+            ));
+        }
+        let dropped = sum(&[
+            "syn_predicted_drop_dropped",
+            "syn_predicted_pass_dropped",
+            "syn_without_timestamps_dropped",
+        ]);
+        let open = sum(&["syn_ambiguous", "syn_undecided"]);
+        if dropped > syns.dropped || dropped + open < syns.dropped {
+            differences.push(format!(
+                "natdiag counts {dropped} dropped SYNs and {open} open ones, the server dropped {}",
+                syns.dropped
+            ));
+        }
+    }
+    Ok(differences)
+}
+
+/// Every counter that tshark can give equals natdiag's.
+fn compare_tshark(report: &Report, counts: &Counts) -> Vec<String> {
+    let nothing = BTreeMap::new();
+    let shown = report.remotes.iter().map(|remote| remote.address);
+    let hosts: BTreeSet<IpAddr> = counts.keys().copied().chain(shown).collect();
+    let mut differences = Vec::new();
+    for host in hosts {
+        let counted = counts.get(&host).unwrap_or(&nothing);
+        for name in oracle::COMPARED {
+            let tshark = counted.get(name).copied().unwrap_or_default();
+            let natdiag = report.counter(host, name);
+            if natdiag != tshark {
+                differences.push(format!(
+                    "{host}: {name} is {natdiag}, tshark counts {tshark}"
+                ));
+            }
+        }
+    }
+    differences
+}
+
+/// Live and replay agree on every counter and on every cause.
+fn compare_replay(live: &Report, replay: &Report) -> Vec<String> {
+    let hosts: BTreeSet<IpAddr> = [live, replay]
+        .into_iter()
+        .flat_map(|report| report.remotes.iter().map(|remote| remote.address))
+        .collect();
+    let names: BTreeSet<&String> = [live, replay]
+        .into_iter()
+        .flat_map(|report| &report.remotes)
+        .flat_map(|remote| remote.counters.keys())
+        .collect();
+    let mut differences = Vec::new();
+    for host in hosts {
+        for name in &names {
+            let (seen, replayed) = (live.counter(host, name), replay.counter(host, name));
+            if seen != replayed {
+                differences.push(format!(
+                    "{host}: {name} is {seen} live, {replayed} in replay"
+                ));
+            }
+        }
+    }
+    let causes = |report: &Report| -> BTreeSet<(Option<IpAddr>, String)> {
+        report
+            .all_findings()
+            // What cannot be seen from an interface depends on the host, which a capture does not show.
+            .filter(|(_, finding)| finding.cause != "blind")
+            .map(|(address, finding)| (address, finding.cause.clone()))
+            .collect()
+    };
+    if causes(live) != causes(replay) {
+        differences.push(format!(
+            "live {}, replay {}",
+            expectation::list(live),
+            expectation::list(replay)
+        ));
+    }
+    differences
+}

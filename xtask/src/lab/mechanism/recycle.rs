@@ -1,0 +1,42 @@
+//! A server with `net.ipv4.tcp_tw_recycle=1`.
+
+use anyhow::Result;
+use aya::EbpfLoader;
+
+use super::Era;
+use crate::lab::{
+    bpf::{self, Attached},
+    network::{ETH0, Network},
+};
+
+/// What the painted server has counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Syns {
+    /// SYNs that reached it.
+    pub(crate) seen: u64,
+    /// Those that it dropped.
+    pub(crate) dropped: u64,
+}
+
+/// Puts the rule in front of the server.
+pub(super) fn paint(network: &Network, era: Era) -> Result<Attached> {
+    let drop_without_timestamps = u8::from(era == Era::From317);
+    bpf::attach(
+        &network.server,
+        ETH0,
+        ["lab_recycle_in", "lab_recycle_out"],
+        EbpfLoader::new().override_global(
+            "DROP_WITHOUT_TIMESTAMPS",
+            &drop_without_timestamps,
+            true,
+        ),
+    )
+}
+
+/// Reads its counters.
+pub(super) fn syns(attached: &Attached) -> Result<Syns> {
+    Ok(Syns {
+        seen: attached.number("RECYCLE_SYNS", 0)?,
+        dropped: attached.number("RECYCLE_SYNS", 1)?,
+    })
+}

@@ -1,0 +1,170 @@
+//! A server that fragments its IPv6 TCP packets. Linux's own TCP never does: its packets go through a TUN device to
+//! this program, which cuts them (RFC 8200, section 4.5) and sends the fragments on.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read as _, Write as _},
+    os::fd::AsRawFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context as _, Result, bail};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+
+use crate::lab::namespace::Namespace;
+
+const DEVICE: &str = "tun0";
+const HEADER_LEN: usize = 40;
+const FRAGMENT_HEADER_LEN: usize = 8;
+const NEXT_HEADER_OFFSET: usize = 6;
+/// Protocol number of the Fragment header (RFC 8200, section 4.5).
+const FRAGMENT: u8 = 44;
+/// How long the thread may sleep after it was told to end, in milliseconds.
+const TURN_MS: u8 = 50;
+
+/// The program that cuts packets; it ends when this goes.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Leads the server's packets to the NAT through the program.
+pub(super) fn start(server: &Namespace, mtu: u32) -> Result<Splitter> {
+    let device = server.enter(open)?;
+    server.sysctl(&[("ipv6/conf/all/forwarding", "1")])?;
+    server.ip(&[format!("link set {DEVICE} mtu 1500 up")])?;
+    server.ip_v6(&[
+        format!(
+            "route add 2001:db8:0:1::/64 dev {DEVICE} src 2001:db8:80::80 mtu 1500 advmss {}",
+            mtu - 60
+        ),
+        format!("rule add iif {DEVICE} lookup 100"),
+        "route add default via 2001:db8:80::1 dev eth0 table 100".to_owned(),
+    ])?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let thread = thread::spawn({
+        let ended = Arc::clone(&ended);
+        move || forward(device, mtu as usize, &ended)
+    });
+    Ok(Splitter {
+        ended,
+        thread: Some(thread),
+    })
+}
+
+impl Drop for Splitter {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Makes the TUN device in the namespace of the caller.
+fn open() -> Result<File> {
+    let device = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun")
+        .context("cannot open /dev/net/tun")?;
+    // SAFETY: the type is made of integers and arrays of them, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, octet) in request.ifr_name.iter_mut().zip(DEVICE.bytes()) {
+        *place = octet.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    // SAFETY: the descriptor is open and the request lives until the call returns.
+    if unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) } != 0 {
+        bail!("cannot make a TUN device: {}", Errno::last());
+    }
+    fcntl(&device, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(device)
+}
+
+/// Reads packets and writes them back, in pieces where they are too long.
+fn forward(mut device: File, mtu: usize, ended: &AtomicBool) {
+    let mut buffer = [0; 2048];
+    let mut identification = 1;
+    while !ended.load(Ordering::Relaxed) {
+        let mut waiting = [PollFd::new(
+            std::os::fd::AsFd::as_fd(&device),
+            PollFlags::POLLIN,
+        )];
+        if poll(&mut waiting, PollTimeout::from(TURN_MS)).is_err() {
+            continue;
+        }
+        while let Ok(len) = device.read(&mut buffer) {
+            let Some(packet) = buffer.get(..len) else {
+                continue;
+            };
+            for piece in split(packet, mtu, identification) {
+                // A full queue loses the piece, as a link would.
+                let _ = device.write_all(&piece);
+            }
+            identification += 1;
+        }
+    }
+}
+
+/// The fragments of an IPv6 packet, or the packet where it fits.
+fn split(packet: &[u8], mtu: usize, identification: u32) -> Vec<Vec<u8>> {
+    let Some((header, payload)) = packet.split_at_checked(HEADER_LEN) else {
+        return Vec::new();
+    };
+    if packet.len() <= mtu {
+        return vec![packet.to_vec()];
+    }
+    let room = (mtu - HEADER_LEN - FRAGMENT_HEADER_LEN) & !7;
+    let next_header = header.get(NEXT_HEADER_OFFSET).copied().unwrap_or_default();
+    let pieces = payload.chunks(room).enumerate();
+    pieces
+        .map(|(place, piece)| {
+            let offset = place * room;
+            let more = offset + piece.len() < payload.len();
+            let field = u16::try_from(offset).unwrap_or_default() | u16::from(more);
+            let len = u16::try_from(FRAGMENT_HEADER_LEN + piece.len()).unwrap_or_default();
+            let mut fragment = header.to_vec();
+            fragment.splice(4..6, len.to_be_bytes());
+            fragment.splice(NEXT_HEADER_OFFSET..=NEXT_HEADER_OFFSET, [FRAGMENT]);
+            fragment.extend([next_header, 0]);
+            fragment.extend(field.to_be_bytes());
+            fragment.extend(identification.to_be_bytes());
+            fragment.extend(piece);
+            fragment
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packet_that_fits_stays_whole() {
+        let packet = vec![0x60; 1400];
+        assert_eq!(split(&packet, 1400, 1), [packet]);
+    }
+
+    #[test]
+    fn fragments_carry_every_octet_once() {
+        let mut packet = vec![0; HEADER_LEN];
+        packet.extend((0..1460_u32).map(|place| place.to_le_bytes()[0]));
+        let pieces = split(&packet, 1400, 7);
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [1400, 156]);
+        let carried: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| piece[HEADER_LEN + FRAGMENT_HEADER_LEN..].to_vec())
+            .collect();
+        assert_eq!(carried, packet[HEADER_LEN..]);
+    }
+}
