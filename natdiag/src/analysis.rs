@@ -7,6 +7,8 @@ pub mod mark;
 pub mod scope;
 pub mod table;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod timeline;
 pub mod tracker;
 pub mod verdict;
