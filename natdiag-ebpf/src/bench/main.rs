@@ -1,7 +1,6 @@
 //! Programs for measuring the others. Never part of a release.
 #![no_std]
 #![no_main]
-#![expect(unreachable_pub, reason = "the kernel calls the entry points")]
 
 use aya_ebpf::{
     bindings::{

@@ -39,7 +39,7 @@ pub(super) fn why(
     if is_excluded {
         why_excluded(hypothesis, best, syns)
     } else {
-        why_not_excluded(hypothesis, syns).to_owned()
+        why_not_excluded(hypothesis).to_owned()
     }
 }
 
@@ -107,7 +107,7 @@ fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) ->
     }
 }
 
-fn why_not_excluded(hypothesis: Hypothesis, syns: &SynEvidence) -> &'static str {
+fn why_not_excluded(hypothesis: Hypothesis) -> &'static str {
     match hypothesis {
         Hypothesis::Recycle => "hosts that do not pass here may have raised the mark unseen",
         Hypothesis::Loss => "chance may have done it",
