@@ -19,3 +19,6 @@ pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_D
 /// The object with the programs of the test network.
 #[doc(hidden)]
 pub static LAB_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lab"));
+/// The object with the programs for measuring the others.
+#[doc(hidden)]
+pub static BENCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bench"));

@@ -28,6 +28,16 @@ pub(crate) mod lab {
     }
 }
 
+/// What watching costs.
+pub(crate) mod bench {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask bench`; returns only on an error.
+    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
+        super::hand_over("bench", super::Profile::Release, args)
+    }
+}
+
 fn hand_over(name: &str, profile: Profile, args: Args) -> Result<ExitCode> {
     let mut command = programs::command(name, profile)?;
     Err(exec::become_program(command.args(args.words)))

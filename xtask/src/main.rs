@@ -4,6 +4,8 @@
 //! load BPF programs live behind the feature `programs`; without it they are in `handover`, which builds xtask
 //! once more with the feature and becomes that.
 
+#[cfg(feature = "programs")]
+mod bench;
 mod exec;
 #[cfg(not(feature = "programs"))]
 mod handover;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::lab;
+use handover::{bench, lab};
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -39,6 +41,8 @@ enum Task {
     /// Builds the test network in namespaces and plays scenarios
     #[command(hide = true)]
     Lab(lab::Args),
+    /// Measures what watching costs
+    Bench(bench::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -47,5 +51,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
+        Task::Bench(args) => bench::run(args),
     }
 }

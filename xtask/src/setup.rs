@@ -101,7 +101,7 @@ fn install_toolchain() -> Result<()> {
         match install_nightly() {
             Ok(()) => return Ok(()),
             Err(why) => say(format_args!(
-                "rustup's nightly cannot be used here, so Debian's toolchain is: {why:#}"
+                "rustup's nightly cannot be used here, so Debian's toolchain is set up instead: {why:#}"
             )),
         }
         apt::install("building for BPF", &apt::TOOLCHAIN).context(

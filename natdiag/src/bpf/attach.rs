@@ -269,17 +269,15 @@ impl Attaching<'_> {
         direction: Direction,
         refusals: &[Refusal],
     ) {
-        let name = &self.link.name;
         let asked_for_xdp = direction == Direction::Ingress && choice == HookChoice::Auto;
         if asked_for_xdp && rung == Rung::Tcx && ladder::xdp_costs_offloads(self.link) {
             let kind = self.link.kind.as_deref().unwrap_or("this device");
             self.notes.push(format!(
-                "`{name}`: native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
+                "native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
             ));
         }
         for refusal in refusals {
-            self.notes
-                .push(format!("`{name}`: {refusal}; going on with {rung}"));
+            self.notes.push(format!("{refusal}; going on with {rung}"));
         }
     }
 
@@ -298,7 +296,7 @@ impl Attaching<'_> {
                 .collect();
             if !others.is_empty() {
                 self.notes.push(format!(
-                    "`{name}`: behind natdiag on tcx {direction}: {}",
+                    "behind natdiag on tcx {direction}: {}",
                     others.join(", ")
                 ));
             }
@@ -308,7 +306,7 @@ impl Attaching<'_> {
         let xdp = xdp_programs(self.link);
         if is_behind_xdp && !xdp.is_empty() {
             self.notes.push(format!(
-                "`{name}`: XDP program {} comes before natdiag and may hide packets from it",
+                "XDP program {} comes before natdiag and may hide packets from it",
                 xdp.join(" and ")
             ));
         }

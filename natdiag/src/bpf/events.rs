@@ -144,7 +144,7 @@ mod tests {
     fn young_records_wait_for_older_ones() {
         let mut order = Order::default();
         order.held.push(at(98 * MS));
-        assert_eq!(times(order.release(100 * MS, true)), []);
+        assert_eq!(times(order.release(100 * MS, true)), [0_u64; 0]);
         order.held.push(at(97 * MS));
         assert_eq!(times(order.release(110 * MS, true)), [97 * MS, 98 * MS]);
     }
@@ -153,7 +153,7 @@ mod tests {
     fn records_wait_while_older_ones_may_still_be_in_the_ring() {
         let mut order = Order::default();
         order.held.extend([at(10 * MS), at(12 * MS)]);
-        assert_eq!(times(order.release(100 * MS, false)), []);
+        assert_eq!(times(order.release(100 * MS, false)), [0_u64; 0]);
         assert_eq!(times(order.release(100 * MS, true)), [10 * MS, 12 * MS]);
     }
 

@@ -54,6 +54,9 @@ fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) ->
                 hit.total()
             )
         }
+        Hypothesis::Recycle if hit.total() == 0 => {
+            "no SYN met a mark that its rule could drop it by".to_owned()
+        }
         Hypothesis::Recycle => format!(
             "{} of {} SYNs that its rule lets pass were dropped",
             others.dropped,
@@ -106,10 +109,7 @@ fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) ->
 
 fn why_not_excluded(hypothesis: Hypothesis, syns: &SynEvidence) -> &'static str {
     match hypothesis {
-        Hypothesis::Recycle if predicted_hit(syns).total() == 0 => {
-            "no SYN met a mark that its rule could drop it by"
-        }
-        Hypothesis::Recycle => "few SYNs met a mark",
+        Hypothesis::Recycle => "hosts that do not pass here may have raised the mark unseen",
         Hypothesis::Loss => "chance may have done it",
         Hypothesis::Filter | Hypothesis::FilterOfClients => {
             "a filter that drops just the clients hit would look the same"

@@ -1,0 +1,67 @@
+//! What watching costs, measured. Every figure is a difference to the same thing without natdiag in the same run:
+//! this machine's speed at this moment is in both.
+
+mod clock;
+mod kind;
+mod programs;
+mod rig;
+mod statistics;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// What `cargo xtask bench` is asked.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Parts to measure; all if none is named
+    parts: Vec<Part>,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+    /// How often everything is measured; the median counts
+    #[arg(long, default_value_t = 31, value_name = "N")]
+    rounds: usize,
+    /// Few rounds: rough figures soon
+    #[arg(long, conflicts_with = "rounds")]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Nanoseconds per packet of every program, and instructions verified
+    Programs,
+}
+
+/// What was measured.
+#[derive(Default, Serialize)]
+struct Figures {
+    kernel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    programs: Option<programs::Figures>,
+}
+
+/// Runs `cargo xtask bench`.
+///
+/// # Errors
+/// Something could not be measured, or was not what it was taken for.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    ensure!(nix::unistd::geteuid().is_root(), "measuring needs root");
+    let rounds = if args.quick { 5 } else { args.rounds.max(1) };
+    let wanted = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
+    clock::stay_on_one_cpu()?;
+    let mut figures = Figures {
+        kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")?
+            .trim()
+            .to_owned(),
+        ..Figures::default()
+    };
+    if wanted(Part::Programs) {
+        figures.programs = Some(programs::measure(rounds)?);
+    }
+    table::show(&figures, args.json)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,31 @@
+//! CPU time of this thread. Other threads and the machine's other guests are not in it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::{
+    sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+    unistd::Pid,
+};
+
+/// CPU time that this thread has used.
+pub(super) fn cpu_time() -> Result<Duration> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .context("cannot read this thread's CPU time")?;
+    Ok(Duration::from(time))
+}
+
+/// CPU time that something takes.
+pub(super) fn time<T>(what: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
+    let start = cpu_time()?;
+    let result = what()?;
+    Ok((cpu_time()?.saturating_sub(start), result))
+}
+
+/// Keeps this thread on the CPU that it is on: each CPU has counters and caches of its own.
+pub(super) fn stay_on_one_cpu() -> Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(sched_getcpu().context("cannot tell the CPU")?)?;
+    sched_setaffinity(Pid::from_raw(0), &cpus).context("cannot stay on one CPU")
+}
