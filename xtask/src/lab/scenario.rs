@@ -28,6 +28,8 @@ pub(crate) struct Scenario {
     pub(crate) clients_meet: Meets,
     /// Findings that must be there.
     pub(crate) expected: &'static [Expected],
+    /// Whether so many fragments come that natdiag keeps no record of some.
+    pub(crate) over_budget: bool,
     /// Causes that may be named besides. Any other is a failure.
     pub(crate) tolerated: &'static [&'static str],
     /// Conditions on the counters.
@@ -75,6 +77,7 @@ const ORDINARY: Scenario = Scenario {
         unanswered: false,
     },
     expected: &[],
+    over_budget: false,
     tolerated: &[],
     checks: &[],
 };
@@ -90,18 +93,28 @@ const SERVER_FIRST: Connections = Connections {
     closer: Closer::Server,
     size: Size::Small,
     workers: 2,
+    pauses: 1,
     patience_ms: 900,
 };
 const CLIENT_FIRST: Connections = Connections {
     closer: Closer::Client,
     ..SERVER_FIRST
 };
+/// Few, so that natdiag keeps a record of every fragment.
 const LARGE: Connections = Connections {
     size: Size::Large,
+    workers: 1,
+    pauses: 4,
     ..SERVER_FIRST
 };
 const LARGE_V6: Connections = Connections {
     to: Target::OpenV6,
+    ..LARGE
+};
+/// So many that most fragments are only counted.
+const STORM: Connections = Connections {
+    workers: 3,
+    pauses: 1,
     ..LARGE
 };
 /// More workers, because most of them wait.
@@ -356,6 +369,21 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         traffic: &[Traffic::Connections(LARGE)],
         expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
         checks: FRAGMENTED,
+        ..ORDINARY
+    },
+    Scenario {
+        name: "path-fragments-storm",
+        row: Some("T41"),
+        about: "as path-fragments, with more fragments than natdiag keeps records of: it counts them all",
+        network: &[Mechanism::RouterFragments { mtu: 1400 }],
+        traffic: &[Traffic::Connections(STORM)],
+        expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
+        over_budget: true,
+        checks: &[
+            Check::AtLeast(Subject::Server, "fragments_tcp", 1000),
+            Check::AtLeast(Subject::Server, "datagrams_unobserved", 20),
+            Check::Zero(Subject::Server, "datagrams_incomplete"),
+        ],
         ..ORDINARY
     },
     Scenario {
