@@ -177,7 +177,10 @@ impl Case {
             Outcome::Recorded | Outcome::WithinBudget | Outcome::Counted => packets,
         });
         let seen = came(Counter::PacketsIngress) + came(Counter::PacketsEgress);
-        ensure!(seen == u64::from(packets), "{seen} of {packets} packets seen");
+        ensure!(
+            seen == u64::from(packets),
+            "{seen} of {packets} packets seen"
+        );
         ensure!(
             came(Counter::Charged) == charged,
             "{} of {charged} packets charged",

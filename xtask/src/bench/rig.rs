@@ -130,7 +130,9 @@ impl Rig {
         }
         let is_xdp = hook.is_xdp();
         let program = match (driven, subject) {
-            (true, _) => self.bench.program(if is_xdp { "aim_xdp" } else { "aim_tc" }),
+            (true, _) => self
+                .bench
+                .program(if is_xdp { "aim_xdp" } else { "aim_tc" }),
             (false, Subject::Empty) => {
                 let name = if is_xdp { "empty_xdp" } else { "empty_tc" };
                 self.bench.program(name)
@@ -148,11 +150,7 @@ impl Rig {
             Program::SchedClassifier(program) => Ok(program.test_run(options)?),
             _ => Err(anyhow!("a program has another type")),
         })?;
-        let passed = if is_xdp {
-            XDP_PASS
-        } else {
-            TC_ACT_UNSPEC
-        };
+        let passed = if is_xdp { XDP_PASS } else { TC_ACT_UNSPEC };
         ensure!(
             result.return_value == passed,
             "{}: returned {}",

@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_tables_of_the_sign_test() {
         // Conover, Practical Nonparametric Statistics, table A3: n = 10 leaves out one at each end, n = 30 nine.
-        assert_eq!([left_out(5), left_out(6), left_out(10), left_out(30)], [0, 0, 1, 9]);
+        assert_eq!(
+            [left_out(5), left_out(6), left_out(10), left_out(30)],
+            [0, 0, 1, 9]
+        );
     }
 
     #[test]

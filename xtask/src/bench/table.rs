@@ -46,15 +46,15 @@ fn show_programs(out: &mut impl Write, figures: &programs::Figures) -> Result<()
     Ok(())
 }
 
-fn show_kind(
-    out: &mut impl Write,
-    kind: Kind,
-    mut cases: Vec<&programs::Figure>,
-) -> Result<()> {
+fn show_kind(out: &mut impl Write, kind: Kind, mut cases: Vec<&programs::Figure>) -> Result<()> {
     cases.sort_by_key(|case| case.remotes);
     write!(out, "  {kind:32}")?;
     for case in cases {
-        let mark = if case.ns.median > case.limit_ns { '*' } else { ' ' };
+        let mark = if case.ns.median > case.limit_ns {
+            '*'
+        } else {
+            ' '
+        };
         write!(
             out,
             " {:6.1}{mark} ({:.1} to {:.1})",
