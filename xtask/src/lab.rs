@@ -40,6 +40,10 @@ use self::{
 
 /// Builds the test network in namespaces and plays scenarios.
 #[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Args {
     /// Scenarios to play, by name, T number, or the beginning of a name; all by default.
     scenarios: Vec<String>,
@@ -68,9 +72,18 @@ pub(crate) struct Args {
 /// # Errors
 /// The network cannot be built, or natdiag cannot be built.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let chosen = choose(&args.scenarios)?;
-    if args.list {
-        outcome::list(&mut io::stdout().lock(), &chosen, args.json)?;
+    let Args {
+        scenarios,
+        list,
+        seed,
+        jobs,
+        keep,
+        json,
+        capture_only,
+    } = args;
+    let chosen = choose(&scenarios)?;
+    if list {
+        outcome::list(&mut io::stdout().lock(), &chosen, json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !exec::is_root() {
@@ -79,14 +92,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     interrupt::listen()?;
     namespace::sweep()?;
     let stage = Stage {
-        seed: args.seed,
-        keep: args.keep,
-        natdiag: (!args.capture_only).then(build_natdiag).transpose()?,
+        seed,
+        keep,
+        natdiag: (!capture_only).then(build_natdiag).transpose()?,
         directory: results_directory()?,
     };
-    let outcomes = play_all(&chosen, &stage, args.jobs.max(1), !args.json)?;
+    let outcomes = play_all(&chosen, &stage, jobs.max(1), !json)?;
     let mut stdout = io::stdout().lock();
-    if args.json {
+    if json {
         outcome::write_json(&mut stdout, &outcomes)?;
     } else {
         outcome::write_summary(&mut stdout, &outcomes)?;

@@ -24,8 +24,8 @@ pub(crate) struct Scenario {
     pub(crate) traffic: &'static [Traffic],
     /// How long, in seconds.
     pub(crate) seconds: u64,
-    /// What clients meet with: without it, the scenario was not played.
-    pub(crate) clients_meet: Meets,
+    /// What clients meet with, and with nothing else: otherwise the scenario was not played.
+    pub(crate) clients_meet: &'static [Met],
     /// Findings that must be there.
     pub(crate) expected: &'static [Expected],
     /// Whether so many fragments come that natdiag keeps no record of some.
@@ -45,13 +45,17 @@ pub(crate) enum Vantage {
     FirstClient,
 }
 
-/// Whether clients meet with these.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Meets {
-    pub(crate) complete: bool,
-    pub(crate) stalled: bool,
-    pub(crate) refused: bool,
-    pub(crate) unanswered: bool,
+/// What a client may meet with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// A request is answered in full.
+    Complete,
+    /// A connection stalls or breaks.
+    Stalled,
+    /// A connect is refused.
+    Refused,
+    /// A connect is not answered.
+    Unanswered,
 }
 
 impl Scenario {
@@ -70,23 +74,14 @@ const ORDINARY: Scenario = Scenario {
     network: &[],
     traffic: &[Traffic::Connections(SERVER_FIRST)],
     seconds: 6,
-    clients_meet: Meets {
-        complete: true,
-        stalled: false,
-        refused: false,
-        unanswered: false,
-    },
+    clients_meet: &[Met::Complete],
     expected: &[],
     over_budget: false,
     tolerated: &[],
     checks: &[],
 };
 
-const ALL_COMPLETE: Meets = ORDINARY.clients_meet;
-const SOME_UNANSWERED: Meets = Meets {
-    unanswered: true,
-    ..ALL_COMPLETE
-};
+const SOME_UNANSWERED: &[Met] = &[Met::Complete, Met::Unanswered];
 
 const SERVER_FIRST: Connections = Connections {
     to: Target::Open,
@@ -127,7 +122,7 @@ const fn expect(about: Subject, cause: &'static str, harm: Harm) -> Expected {
     Expected { about, cause, harm }
 }
 
-const TW_RECYCLE: &[Expected] = &[expect(Subject::Server, "tw-recycle", Harm::Harms)];
+const TW_RECYCLE: &[Expected] = &[expect(Subject::Server, "tw-recycle", Harm::Fails)];
 const PREDICTED_DROPS_ARE_DROPPED: &[Check] = &[
     Check::AtLeast(Subject::Server, "syn_predicted_drop_dropped", 20),
     Check::Zero(Subject::Server, "syn_predicted_drop_answered"),
@@ -268,7 +263,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         ],
         seconds: 8,
         clients_meet: SOME_UNANSWERED,
-        expected: &[expect(Subject::Server, "filtered", Harm::Harms)],
+        expected: &[expect(Subject::Server, "filtered", Harm::Fails)],
         ..ORDINARY
     },
     Scenario {
@@ -288,7 +283,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         ],
         seconds: 8,
         clients_meet: SOME_UNANSWERED,
-        expected: &[expect(Subject::Server, "filtered", Harm::Harms)],
+        expected: &[expect(Subject::Server, "filtered", Harm::Fails)],
         checks: &[Check::Zero(Subject::Server, "syn_ack_received")],
         ..ORDINARY
     },
@@ -318,10 +313,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
                 ..SERVER_FIRST
             }),
         ],
-        clients_meet: Meets {
-            refused: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Refused],
         expected: &[expect(Subject::Server, "refused", Harm::Any)],
         checks: &[
             Check::AtLeast(Subject::Server, "rst_answering_syn", 20),
@@ -439,10 +431,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Traffic::Connections(LARGE),
             Traffic::Connections(SERVER_FIRST),
         ],
-        clients_meet: Meets {
-            stalled: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Stalled],
         expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
         checks: &[Check::AtLeast(Subject::Server, "fragments_tcp", 20)],
         ..ORDINARY
@@ -460,10 +449,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Traffic::Connections(LARGE),
             Traffic::Connections(SERVER_FIRST),
         ],
-        clients_meet: Meets {
-            stalled: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Stalled],
         expected: &[expect(Subject::Anybody, "blind", Harm::Any)],
         checks: &[Check::Zero(Subject::Server, "fragments_first")],
         ..ORDINARY
