@@ -1,5 +1,8 @@
 //! Builds the BPF programs, so that the library can carry their objects.
-#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+#![expect(
+    clippy::print_stdout,
+    reason = "cargo reads what a build script prints"
+)]
 
 mod toolchain;
 

@@ -112,11 +112,7 @@ pub(crate) fn received(ctx: &TcContext) -> Option<Verdict> {
     // SAFETY: the entry belongs to one connection, whose segments come one after the other.
     match unsafe { RECYCLE_CONNECTIONS.get(four_tuple) } {
         Some(closing) if closing.first == BY_SERVER => {
-            if segment
-                .header
-                .ack
-                .at_or_after(SeqNumber(closing.fin_end))
-            {
+            if segment.header.ack.at_or_after(SeqNumber(closing.fin_end)) {
                 remember(&hosts, tsval?);
             }
         }
@@ -150,10 +146,7 @@ pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
     // SAFETY: as above.
     if let Some(closing) = unsafe { RECYCLE_CONNECTIONS.get(four_tuple) } {
         let answered = closing.first == BY_REMOTE
-            && segment
-                .header
-                .ack
-                .at_or_after(SeqNumber(closing.fin_end));
+            && segment.header.ack.at_or_after(SeqNumber(closing.fin_end));
         if answered || closing.first == BY_SERVER {
             return None;
         }

@@ -176,9 +176,7 @@ impl Attaching<'_> {
 
     fn try_rung(&mut self, rung: Rung, direction: Direction) -> Result<Guard, Failure> {
         match rung {
-            Rung::XdpNativeFrags | Rung::XdpNative => {
-                self.xdp(rung, direction, XdpMode::Driver)
-            }
+            Rung::XdpNativeFrags | Rung::XdpNative => self.xdp(rung, direction, XdpMode::Driver),
             Rung::XdpGeneric => self.xdp(rung, direction, XdpMode::Skb),
             Rung::Tcx => self.tcx(direction),
             Rung::Clsact => self.clsact(direction),
@@ -246,9 +244,7 @@ impl Attaching<'_> {
                     Ok(())
                 }
                 Err(TcError::AlreadyAttached) => Ok(()),
-                Err(TcError::NetlinkError(error))
-                    if error.raw_os_error() == Some(libc::EEXIST) =>
-                {
+                Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {
                     Ok(())
                 }
                 Err(error) => Err(ProgramError::from(error).into()),
@@ -292,8 +288,7 @@ impl Attaching<'_> {
         let name = &self.link.name;
         let direction = direction_name(hook.direction);
         if hook.rung == Rung::Tcx
-            && let Ok((_, programs)) =
-                SchedClassifier::query_tcx(name, attach_type(hook.direction))
+            && let Ok((_, programs)) = SchedClassifier::query_tcx(name, attach_type(hook.direction))
         {
             let ours = hook.rung.program(hook.direction).name();
             let others: Vec<_> = programs
@@ -308,8 +303,8 @@ impl Attaching<'_> {
                 ));
             }
         }
-        let is_behind_xdp = hook.direction == Direction::Ingress
-            && matches!(hook.rung, Rung::Tcx | Rung::Clsact);
+        let is_behind_xdp =
+            hook.direction == Direction::Ingress && matches!(hook.rung, Rung::Tcx | Rung::Clsact);
         let xdp = xdp_programs(self.link);
         if is_behind_xdp && !xdp.is_empty() {
             self.notes.push(format!(
@@ -340,7 +335,9 @@ fn xdp_programs(link: &Link) -> Vec<String> {
     let ids = link.xdp_program_ids.iter();
     ids.map(|id| {
         // Names take CAP_SYS_ADMIN.
-        let program = loaded_programs().flatten().find(|program| program.id() == *id);
+        let program = loaded_programs()
+            .flatten()
+            .find(|program| program.id() == *id);
         program.map_or_else(|| id.to_string(), |program| describe(*id, program.name()))
     })
     .collect()

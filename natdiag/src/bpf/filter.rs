@@ -136,9 +136,8 @@ pub(super) struct AddedQdisc {
 
 impl Drop for AddedQdisc {
     fn drop(&mut self) {
-        let is_empty = |direction| {
-            of_any_kind(self.index, direction).is_ok_and(|filters| filters.is_empty())
-        };
+        let is_empty =
+            |direction| of_any_kind(self.index, direction).is_ok_and(|filters| filters.is_empty());
         if is_empty(Direction::Ingress) && is_empty(Direction::Egress) {
             let message = tc_message(self.index, CLSACT_HANDLE, TC_H_CLSACT, 0);
             if let Err(error) = netlink::request(&Request::one(libc::RTM_DELQDISC).octets(&message))

@@ -232,7 +232,11 @@ mod tests {
                 libc::EOPNOTSUPP,
                 "native XDP: the driver takes no XDP program (EOPNOTSUPP)",
             ),
-            (Rung::Tcx, libc::EINVAL, "tcx: this kernel has no tcx (EINVAL)"),
+            (
+                Rung::Tcx,
+                libc::EINVAL,
+                "tcx: this kernel has no tcx (EINVAL)",
+            ),
             (Rung::Clsact, 0, "clsact: the kernel refuses"),
         ] {
             let refusal = Refusal::explain(rung, errno, &circumstances);

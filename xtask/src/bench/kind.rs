@@ -68,10 +68,9 @@ impl Kind {
             (Self::FirstFragmentRecorded | Self::MiddleFragmentRecorded, Direction::Egress) => {
                 return None;
             }
-            (
-                Self::RstRecorded | Self::FirstFragmentRecorded | Self::MiddleFragmentRecorded,
-                _,
-            ) => Outcome::WithinBudget,
+            (Self::RstRecorded | Self::FirstFragmentRecorded | Self::MiddleFragmentRecorded, _) => {
+                Outcome::WithinBudget
+            }
             (Self::Rst | Self::FirstFragment | Self::MiddleFragment, _) => Outcome::Counted,
         })
     }

@@ -24,6 +24,15 @@ impl Median {
             high: at(last.saturating_sub(rank)),
         }
     }
+
+    /// The same in another unit.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self {
+            median: self.median * factor,
+            low: self.low * factor,
+            high: self.high * factor,
+        }
+    }
 }
 
 /// How many members of a sample may be left out at each end, so that the median lies within the rest with a
@@ -57,7 +66,10 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_tables_of_the_sign_test() {
         // Conover, Practical Nonparametric Statistics, table A3: n = 10 leaves out one at each end, n = 30 nine.
-        assert_eq!([left_out(5), left_out(6), left_out(10), left_out(30)], [0, 0, 1, 9]);
+        assert_eq!(
+            [left_out(5), left_out(6), left_out(10), left_out(30)],
+            [0, 0, 1, 9]
+        );
     }
 
     #[test]
