@@ -2,10 +2,14 @@
 //! this machine's speed at this moment is in both.
 
 mod clock;
+mod driver;
 mod kind;
+mod live;
 mod programs;
 mod rig;
+mod snapshot;
 mod statistics;
+mod stream;
 mod table;
 
 use std::process::ExitCode;
@@ -34,6 +38,12 @@ pub(crate) struct Args {
 enum Part {
     /// Nanoseconds per packet of every program, and instructions verified
     Programs,
+    /// CPU time per packet on a veth pair: nobody, an empty program, natdiag, tcpdump
+    Live,
+    /// Throughput of one TCP stream over veth with natdiag and without
+    Stream,
+    /// CPU time of a snapshot of a million remote hosts
+    Snapshot,
 }
 
 /// What was measured.
@@ -42,6 +52,12 @@ struct Figures {
     kernel: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     programs: Option<programs::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Vec<live::Figure>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<stream::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<snapshot::Figures>,
 }
 
 /// Runs `cargo xtask bench`.
@@ -61,6 +77,15 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     };
     if wanted(Part::Programs) {
         figures.programs = Some(programs::measure(rounds)?);
+    }
+    if wanted(Part::Live) {
+        figures.live = Some(live::measure(rounds)?);
+    }
+    if wanted(Part::Stream) {
+        figures.stream = Some(stream::measure(rounds)?);
+    }
+    if wanted(Part::Snapshot) {
+        figures.snapshot = Some(snapshot::measure(rounds)?);
     }
     table::show(&figures, args.json)?;
     Ok(ExitCode::SUCCESS)

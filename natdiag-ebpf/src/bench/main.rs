@@ -63,9 +63,9 @@ fn aim(data: usize, data_end: usize) {
     };
     // SAFETY: the map returned the pointer, and no other program runs on this CPU meanwhile.
     let [state, varying, fixed, offset] = unsafe { &mut *aim };
-    // A linear congruential generator (Numerical Recipes); its upper bits are the good ones.
+    // A linear congruential generator (Numerical Recipes): its low bits take every value once before any comes again.
     *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-    let address = *fixed | ((*state >> 8) & *varying);
+    let address = *fixed | (*state & *varying);
     let start = data + (*offset as usize & (HEADERS_LEN - 1));
     if start + 4 <= data_end {
         // SAFETY: the line above proved the four octets to lie in the packet; `[u8; 4]` has alignment 1.

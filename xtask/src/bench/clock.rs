@@ -29,3 +29,13 @@ pub(super) fn stay_on_one_cpu() -> Result<()> {
     cpus.set(sched_getcpu().context("cannot tell the CPU")?)?;
     sched_setaffinity(Pid::from_raw(0), &cpus).context("cannot stay on one CPU")
 }
+
+/// Lets this thread run on every CPU again.
+pub(super) fn use_all_cpus() -> Result<()> {
+    let mut cpus = CpuSet::new();
+    for cpu in 0..CpuSet::count() {
+        cpus.set(cpu)?;
+    }
+    // The kernel leaves out those that do not exist.
+    sched_setaffinity(Pid::from_raw(0), &cpus).context("cannot use all CPUs")
+}

@@ -9,8 +9,9 @@ use natdiag_common::{
 use serde::Serialize;
 
 use super::{
+    driver::{Hook, Subject},
     kind::{Kind, Outcome},
-    rig::{Hook, Rig, Subject},
+    rig::Rig,
     statistics::Median,
 };
 
@@ -72,7 +73,7 @@ pub(super) fn measure(rounds: usize) -> Result<Figures> {
     }
     Ok(Figures {
         verified_instructions: WatchProgram::ALL
-            .map(|program| (program.name(), rig.verified_instructions(program)))
+            .map(|program| (program.name(), rig.watch.verified_instructions(program)))
             .to_vec(),
         cases: cases.into_iter().map(Case::figure).collect(),
     })
@@ -100,7 +101,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// Fisher and Yates.
-fn shuffle<T>(items: &mut [T], random: &mut Random) {
+pub(super) fn shuffle<T>(items: &mut [T], random: &mut Random) {
     for end in (1..items.len()).rev() {
         items.swap(end, random.below(end + 1));
     }
@@ -109,7 +110,7 @@ fn shuffle<T>(items: &mut [T], random: &mut Random) {
 /// Measures one case once: the empty program and the one under test, whichever comes first.
 fn visit(rig: &mut Rig, case: &mut Case, random: &mut Random) -> Result<()> {
     let offset = case.kind.remote_offset(case.hook.direction);
-    rig.aim(case.remotes, offset, random.below(1 << 30) as u32)?;
+    rig.driver.aim(case.remotes, offset, random.u32())?;
     use_up_budgets(rig, case)?;
     let subjects = if random.below(2) == 0 {
         [Subject::Empty, Subject::Watch]
@@ -142,8 +143,9 @@ fn use_up_budgets(rig: &mut Rig, case: &Case) -> Result<()> {
 
 impl Case {
     fn run(&self, rig: &mut Rig, subject: Subject, packets: u32) -> Result<f64> {
-        let driven = self.remotes > 1;
-        rig.run(self.hook, subject, driven, &self.frame, packets)
+        let (watch, many) = (&mut rig.watch, self.remotes > 1);
+        rig.driver
+            .run(watch, self.hook, subject, many, &self.frame, packets)
     }
 
     fn run_bursts(&self, rig: &mut Rig, subject: Subject) -> Result<f64> {

@@ -24,6 +24,15 @@ impl Median {
             high: at(last.saturating_sub(rank)),
         }
     }
+
+    /// The same in another unit.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self {
+            median: self.median * factor,
+            low: self.low * factor,
+            high: self.high * factor,
+        }
+    }
 }
 
 /// How many members of a sample may be left out at each end, so that the median lies within the rest with a

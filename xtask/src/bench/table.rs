@@ -1,10 +1,13 @@
 //! The figures as tables, or as JSON.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use anyhow::Result;
 
-use super::{Figures, kind::Kind, programs};
+use super::{Figures, kind::Kind, live, programs, snapshot, statistics::Median, stream};
 
 /// Prints everything.
 pub(super) fn show(figures: &Figures, json: bool) -> Result<()> {
@@ -17,6 +20,15 @@ pub(super) fn show(figures: &Figures, json: bool) -> Result<()> {
     writeln!(out, "Linux {}", figures.kernel)?;
     if let Some(programs) = &figures.programs {
         show_programs(&mut out, programs)?;
+    }
+    if let Some(live) = &figures.live {
+        show_live(&mut out, live)?;
+    }
+    if let Some(stream) = &figures.stream {
+        show_stream(&mut out, stream)?;
+    }
+    if let Some(snapshot) = &figures.snapshot {
+        show_snapshot(&mut out, snapshot)?;
     }
     Ok(())
 }
@@ -55,12 +67,69 @@ fn show_kind(out: &mut impl Write, kind: Kind, mut cases: Vec<&programs::Figure>
         } else {
             ' '
         };
-        write!(
-            out,
-            " {:6.1}{mark} ({:.1} to {:.1})",
-            case.ns.median, case.ns.low, case.ns.high
-        )?;
+        write!(out, " {mark}{:22}", Rounded(case.ns, 1).to_string())?;
     }
     writeln!(out)?;
     Ok(())
+}
+
+fn show_live(out: &mut impl Write, figures: &[live::Figure]) -> Result<()> {
+    writeln!(
+        out,
+        "\nCPU time per packet on a veth pair, the sender's and the receiver's, nanoseconds and over nobody"
+    )?;
+    for figure in figures {
+        let observer = match figure.observer {
+            live::Observer::Nobody => "nobody",
+            live::Observer::EmptyProgram => "empty TCX program",
+            live::Observer::Natdiag => "natdiag (TCX)",
+            live::Observer::Tcpdump => "tcpdump with a filter",
+        };
+        let (ns, ratio) = (Rounded(figure.ns, 0), Rounded(figure.ratio, 3));
+        writeln!(out, "  {:32} {observer:24} {ns}   {ratio}", figure.kind)?;
+    }
+    Ok(())
+}
+
+fn show_stream(out: &mut impl Write, figures: &stream::Figures) -> Result<()> {
+    writeln!(
+        out,
+        "\nOne TCP stream over veth, {} pairs of windows with natdiag (TCX) and without",
+        figures.pairs
+    )?;
+    for (name, figure, digits) in [
+        ("throughput, with over without", figures.throughput, 3),
+        ("octets per CPU second, likewise", figures.octets_per_cpu, 3),
+        ("Gbit/s without", figures.gbit_per_second_without, 1),
+    ] {
+        writeln!(out, "  {name:32} {}", Rounded(figure, digits))?;
+    }
+    Ok(())
+}
+
+fn show_snapshot(out: &mut impl Write, figures: &snapshot::Figures) -> Result<()> {
+    writeln!(
+        out,
+        "\nA snapshot of {} remote hosts, milliseconds of CPU time",
+        figures.remotes
+    )?;
+    for (name, figure) in [
+        ("drain and merge", figures.merge),
+        ("rank and diagnose", figures.diagnose),
+        ("print the 1,000 worst as JSON", figures.print),
+        ("all", figures.total),
+    ] {
+        writeln!(out, "  {name:32} {}", Rounded(figure.times(1e3), 1))?;
+    }
+    Ok(())
+}
+
+/// A median and its interval with so many digits.
+struct Rounded(Median, usize);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Median { median, low, high }, digits) = self;
+        write!(f, "{median:8.digits$} ({low:.digits$} to {high:.digits$})")
+    }
 }

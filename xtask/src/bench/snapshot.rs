@@ -1,0 +1,121 @@
+//! What one snapshot of a million remote hosts costs userspace: take all spills from the ring, merge them, find the
+//! most severe, print those.
+
+use std::{io, time::Duration};
+
+use anyhow::{Result, ensure};
+use natdiag::{
+    analysis::{Analysis, diagnosis::Diagnosis},
+    bpf::maps::Counters,
+    event::Timestamp,
+    report::json::JsonView,
+    survey::{SourceKind, SourceSurvey, Survey, View as _},
+};
+use natdiag_common::Direction;
+use serde::Serialize;
+
+use super::{
+    clock,
+    driver::{Driver, Hook, Subject},
+    kind::Kind,
+    statistics::Median,
+};
+
+/// Remote hosts: a power of two.
+const REMOTES: u32 = 1 << 20;
+/// Packets of one burst, one from each remote host: their spills fit the ring.
+const BURST: u32 = 1 << 16;
+/// Remote hosts shown.
+const TOP: usize = 1000;
+
+/// Seconds of CPU time.
+#[derive(Serialize)]
+pub(super) struct Figures {
+    pub(super) remotes: u32,
+    /// Taking one spill of each remote host from the ring, and merging it.
+    pub(super) merge: Median,
+    /// Ranking all of them, and the findings of those shown.
+    pub(super) diagnose: Median,
+    /// Printing those shown as JSON.
+    pub(super) print: Median,
+    /// All of that.
+    pub(super) total: Median,
+}
+
+/// Measures so many snapshots of one table that grows older.
+pub(super) fn measure(rounds: usize) -> Result<Figures> {
+    let mut watch = super::live::watch_object()?;
+    watch.load(Hook::TC_IN.program)?;
+    let mut counters = Counters::take(&mut watch)?;
+    let mut driver = Driver::load()?;
+    let kind = Kind::MiddleFragment;
+    driver.aim(REMOTES, kind.remote_offset(Direction::Ingress), 0)?;
+    let frame = kind.frame();
+    let mut analysis = Analysis::default();
+    let mut now = Timestamp(1);
+    let mut samples: [Vec<f64>; 4] = Default::default();
+    // The first round makes the table.
+    for round in 0..=rounds {
+        now = now.plus(1_000_000_000);
+        let mut merge = Duration::ZERO;
+        for _ in 0..REMOTES / BURST {
+            let (hook, subject) = (Hook::TC_IN, Subject::Watch);
+            driver.run(&mut watch, hook, subject, true, &frame, BURST)?;
+            let (time, ()) = clock::time(|| {
+                let count = |increment: natdiag::bpf::reconcile::Increment| {
+                    analysis.count(increment.remote, &increment.counts, now);
+                };
+                Ok(counters.collect(count)?)
+            })?;
+            merge += time;
+        }
+        let totals = counters.totals()?;
+        ensure!(
+            counters.unaccounted(&totals) == 0,
+            "natdiag has miscounted: {}",
+            counters.unaccounted(&totals)
+        );
+        let (diagnose, diagnosis) = clock::time(|| {
+            analysis.set_totals(&totals, now);
+            analysis.advance(now);
+            Ok(analysis.diagnose(now, TOP))
+        })?;
+        ensure!(
+            diagnosis.remotes_known == REMOTES as usize && diagnosis.remotes.len() == TOP,
+            "{} remote hosts known, {} shown",
+            diagnosis.remotes_known,
+            diagnosis.remotes.len()
+        );
+        let (print, ()) = clock::time(|| print(diagnosis, now))?;
+        if round > 0 {
+            let parts = [merge, diagnose, print, merge + diagnose + print];
+            for (sample, part) in samples.iter_mut().zip(parts) {
+                sample.push(part.as_secs_f64());
+            }
+        }
+    }
+    let [merge, diagnose, print, total] = samples.map(Median::of);
+    Ok(Figures {
+        remotes: REMOTES,
+        merge,
+        diagnose,
+        print,
+        total,
+    })
+}
+
+fn print(diagnosis: Diagnosis, now: Timestamp) -> Result<()> {
+    let survey = Survey {
+        start: Timestamp(0),
+        end: now,
+        sources: vec![SourceSurvey {
+            kind: SourceKind::Interface,
+            name: "bench".to_owned(),
+            hooks: Vec::new(),
+            notes: Vec::new(),
+            diagnosis,
+        }],
+        blind_to: Vec::new(),
+    };
+    Ok(JsonView::once(io::sink()).finish(&survey)?)
+}
