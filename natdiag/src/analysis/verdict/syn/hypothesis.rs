@@ -62,13 +62,13 @@ pub(super) enum Hypothesis {
 pub(super) const PRIORS: [(Hypothesis, f64); 9] = [
     (Hypothesis::Loss, 0.45),
     (Hypothesis::Filter, 0.25),
-    (Hypothesis::Overload, 0.15),
+    (Hypothesis::Overload, 0.152),
     (Hypothesis::FourTuple, 0.09),
     (Hypothesis::Recycle, 0.05),
     // It must stand before the NAT and yet care about one destination.
     (Hypothesis::FilterOfClients, 0.001),
     (Hypothesis::TimestampsFiltered, 0.005),
-    (Hypothesis::Unreachable, 0.004),
+    (Hypothesis::Unreachable, 0.002),
     // Nobody is known to do so.
     (Hypothesis::TimestampsDemanded, 0.000_01),
 ];
