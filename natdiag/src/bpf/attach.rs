@@ -367,15 +367,19 @@ impl From<LoadError> for Failure {
 
 impl From<ProgramError> for Failure {
     fn from(error: ProgramError) -> Self {
-        let os_error = match &error {
-            ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
-            ProgramError::IOError(error) | ProgramError::TcError(TcError::IoError(error)) => {
-                error.raw_os_error()
-            }
-            ProgramError::NetlinkError(error)
-            | ProgramError::XdpError(XdpError::NetlinkError(error))
-            | ProgramError::TcError(TcError::NetlinkError(error)) => error.raw_os_error(),
-            _ => None,
+        let os_error = if let ProgramError::SyscallError(error) = &error {
+            error.io_error.raw_os_error()
+        } else if let ProgramError::NetlinkError(error)
+        | ProgramError::XdpError(XdpError::NetlinkError(error))
+        | ProgramError::TcError(TcError::NetlinkError(error)) = &error
+        {
+            error.raw_os_error()
+        } else if let ProgramError::IOError(error)
+        | ProgramError::TcError(TcError::IoError(error)) = &error
+        {
+            error.raw_os_error()
+        } else {
+            None
         };
         os_error.map_or_else(|| Self::Reason(error.to_string()), Self::Errno)
     }

@@ -42,9 +42,10 @@ impl Natdiag {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
+        kill(Pid::from_raw(self.0.id().cast_signed()), signal).unwrap();
     }
 
+    /// Waits for the end. White space is single blanks then: the report wraps its lines.
     fn end(mut self) -> Ended {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         let mut out = self.0.stdout.take().unwrap();
@@ -53,11 +54,11 @@ impl Natdiag {
             scope.spawn(|| err.read_to_string(&mut stderr).unwrap());
             out.read_to_string(&mut stdout).unwrap();
         });
-        let status = self.0.wait().unwrap();
+        let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         Ended {
-            status,
-            stdout,
-            stderr,
+            status: self.0.wait().unwrap(),
+            stdout: unwrapped(&stdout),
+            stderr: unwrapped(&stderr),
         }
     }
 }

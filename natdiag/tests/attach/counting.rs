@@ -13,7 +13,7 @@ use natdiag::{
         maps::Counters,
     },
     config::HookChoice,
-    event::Event,
+    event::{Content, Event},
 };
 use natdiag_common::{
     LinkType,
@@ -26,7 +26,7 @@ use crate::network::{WATCHED, in_namespace, link_named, send, wait_until};
 /// More than the slots of a CPU, so that many have to share.
 const REMOTES: u32 = 3_000;
 /// The largest first fragment that is sent.
-const FIRST_OCTETS: u32 = 1_396;
+const FIRST_OCTETS: u16 = 1_396;
 
 struct Watch {
     _attachment: Attachment,
@@ -98,15 +98,14 @@ fn remote(number: u32) -> Ipv4Addr {
 /// A SYN, and a datagram in two fragments.
 fn frames_of(remote: Ipv4Addr) -> Vec<Vec<u8>> {
     let segment = tcp()
-        .data_len(FIRST_OCTETS as usize - 40)
+        .data_len(usize::from(FIRST_OCTETS) - 40)
         .in_ipv4(remote, CLIENT)
         .identification(7);
-    let first_data = FIRST_OCTETS as usize - 20;
     vec![
         tcp().syn().in_ipv4(remote, CLIENT).frame(),
         segment.clone().first_fragment().frame(),
         segment
-            .later_fragment(first_data as u16)
+            .later_fragment(FIRST_OCTETS - 20)
             .payload_cut_to(20)
             .frame(),
     ]
@@ -125,7 +124,7 @@ fn every_remote_is_counted_by(choice: HookChoice) {
         for number in 0..REMOTES {
             expected.insert(
                 IpAddr::V4(remote(number)),
-                [round, round, round, FIRST_OCTETS],
+                [round, round, round, u32::from(FIRST_OCTETS)],
             );
         }
         assert_eq!(watch.counted.len(), expected.len());
@@ -236,11 +235,11 @@ fn records_tell_what_was_sent_in_its_order() {
         assert!(events.is_sorted_by_key(|event| event.time));
         let seen: Vec<_> = events
             .iter()
-            .map(|event| match &event.content {
-                natdiag::event::Content::Segment(segment) => {
-                    (segment.source_port, segment.seq.0, segment.options)
-                }
-                other => panic!("{other:?}"),
+            .map(|event| {
+                let Content::Segment(segment) = &event.content else {
+                    panic!("{event:?}")
+                };
+                (segment.source_port, segment.seq.0, segment.options)
             })
             .collect();
         assert_eq!(seen.len(), 500);

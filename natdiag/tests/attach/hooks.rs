@@ -28,9 +28,11 @@ pub(crate) fn tcx_programs(interface: &str) -> usize {
 
 /// How many filters natdiag has on an interface.
 pub(crate) fn filters(interface: &str) -> usize {
-    let show = |parent| run("tc", &format!("filter show dev {interface} {parent}"));
-    (show("ingress") + &show("egress"))
-        .matches("natdiag_tc")
+    ["ingress", "egress"]
+        .map(|chain| run("tc", &format!("filter show dev {interface} {chain}")))
+        .iter()
+        .flat_map(|filters| filters.lines())
+        .filter(|line| line.contains("handle") && line.contains("natdiag_tc"))
         .count()
 }
 

@@ -68,14 +68,15 @@ pub(crate) fn send<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) {
     )
     .unwrap();
     let mut address = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
+        sll_family: u16::try_from(libc::AF_PACKET).unwrap(),
         sll_protocol: 0,
-        sll_ifindex: link_named(SENDER).index as i32,
+        sll_ifindex: link_named(SENDER).index.cast_signed(),
         sll_hatype: 0,
         sll_pkttype: 0,
         sll_halen: 0,
         sll_addr: [0; 8],
     };
+    let address_len = u32::try_from(size_of_val(&address)).unwrap();
     for frame in frames {
         // SAFETY: the frame and the address live during the call, and their lengths are those given.
         let sent = unsafe {
@@ -85,10 +86,15 @@ pub(crate) fn send<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) {
                 frame.len(),
                 0,
                 (&raw mut address).cast(),
-                size_of::<libc::sockaddr_ll>() as u32,
+                address_len,
             )
         };
-        assert_eq!(sent, frame.len() as isize, "{}", nix::errno::Errno::last());
+        assert_eq!(
+            sent,
+            frame.len().cast_signed(),
+            "{}",
+            nix::errno::Errno::last()
+        );
     }
 }
 
