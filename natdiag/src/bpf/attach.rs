@@ -283,20 +283,12 @@ impl Attaching<'_> {
 
     /// Says who else sees the packets of a hook, as far as the kernel tells.
     fn note_company(&mut self, hook: &Hook) {
-        let name = &self.link.name;
-        let direction = direction_name(hook.direction);
-        if hook.rung == Rung::Tcx
-            && let Ok((_, programs)) = SchedClassifier::query_tcx(name, attach_type(hook.direction))
-        {
-            let ours = hook.rung.program(hook.direction).name();
-            let others: Vec<_> = programs
-                .iter()
-                .filter(|program| program.name() != ours.as_bytes())
-                .map(|program| describe(program.id(), program.name()))
-                .collect();
+        if hook.rung == Rung::Tcx {
+            let others = self.others_on_tcx(hook.direction);
             if !others.is_empty() {
                 self.notes.push(format!(
-                    "behind natdiag on tcx {direction}: {}",
+                    "behind natdiag on tcx {}: {}",
+                    direction_name(hook.direction),
                     others.join(", ")
                 ));
             }
@@ -310,6 +302,24 @@ impl Attaching<'_> {
                 xdp.join(" and ")
             ));
         }
+    }
+
+    /// The other TCX programs, where this process may ask for them: it takes `CAP_SYS_ADMIN`.
+    fn others_on_tcx(&mut self, direction: Direction) -> Vec<String> {
+        let ours = self
+            .object
+            .tc(Rung::Tcx.program(direction))
+            .ok()
+            .and_then(|program| program.info().ok())
+            .map(|program| program.id());
+        let attached = SchedClassifier::query_tcx(&self.link.name, attach_type(direction));
+        attached
+            .map(|(_, programs)| programs)
+            .unwrap_or_default()
+            .iter()
+            .filter(|program| Some(program.id()) != ours)
+            .map(|program| describe(program.id(), program.name()))
+            .collect()
     }
 }
 

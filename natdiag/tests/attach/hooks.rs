@@ -142,6 +142,13 @@ fn programs_of_others_stay_behind_natdiag_and_are_named() {
             let first = attach_by(HookChoice::Tcx).unwrap();
             let second = attach_by(HookChoice::Tcx).unwrap();
             assert_eq!(tcx_programs(WATCHED), 4);
+            let notes = second.notes().join("\n");
+            for (direction, program) in [("ingress", "natdiag_tc_in"), ("egress", "natdiag_tc_out")]
+            {
+                let expected = format!("behind natdiag on tcx {direction}: ");
+                assert!(notes.contains(&expected), "{notes}");
+                assert!(notes.contains(&format!("`{program}`")), "{notes}");
+            }
             drop(second);
             assert_eq!(first.hooks(), ["tcx ingress", "tcx egress"]);
             assert_eq!(tcx_programs(WATCHED), 2);
