@@ -75,7 +75,7 @@ fn documentation() -> Command {
 
 fn documentation_tests() -> Command {
     let mut test = cargo(&["test", "--doc", RUN_ALL]);
-    test.args(SHOW_PASSED);
+    test.args(FEATURES).args(SHOW_PASSED);
     test
 }
 
