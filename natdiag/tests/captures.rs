@@ -1,5 +1,10 @@
 //! The right answer for real captures of servers with and without tcp_tw_recycle: each verdict, and the table of SYNs
 //! predicted against observed, transmission by transmission.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic"
+)]
 
 use std::{io, path::Path};
 

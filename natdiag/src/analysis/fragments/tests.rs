@@ -143,14 +143,14 @@ fn datagrams_are_told_apart_by_identification_alone_in_ipv6() {
 #[test]
 fn a_flood_is_bounded_and_said_not_to_be_observed() {
     let mut reassembly = Reassembly::default();
-    let flood = MAX_OPEN as u32 + 10;
+    let flood = u32::try_from(MAX_OPEN).unwrap() + 10;
     for id in 0..flood {
         let (event, part) = fragment(id, 0, 8, true, 1);
         reassembly.fragment(&event, part, 0);
     }
     assert_eq!(reassembly.open.len(), MAX_OPEN);
     assert_eq!(reassembly.take_decided().len(), 10);
-    for offset in 0..10 * MAX_GAPS as u16 {
+    for offset in 0..10 * u16::try_from(MAX_GAPS).unwrap() {
         let (event, part) = fragment(1, offset * 16, 8, true, 2);
         reassembly.fragment(&event, part, 0);
     }
