@@ -24,13 +24,18 @@ const TEST_PROGRAMS: [(&str, &str); 10] = [
     ("tshark", "tshark"),
 ];
 
-/// The packages of those programs of the tests that are not installed.
+/// A file with the names of protocols, by which nft knows them, and the package that brings it.
+const PROTOCOL_NAMES: (&str, &str) = ("/etc/protocols", "netbase");
+
+/// The packages of what the tests need and is not there.
 pub(crate) fn missing_for_tests() -> Vec<&'static str> {
-    TEST_PROGRAMS
+    let (names, package) = PROTOCOL_NAMES;
+    let names = (!Path::new(names).exists()).then_some(package);
+    let programs = TEST_PROGRAMS
         .iter()
         .filter(|(program, _)| exec::find(program).is_none())
-        .map(|&(_, package)| package)
-        .collect()
+        .map(|&(_, package)| package);
+    programs.chain(names).collect()
 }
 
 /// Whether the package sources have a package; reads their lists anew before it says no.
