@@ -35,6 +35,9 @@ use crate::event::{Content, Event, IcmpError, Timestamp};
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;
 
+/// Remote hosts whose datagrams are told apart. The rest is counted together.
+const MAX_FRAGMENTING: usize = 1 << 18;
+
 /// Everything that is known about the traffic of one source: an interface or a capture.
 #[derive(Debug, Default)]
 pub struct Analysis {
@@ -227,12 +230,11 @@ impl Analysis {
     fn settle_datagrams(&mut self) {
         for (source, decision) in self.reassembly.take_decided() {
             let left_out = self.left_out(source);
-            // A host that the table has no room for has no datagrams of its own either.
-            let is_known = self.table.get(source.into()).is_some();
-            let datagrams = match self.datagrams.get_mut(&source) {
-                Some(datagrams) => datagrams,
-                None if is_known => self.datagrams.entry(source).or_default(),
-                None => &mut self.overflow_datagrams,
+            let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+            let datagrams = if has_room || self.datagrams.contains_key(&source) {
+                self.datagrams.entry(source).or_default()
+            } else {
+                &mut self.overflow_datagrams
             };
             let cell = match decision {
                 Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
