@@ -11,9 +11,9 @@ use crate::{
 /// Whether a record of a packet is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Always: it opens or closes a connection.
+    /// Always: it opens or closes a connection, or refuses one.
     Always,
-    /// As long as its remote host has budget: fragments, RSTs and `ICMP` errors come in storms.
+    /// As long as its remote host has budget: fragments, other RSTs and `ICMP` errors come in storms.
     WithinBudget,
     /// Never.
     Never,
@@ -62,10 +62,10 @@ pub fn classify<F: FrameBytes + ?Sized>(
         classify_fragment(packet, fragment, direction)
     } else {
         match (packet.transport, direction) {
-            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => (
-                handshake_counter(frame, packet, flags, direction),
-                handshake_keep(flags),
-            ),
+            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => {
+                let tally = handshake_counter(frame, packet, flags, direction);
+                (tally, handshake_keep(flags, tally.counter))
+            }
             (
                 Transport::IcmpError {
                     packet_too_big: true,
@@ -136,7 +136,7 @@ fn classify_fragment(
         (_, false) => FragmentPosition::Last,
     };
     let mut tally = count_at(RemoteCounter::fragment(protocol, position));
-    tally.dont_fragment = packet.dont_fragment;
+    tally.dont_fragment = packet.dont_fragment && protocol == FragmentProtocol::Tcp;
     if position == FragmentPosition::First {
         tally.first_octets = packet.total_len;
         tally.maximum = if protocol == FragmentProtocol::Tcp {
@@ -149,8 +149,9 @@ fn classify_fragment(
 }
 
 #[inline(always)]
-const fn handshake_keep(flags: u8) -> Keep {
-    if flags & RST != 0 {
+const fn handshake_keep(flags: u8, counter: usize) -> Keep {
+    // The answer to a SYN decides its fate; there are no more of them than of SYNs.
+    if flags & RST != 0 && counter != RemoteCounter::RstAnsweringSyn as usize {
         Keep::WithinBudget
     } else {
         Keep::Always

@@ -151,7 +151,7 @@ pub enum RemoteCounter {
     PacketTooBig,
     /// Other `ICMP` and `ICMPv6` errors about packets to this remote host.
     IcmpError,
-    /// Of the fragments received, those with Don't Fragment set (IPv4).
+    /// Of the fragments of TCP received, those with Don't Fragment set (IPv4).
     FragmentDontFragment,
     /// Datagrams whose fragments gave no records because the budget was used up.
     DatagramUnobserved,

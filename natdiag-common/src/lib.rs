@@ -36,7 +36,3 @@ pub use direction::Direction;
 pub use error::{Cause, Layer, ParseError};
 pub use frame::FrameBytes;
 pub use link::LinkType;
-
-/// Version of everything that the BPF programs and userspace share: maps, records, slots.
-/// A change of a layout or of a meaning raises it.
-pub const ABI_VERSION: u32 = 1;

@@ -25,12 +25,18 @@ use natdiag_common::{
 use self::{
     diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
     evidence::SynEvidence,
-    fragments::{Datagrams, Decision, Reassembly},
+    fragments::{Datagrams, Decision, LeftOut, Reassembly},
     table::{Counts, Table},
     tracker::Tracker,
     verdict::Case,
 };
 use crate::event::{Content, Event, IcmpError, Timestamp};
+
+/// Remotes with findings that are shown whatever number is asked for.
+pub const MIN_FINDINGS: usize = 1000;
+
+/// Remote hosts whose datagrams are told apart. The rest is counted together.
+const MAX_FRAGMENTING: usize = 1 << 18;
 
 /// Everything that is known about the traffic of one source: an interface or a capture.
 #[derive(Debug, Default)]
@@ -39,6 +45,7 @@ pub struct Analysis {
     tracker: Tracker,
     reassembly: Reassembly,
     datagrams: HashMap<IpAddr, Datagrams, FixedState>,
+    overflow_datagrams: Datagrams,
     totals: Totals,
     totals_at: Timestamp,
     records: u64,
@@ -57,11 +64,18 @@ impl Analysis {
     /// Adds to the counters of one remote host. `counts` are what came since the last call: sums add up, maxima
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
-        let tracker = &self.tracker;
-        let gone = self.table.count(remote, counts, now, |address| {
-            tracker
-                .evidence(address.into())
-                .is_some_and(|syns| syns.all().dropped > 0)
+        let (tracker, datagrams) = (&self.tracker, &self.datagrams);
+        let gone = self.table.count(remote, counts, now, |remote| {
+            let address = IpAddr::from(remote.address);
+            verdict::severity(&Case {
+                counts: &remote.counts,
+                syns: tracker.evidence(address),
+                datagrams: datagrams.get(&address).copied().unwrap_or_default(),
+                is_ipv6: address.is_ipv6(),
+                missed_share: 0.0,
+                now,
+            })
+            .is_some()
         });
         for address in gone {
             self.tracker.forget(address.into());
@@ -85,8 +99,8 @@ impl Analysis {
         if let Some(part) = event.fragment
             && event.direction == Direction::Ingress
         {
-            let missed = self.fragments_missed(event.source);
-            self.reassembly.fragment(event, part, missed);
+            let left_out = self.left_out(event.source);
+            self.reassembly.fragment(event, part, left_out);
             self.settle_datagrams();
         }
         match &event.content {
@@ -120,19 +134,24 @@ impl Analysis {
         self.settle_datagrams();
     }
 
-    /// Says what is known at `now`; `top` bounds both the remotes with findings and those without.
+    /// Says what is known at `now`; `top` bounds the remotes without findings. Of those with findings the worst are
+    /// shown, as many as `top` and at least [`MIN_FINDINGS`].
     #[must_use]
     pub fn diagnose(&self, now: Timestamp, top: usize) -> Diagnosis {
         let mut with_findings = Vec::new();
         let mut busiest = Vec::new();
         for remote in self.table.remotes() {
             let syns = self.tracker.evidence(remote.address.into());
+            let symptoms = syns.map_or(0, |syns| syns.all().dropped);
+            let packets = remote.counts.packets();
             match verdict::severity(&self.case(remote.address, &remote.counts, syns, now)) {
-                Some(severity) => with_findings.push((Reverse(severity), remote.address)),
-                None => busiest.push((Reverse(remote.counts.packets()), remote.address)),
+                Some(severity) => {
+                    with_findings.push((Reverse((severity, symptoms, packets)), remote.address));
+                }
+                None => busiest.push((Reverse(packets), remote.address)),
             }
         }
-        let mut remotes: Vec<_> = first(with_findings, top)
+        let mut remotes: Vec<_> = first(with_findings, top.max(MIN_FINDINGS))
             .into_iter()
             .filter_map(|address| self.remote(address, now))
             .collect();
@@ -148,8 +167,9 @@ impl Analysis {
             totals: self.totals,
             remotes_known: self.table.remotes().len(),
             remotes,
-            overflow: counters(overflow, None, Datagrams::default()),
-            overflow_remotes: overflow_remotes + self.tracker.left_out(),
+            overflow: counters(overflow, None, self.overflow_datagrams),
+            overflow_remotes,
+            syns_not_followed: self.tracker.left_out(),
             findings: verdict::about_source(charged, self.records, self.missed_share()),
         }
     }
@@ -196,24 +216,35 @@ impl Analysis {
         }
     }
 
-    /// How many fragments may have come from a host without a record: it grows when one did.
-    fn fragments_missed(&self, source: IpAddr) -> u64 {
-        let budget = self.table.get(source.into()).map_or(0, |remote| {
-            remote.counts.value(RemoteCounter::DatagramUnobserved)
-        });
-        budget + self.totals.value(Counter::MissedRecordsRing)
+    /// What was left out of the records of a host's fragments so far.
+    fn left_out(&self, source: IpAddr) -> LeftOut {
+        let remote = self.table.get(source.into());
+        LeftOut {
+            datagrams: remote.map_or(0, |remote| {
+                remote.counts.value(RemoteCounter::DatagramUnobserved)
+            }),
+            records: self.totals.value(Counter::MissedRecordsRing),
+        }
     }
 
     fn settle_datagrams(&mut self) {
         for (source, decision) in self.reassembly.take_decided() {
-            let missed = self.fragments_missed(source);
-            let datagrams = self.datagrams.entry(source).or_default();
+            let left_out = self.left_out(source);
+            let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+            let datagrams = if has_room || self.datagrams.contains_key(&source) {
+                self.datagrams.entry(source).or_default()
+            } else {
+                &mut self.overflow_datagrams
+            };
             let cell = match decision {
                 Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
-                Decision::Incomplete {
-                    protocol,
-                    missed_before,
-                } if missed_before == missed => datagrams.incomplete.get_mut(protocol as usize),
+                Decision::Incomplete { protocol, before } if before == left_out => {
+                    datagrams.incomplete.get_mut(protocol as usize)
+                }
+                // The kernel has counted it, when it left out the first of its fragments.
+                Decision::Incomplete { before, .. } if before.datagrams != left_out.datagrams => {
+                    None
+                }
                 Decision::Incomplete { .. } | Decision::Unobserved => {
                     Some(&mut datagrams.unobserved)
                 }

@@ -85,7 +85,7 @@ fn segments_are_counted_by_flags_and_direction() {
         (
             "RST-ACK with sequence number 0",
             tcp().seq(0).rst().ack(1),
-            counted(RstAnsweringSyn, WithinBudget),
+            counted(RstAnsweringSyn, Always),
             counted(RstSent, WithinBudget),
         ),
         (

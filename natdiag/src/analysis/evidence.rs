@@ -53,7 +53,7 @@ impl Outcomes {
             Fate::Answered => &mut self.answered,
             Fate::Pending | Fate::Undecided => return,
         };
-        *cell = cell.wrapping_add_signed(amount);
+        *cell = cell.saturating_add_signed(amount);
     }
 }
 
@@ -197,7 +197,7 @@ impl SynEvidence {
             Fate::Dropped | Fate::Answered => class.ambiguous.then_some(&mut self.ambiguous),
         };
         if let Some(whole) = whole {
-            *whole = whole.wrapping_add_signed(amount);
+            *whole = whole.saturating_add_signed(amount);
             return;
         }
         let cell = match class.prediction {
@@ -213,6 +213,11 @@ impl SynEvidence {
         if let Some(service) = self.services.get_mut(class.service) {
             service.outcomes.add(fate, amount);
         }
+    }
+
+    /// A request that seemed to get no response was none.
+    pub fn take_back_unanswered(&mut self) {
+        self.unanswered_requests = self.unanswered_requests.saturating_sub(1);
     }
 
     /// All SYNs whose fate counts.
@@ -238,7 +243,7 @@ impl Connections {
     /// Moves one connection from what it was to what it is.
     pub fn settle(&mut self, from: ConnectionFates, to: ConnectionFates) {
         if let Some(cell) = self.cell(from) {
-            *cell -= 1;
+            *cell = cell.saturating_sub(1);
         }
         if let Some(cell) = self.cell(to) {
             *cell += 1;

@@ -53,8 +53,19 @@ struct Datagram {
     seen: Vec<(u32, u32)>,
     end: Option<u32>,
     completed: Option<Timestamp>,
-    /// How many fragments of the source had given no record when it opened.
-    missed_before: u64,
+    /// Whether it came in more pieces than are kept apart.
+    is_shredded: bool,
+    /// What had been left out when it opened.
+    before: LeftOut,
+}
+
+/// What was left out of the records of a host's fragments: what it says about a datagram is whether it changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Datagrams that the kernel kept no records of.
+    pub datagrams: u64,
+    /// Records of any kind that did not fit the ring.
+    pub records: u64,
 }
 
 /// Follows the datagrams of one source.
@@ -73,20 +84,20 @@ pub struct Reassembly {
 pub enum Decision {
     /// All octets were seen.
     Complete(FragmentProtocol),
-    /// Thirty seconds passed and some were not. `missed_before` is what it opened with.
+    /// Thirty seconds passed and some were not.
     Incomplete {
         /// Its protocol.
         protocol: FragmentProtocol,
-        /// How many fragments of its source had given no record when it opened.
-        missed_before: u64,
+        /// What had been left out when it opened.
+        before: LeftOut,
     },
     /// There was no room to follow it.
     Unobserved,
 }
 
 impl Reassembly {
-    /// Takes a fragment. `missed` is how many fragments of its source gave no record so far.
-    pub fn fragment(&mut self, event: &Event, part: FragmentPart, missed: u64) {
+    /// Takes a fragment. `left_out` is what was left out of its source's so far.
+    pub fn fragment(&mut self, event: &Event, part: FragmentPart, left_out: LeftOut) {
         self.advance(event.time);
         let key = Key {
             source: event.source,
@@ -115,7 +126,7 @@ impl Reassembly {
                 }
                 let protocol = FragmentProtocol::of(event.protocol);
                 self.open
-                    .insert(key, Datagram::new(event.time, protocol, missed));
+                    .insert(key, Datagram::new(event.time, protocol, left_out));
                 self.deadlines
                     .push_back((event.time.plus(REASSEMBLY_NS), key));
             }
@@ -153,9 +164,13 @@ impl Reassembly {
             if datagram.completed.is_some() || datagram.opened.plus(REASSEMBLY_NS) != due {
                 continue;
             }
-            let decision = Decision::Incomplete {
-                protocol: datagram.protocol,
-                missed_before: datagram.missed_before,
+            let decision = if datagram.is_shredded {
+                Decision::Unobserved
+            } else {
+                Decision::Incomplete {
+                    protocol: datagram.protocol,
+                    before: datagram.before,
+                }
             };
             self.decided.push((key.source, decision));
             self.open.remove(&key);
@@ -173,14 +188,15 @@ impl Reassembly {
 }
 
 impl Datagram {
-    fn new(opened: Timestamp, protocol: FragmentProtocol, missed_before: u64) -> Self {
+    fn new(opened: Timestamp, protocol: FragmentProtocol, before: LeftOut) -> Self {
         Self {
             opened,
             protocol,
             seen: Vec::new(),
             end: None,
             completed: None,
-            missed_before,
+            is_shredded: false,
+            before,
         }
     }
 
@@ -191,6 +207,7 @@ impl Datagram {
             self.end = Some(self.end.map_or(end, |known| known.max(end)));
         }
         if self.seen.len() >= MAX_GAPS {
+            self.is_shredded = true;
             return;
         }
         self.seen.push((start, end));

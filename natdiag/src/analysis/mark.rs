@@ -16,8 +16,10 @@ pub const LIFETIME_NS: u64 = 60_000_000_000;
 /// Kernel: `TCP_PAWS_WINDOW`, include/net/tcp.h (v4.9).
 const WINDOW: i32 = 1;
 
-/// Marks kept besides the one in force: only those of the last round trips matter.
-const HISTORY: usize = 8;
+/// How long a change is remembered: no SYN takes longer to reach a server.
+const HISTORY_NS: u64 = 4_000_000_000;
+/// Most changes remembered. A server that closes so many connections in that time is judged by the last of them.
+const HISTORY: usize = 1024;
 
 /// A remembered timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,9 @@ pub enum Prediction {
 /// The mark of one (local address, remote host), as it changed.
 #[derive(Clone, Debug, Default)]
 pub struct MarkHistory {
-    /// The newest last. What was before the first is no mark.
+    /// What was in force before the first of the changes.
+    before: Option<Mark>,
+    /// The newest last.
     changes: VecDeque<Change>,
 }
 
@@ -77,7 +81,10 @@ impl MarkHistory {
     /// The mark in force.
     #[must_use]
     pub fn current(&self) -> Option<Mark> {
-        self.changes.back().map(|change| change.mark)
+        self.changes
+            .back()
+            .map(|change| change.mark)
+            .or(self.before)
     }
 
     /// Writes the mark as the server does when its socket enters TIME-WAIT: only upwards, or over one that has
@@ -89,7 +96,10 @@ impl MarkHistory {
         if stands {
             return;
         }
-        if self.changes.len() > HISTORY {
+        while let Some(change) = self.changes.front()
+            && (self.changes.len() >= HISTORY || now.since(change.at) > HISTORY_NS)
+        {
+            self.before = Some(change.mark);
             self.changes.pop_front();
         }
         let mark = Mark { tsval, since: now };
@@ -122,7 +132,7 @@ impl MarkHistory {
     #[must_use]
     pub fn is_ambiguous(&self, tsval: Option<TsVal>, now: Timestamp, window_ns: u64) -> bool {
         let prediction = self.predict(tsval, now);
-        let before = self
+        let earlier = self
             .changes
             .iter()
             .rev()
@@ -131,7 +141,7 @@ impl MarkHistory {
         self.changes
             .iter()
             .rev()
-            .zip(before.chain([None]))
+            .zip(earlier.chain([self.before]))
             .take_while(|(change, _)| now.since(change.at) < window_ns)
             .any(|(_, earlier)| predict_under(earlier, tsval, now) != prediction)
     }
@@ -204,6 +214,21 @@ mod tests {
         assert!(!history.is_ambiguous(Some(TsVal(500)), soon, window));
         assert!(!history.is_ambiguous(Some(TsVal(2500)), soon, window));
         assert!(!history.is_ambiguous(Some(TsVal(1500)), Timestamp(10 * SECOND + window), window));
+    }
+
+    #[test]
+    fn many_changes_within_a_round_trip_make_only_what_lies_between_them_ambiguous() {
+        let mut history = history(1_000_000);
+        for change in 1..=2000_u32 {
+            history.write(
+                TsVal(1_000_000 + change),
+                Timestamp(10 * SECOND + u64::from(change) * 1000),
+                2,
+            );
+        }
+        let now = Timestamp(10 * SECOND + 2_001_000);
+        assert!(!history.is_ambiguous(Some(TsVal(7)), now, SECOND));
+        assert!(history.is_ambiguous(Some(TsVal(1_001_900)), now, SECOND));
     }
 
     #[test]

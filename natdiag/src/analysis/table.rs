@@ -141,7 +141,7 @@ impl Table {
         address: Address,
         counts: &RemoteCounts,
         now: Timestamp,
-        keep: impl Fn(Address) -> bool,
+        keep: impl Fn(&Remote) -> bool,
     ) -> Vec<Address> {
         if let Some(remote) = self.get_mut(address) {
             remote.counts.add(counts);
@@ -192,13 +192,13 @@ impl Table {
     }
 
     /// Lets go of hosts that have been quiet, into the overflow.
-    fn let_go_of_quiet(&mut self, now: Timestamp, keep: impl Fn(Address) -> bool) -> Vec<Address> {
+    fn let_go_of_quiet(&mut self, now: Timestamp, keep: impl Fn(&Remote) -> bool) -> Vec<Address> {
         if now.since(self.searched) < SEARCH_NS {
             return Vec::new();
         }
         self.searched = now;
         let quiet = self.remotes.extract_if(.., |remote| {
-            now.since(remote.last_seen) >= QUIET_NS && !keep(remote.address)
+            now.since(remote.last_seen) >= QUIET_NS && !keep(remote)
         });
         let mut gone = Vec::new();
         for remote in quiet {
@@ -271,7 +271,7 @@ mod tests {
         );
         let later = Timestamp(1 + QUIET_NS);
         let gone = table.count(address(3), &one(RemoteCounter::SynSent), later, |kept| {
-            kept == address(1)
+            kept.address == address(1)
         });
         assert_eq!(gone, [address(2)]);
         assert!(table.get(address(1)).is_some() && table.get(address(3)).is_some());

@@ -42,6 +42,12 @@ const RACE_HANDSHAKES: u64 = 2;
 const SMOOTHING: u64 = 8;
 /// How long a connection must have waited for a response to count as one that got none.
 const RESPONSE_TIME_NS: u64 = 1_000_000_000;
+/// Places in the order of connections below which none is let go.
+const MIN_ORDER: usize = 1024;
+/// Transmissions of one SYN that are told apart. No kernel sends more.
+const MAX_TRANSMISSIONS: usize = 32;
+/// Marks kept at once, of as many pairs of addresses.
+const MAX_MARKS: usize = 1 << 20;
 /// Marks below which none is let go.
 const MIN_MARKS: usize = 1024;
 /// Remote hosts with evidence at once.
@@ -94,11 +100,6 @@ impl Tracker {
     #[must_use]
     pub fn evidence(&self, remote: IpAddr) -> Option<&SynEvidence> {
         self.remotes.get(&remote).map(|state| &state.evidence)
-    }
-
-    /// Remote hosts with such evidence, in no order.
-    pub fn remotes(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.remotes.keys().copied()
     }
 
     /// Forgets a remote host.
@@ -207,6 +208,11 @@ impl Tracker {
             self.end(tuple, &mut old);
         }
         self.order.push_back((tuple, id));
+        if self.order.len() > 2 * self.flows.len() + MIN_ORDER {
+            let flows = &self.flows;
+            self.order
+                .retain(|(tuple, id)| flows.get(tuple).is_some_and(|flow| flow.id == *id));
+        }
     }
 
     fn let_go_of_oldest(&mut self) {
@@ -222,7 +228,9 @@ impl Tracker {
 
     /// What is still open of a connection that is no longer followed stays unknown.
     fn end(&mut self, tuple: FourTuple, flow: &mut Flow) {
-        let state = self.remotes.entry(tuple.remote).or_default();
+        let Some(state) = self.remotes.get_mut(&tuple.remote) else {
+            return;
+        };
         for transmission in flow
             .transmissions
             .iter_mut()
@@ -247,6 +255,17 @@ impl Tracker {
         let known = self.flows.get(&tuple);
         let repeated =
             known.is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
+        // Sent again though one was taken, or more often than any kernel does: its fate says nothing.
+        let is_idle = repeated
+            && known.is_some_and(|flow| {
+                flow.remote_isn.is_some() || flow.transmissions.len() >= MAX_TRANSMISSIONS
+            });
+        if is_idle {
+            let evidence = &mut self.remote(tuple.remote).evidence;
+            evidence.retransmitted += 1;
+            evidence.undecided += 1;
+            return;
+        }
         // The server may hold the four-tuple in TIME-WAIT, where another rule decides.
         let reuses_time_wait = if repeated {
             known.is_some_and(|flow| flow.reuses_time_wait)
@@ -329,20 +348,13 @@ impl Tracker {
             .options
             .timestamps
             .map(|timestamps| timestamps.tsecr);
-        let named = echo.and_then(|tsecr| {
-            flow.transmissions
-                .iter()
-                .rposition(|t| t.tsval == Some(tsecr))
-        });
-        let Some(taken) = named.or(flow.transmissions.len().checked_sub(1)) else {
-            return;
-        };
+        let taken = flow.taken(echo);
         for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
-            let fate = if place == taken {
+            let fate = if Some(place) == taken {
                 let sample = now.since(transmission.sent);
                 state.handshake_ns = Some(smooth(state.handshake_ns, sample));
                 Fate::Answered
-            } else if place > taken {
+            } else if taken.is_none_or(|taken| place > taken) {
                 Fate::Undecided
             } else if transmission.fate == Fate::Pending {
                 unanswered(self.missed, transmission.sent, now)
@@ -357,7 +369,6 @@ impl Tracker {
                 now,
             );
         }
-        flow.transmissions = Vec::new();
     }
 
     fn reset_received(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
@@ -389,7 +400,6 @@ impl Tracker {
             Fate::Answered,
             now,
         );
-        flow.transmissions = Vec::new();
         true
     }
 
@@ -397,9 +407,9 @@ impl Tracker {
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
         };
-        let state = self.remotes.entry(tuple.remote).or_default();
         if let Some(last) = flow.transmissions.last_mut()
             && flow.remote_isn.is_none()
+            && let Some(state) = self.remotes.get_mut(&tuple.remote)
         {
             // Our side refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
             if matches!(last.fate, Fate::Pending | Fate::Dropped) {
@@ -430,7 +440,7 @@ impl Tracker {
             .options
             .timestamps
             .map(|timestamps| timestamps.tsval);
-        flow.fin_sent = Some((segment.seq.plus(segment.payload_len + 1), tsval));
+        flow.fin_sent = Some((segment.seq.plus(segment.payload_len).plus(1), tsval));
         let response = flow.response(segment, now, RESPONSE_TIME_NS);
         let (id, remote_closed) = (flow.id, flow.remote_closed_at.is_some());
         if let Some(answered) = response {
@@ -457,7 +467,7 @@ impl Tracker {
         let one_way = flow.unanswered && flow.remote_sent_nothing();
         let fin_sent = flow.fin_sent;
         if one_way {
-            self.remote(tuple.remote).evidence.unanswered_requests -= 1;
+            self.remote(tuple.remote).evidence.take_back_unanswered();
         }
         if fin_sent.is_some_and(|(end, _)| segment.ack.at_or_after(end)) {
             // It has seen our FIN: we closed first, and it enters LAST-ACK, not TIME-WAIT.
@@ -484,6 +494,9 @@ impl Tracker {
 
     fn write_mark(&mut self, tuple: FourTuple, tsval: TsVal, now: Timestamp, writer: u64) {
         self.prune_marks(now);
+        if self.marks.len() >= MAX_MARKS && !self.marks.contains_key(&Self::mark_key(tuple)) {
+            return;
+        }
         let marks = self.marks(tuple);
         marks.write(tsval, now, writer);
         let current = marks.current().map(|mark| (mark.tsval, mark.since));
@@ -550,8 +563,8 @@ fn settle(
     if !transmission.class.ambiguous {
         let before = *fates;
         match transmission.class.counted(transmission.fate) {
-            Fate::Dropped => fates.dropped -= 1,
-            Fate::Answered => fates.answered -= 1,
+            Fate::Dropped => fates.dropped = fates.dropped.saturating_sub(1),
+            Fate::Answered => fates.answered = fates.answered.saturating_sub(1),
             Fate::Pending | Fate::Undecided => {}
         }
         match transmission.class.counted(fate) {

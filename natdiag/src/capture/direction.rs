@@ -7,7 +7,7 @@
 //! and an `ICMP` error is about a packet that the local side sent. Only the past of the file counts: a fragment that
 //! comes before the first SYN between its addresses is judged by the last three rules.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use natdiag_common::{
     Address, Direction, FrameBytes,
@@ -19,7 +19,7 @@ use natdiag_common::{
 };
 
 use super::recent::Recent;
-use crate::config::Network;
+use crate::{analysis::scope::is_private, config::Network};
 
 /// Connections, address pairs and addresses remembered in use, each. 48 octets an entry and at most two generations
 /// of three maps make 20 MB.
@@ -293,20 +293,6 @@ fn quoted_way<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<
         destination,
         ports: payload.and_then(|offset| ports(frame, offset)),
     })
-}
-
-/// Whether an address is of a private network: RFC 1918, RFC 6598 (carrier-grade NAT) or RFC 4193.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || is_carrier_grade(address),
-        IpAddr::V6(address) => Ipv6Addr::is_unique_local(&address),
-    }
-}
-
-/// 100.64.0.0/10.
-const fn is_carrier_grade(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    first == 100 && second & 0xc0 == 64
 }
 
 #[cfg(test)]

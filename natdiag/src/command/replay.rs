@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use crate::{
     capture::{Capture, CaptureError, Playback},
-    config::{ReplayConfig, Top},
+    config::ReplayConfig,
     survey::{Survey, View},
 };
 
@@ -31,10 +31,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
         .iter()
         .map(|file| Ok(Playback::new(Capture::open(file)?, config.local.clone())))
         .collect::<Result<Vec<_>, CaptureError>>()?;
-    let top = match config.top {
-        Top::Busiest(count) => count,
-        Top::All => usize::MAX,
-    };
+    let top = config.top.limit();
     if let Some(interval) = config.interval {
         play_in_steps(&mut playbacks, interval, |playbacks| {
             view.interim(&survey(playbacks, top))

@@ -17,7 +17,7 @@ use self::interface::WatchedInterface;
 use crate::{
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
     clock::Clock,
-    config::{Top, WatchConfig},
+    config::WatchConfig,
     event::Timestamp,
     host::{
         address,
@@ -195,10 +195,7 @@ impl Run {
             end: None,
             interfaces,
             blind_to,
-            top: match config.top {
-                Top::Busiest(count) => count,
-                Top::All => usize::MAX,
-            },
+            top: config.top.limit(),
         })
     }
 

@@ -66,6 +66,7 @@ struct Missed {
     remotes: u64,
     records_ring: u64,
     records_budget: u64,
+    syns_not_followed: u64,
 }
 
 /// Counters of all hosts that the table had no room for.
@@ -194,6 +195,7 @@ impl From<&Diagnosis> for SourceTotals {
                 remotes: totals.value(Counter::MissedRemotes),
                 records_ring,
                 records_budget,
+                syns_not_followed: diagnosis.syns_not_followed,
             },
             packets_ingress,
             packets_egress,

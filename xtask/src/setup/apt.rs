@@ -24,18 +24,36 @@ const TEST_PROGRAMS: [(&str, &str); 10] = [
     ("tshark", "tshark"),
 ];
 
-/// The packages of those programs of the tests that are not installed.
+/// A file with the names of protocols, by which nft knows them, and the package that brings it.
+const PROTOCOL_NAMES: (&str, &str) = ("/etc/protocols", "netbase");
+
+/// The packages of what the tests need and is not there.
 pub(crate) fn missing_for_tests() -> Vec<&'static str> {
-    TEST_PROGRAMS
+    let (names, package) = PROTOCOL_NAMES;
+    let names = (!Path::new(names).exists()).then_some(package);
+    let programs = TEST_PROGRAMS
         .iter()
         .filter(|(program, _)| exec::find(program).is_none())
-        .map(|&(_, package)| package)
-        .collect()
+        .map(|&(_, package)| package);
+    programs.chain(names).collect()
 }
 
-/// Whether the configured package sources have a package.
-pub(crate) fn has_candidate(package: &str) -> bool {
-    exec::read(Command::new("apt-cache").args(["show", "--quiet=0", package]))
+/// Whether the package sources have a package; reads their lists anew before it says no.
+///
+/// # Errors
+/// When apt-get fails.
+pub(crate) fn offers(package: &str) -> Result<bool> {
+    if exec::find("apt-get").is_none() {
+        return Ok(false);
+    }
+    if !is_listed(package) {
+        update()?;
+    }
+    Ok(is_listed(package))
+}
+
+fn is_listed(package: &str) -> bool {
+    exec::read(Command::new("apt-cache").args(["show", package]))
         .is_ok_and(|description| !description.is_empty())
 }
 
@@ -64,7 +82,7 @@ pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
 ///
 /// # Errors
 /// When apt-get fails.
-pub(crate) fn update() -> Result<()> {
+fn update() -> Result<()> {
     exec::run(apt_get().args(["update", "--quiet=2"])).context(
         "see apt-get's message above; is the network up, and are the sources in /etc/apt right?",
     )

@@ -38,7 +38,7 @@ fn fragment(
 fn decide(fragments: &[(Event, FragmentPart)]) -> Vec<Decision> {
     let mut reassembly = Reassembly::default();
     for (event, part) in fragments {
-        reassembly.fragment(event, *part, 0);
+        reassembly.fragment(event, *part, LeftOut::default());
     }
     let last = fragments
         .last()
@@ -54,7 +54,10 @@ fn decide(fragments: &[(Event, FragmentPart)]) -> Vec<Decision> {
 const COMPLETE: Decision = Decision::Complete(FragmentProtocol::Tcp);
 const INCOMPLETE: Decision = Decision::Incomplete {
     protocol: FragmentProtocol::Tcp,
-    missed_before: 0,
+    before: LeftOut {
+        datagrams: 0,
+        records: 0,
+    },
 };
 
 #[test]
@@ -87,7 +90,7 @@ fn a_datagram_without_one_of_its_fragments_is_incomplete_after_30_s() {
 fn an_open_datagram_counts_as_neither() {
     let mut reassembly = Reassembly::default();
     let (event, part) = fragment(7, 0, 1376, true, 1);
-    reassembly.fragment(&event, part, 0);
+    reassembly.fragment(&event, part, LeftOut::default());
     reassembly.advance(Timestamp(REASSEMBLY_NS));
     assert_eq!(reassembly.take_decided(), []);
     reassembly.advance(Timestamp(REASSEMBLY_NS + 1));
@@ -146,13 +149,13 @@ fn a_flood_is_bounded_and_said_not_to_be_observed() {
     let flood = u32::try_from(MAX_OPEN).unwrap() + 10;
     for id in 0..flood {
         let (event, part) = fragment(id, 0, 8, true, 1);
-        reassembly.fragment(&event, part, 0);
+        reassembly.fragment(&event, part, LeftOut::default());
     }
     assert_eq!(reassembly.open.len(), MAX_OPEN);
     assert_eq!(reassembly.take_decided().len(), 10);
     for offset in 0..10 * u16::try_from(MAX_GAPS).unwrap() {
         let (event, part) = fragment(1, offset * 16, 8, true, 2);
-        reassembly.fragment(&event, part, 0);
+        reassembly.fragment(&event, part, LeftOut::default());
     }
     assert!(
         reassembly

@@ -57,12 +57,29 @@ impl Flow {
         }
     }
 
+    /// Place of the transmission that a SYN-ACK with this timestamp echo answers. Without timestamps on either side it is
+    /// the last; with an echo of none of them something rewrote it, and it cannot be said.
+    pub(super) fn taken(&self, echo: Option<TsVal>) -> Option<usize> {
+        let last = self.transmissions.len().checked_sub(1)?;
+        match (echo, self.transmissions.first()?.tsval) {
+            (Some(echo), Some(_)) => self
+                .transmissions
+                .iter()
+                .rposition(|transmission| transmission.tsval == Some(echo)),
+            (None, _) | (_, None) => Some(last),
+        }
+    }
+
     /// Whether a request that we sent got its response, as our FIN tells: it acknowledges what we received. `None`
     /// where that cannot be said: no request, no handshake seen, nothing sent by the remote host, or less than
     /// `patience_ns` waited.
     pub(super) fn response(&self, fin: &Segment, now: Timestamp, patience_ns: u64) -> Option<bool> {
         let (isn, remote_isn, established_at) = (self.isn?, self.remote_isn?, self.established_at?);
-        let request_octets = fin.seq.0.wrapping_sub(isn.plus(1).0) + fin.payload_len;
+        let request_octets = fin
+            .seq
+            .0
+            .wrapping_sub(isn.plus(1).0)
+            .wrapping_add(fin.payload_len);
         let received_all = match self.remote_end {
             Some(end) => fin.ack.at_or_after(end),
             None => fin.ack != remote_isn.plus(1),

@@ -3,7 +3,7 @@
 
 use natdiag_common::counter::{FragmentPosition, FragmentProtocol, RemoteCounter};
 
-use super::{Case, insufficient};
+use super::{Case, NAMED, insufficient};
 use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
 
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
@@ -11,6 +11,8 @@ use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity
 const FRAGMENT_UNIT: u64 = 8;
 /// Octets of an IPv4 and a TCP header without options: what an MTU is more than its MSS (RFC 6691).
 const IPV4_TCP_HEADERS: u64 = 40;
+/// Smallest MSS that is worth a clamp: what every host takes (RFC 9293, section 3.7.1).
+const MIN_MSS: u64 = 536;
 /// MTU of Ethernet: what to suppose where no SYN-ACK told an MSS.
 const ETHERNET_MTU: u64 = 1500;
 
@@ -104,95 +106,116 @@ fn tcp(case: &Case) -> Option<Finding> {
     if fragments == 0 {
         return None;
     }
+    let firsts = counts.fragments(FragmentProtocol::Tcp, FragmentPosition::First);
+    let mut evidence = evidence(case, FragmentProtocol::Tcp);
+    if firsts == 0 {
+        let summary =
+            format!("{fragments} later fragments of TCP came, and the first ones never did");
+        let remedy = vec![
+            "look for a filter on the way that drops first fragments, or for forged ones"
+                .to_owned(),
+        ];
+        return Some(insufficient(summary, evidence, remedy));
+    }
     let largest = counts.value(RemoteCounter::LargestFirstTcpOctets);
-    let headers = if case.is_ipv6 {
-        IPV4_TCP_HEADERS + 20
-    } else {
-        IPV4_TCP_HEADERS
-    };
-    let offered = case
-        .syns
-        .and_then(|syns| syns.largest_mss)
-        .map(|mss| u64::from(mss) + headers);
-    let endpoint_mtu = offered.unwrap_or(ETHERNET_MTU);
-    let at_endpoint_mtu = largest + FRAGMENT_UNIT >= endpoint_mtu;
-    let dont_fragment = counts.value(RemoteCounter::FragmentDontFragment) > 0;
-    let (cause, confidence, why) = if case.is_ipv6 {
-        (
-            Cause::EndpointFragmentation,
-            ONLY_ENDPOINT,
-            "IPv6 routers do not fragment".to_owned(),
-        )
-    } else if dont_fragment {
-        (
-            Cause::EndpointFragmentation,
-            ONLY_ENDPOINT,
-            "no router may fragment what has Don't Fragment set".to_owned(),
-        )
-    } else if at_endpoint_mtu {
-        let why = format!(
-            "the first fragments are as large as the server's own MTU, {endpoint_mtu} octets"
-        );
-        (
-            Cause::EndpointFragmentation,
-            offered.map_or(SUPPOSED_MTU, |_| AT_ENDPOINT_MTU),
-            why,
-        )
-    } else {
-        let why = format!(
-            "the first fragments have {largest} octets, less than the server's own MTU of {endpoint_mtu}"
-        );
-        (
-            Cause::PathFragmentation,
-            offered.map_or(SUPPOSED_MTU, |_| BELOW_ENDPOINT_MTU),
-            why,
-        )
-    };
+    let maker = maker(case, largest);
     let (complete, incomplete) = datagrams(case, FragmentProtocol::Tcp);
     let harmful = incomplete * HARMFUL_SHARE.1 > (complete + incomplete) * HARMFUL_SHARE.0;
-    let firsts = counts.fragments(FragmentProtocol::Tcp, FragmentPosition::First);
-    let who = if cause == Cause::PathFragmentation {
-        "a hop on the path"
-    } else {
-        "the server itself"
-    };
-    let summary = format!(
-        "TCP comes in fragments, made by {who}: {fragments} fragments of {firsts} segments, the first up to {largest} octets; \
-         behind a managed NAT gateway these never arrive"
-    );
-    let mut evidence = evidence(case, FragmentProtocol::Tcp);
     evidence.push((
         "mtu_implied_octets",
         Evidence::Text(format!("{largest} to {}", largest + FRAGMENT_UNIT - 1)),
     ));
-    if let Some(offered) = offered {
-        evidence.push(("server_mtu_octets", Evidence::Count(offered)));
+    evidence.push(("told_by", Evidence::Text(maker.told_by)));
+    let what =
+        format!("{fragments} fragments of {firsts} segments, the first up to {largest} octets");
+    let harm = "behind a managed NAT gateway these never arrive";
+    let remedy = remedy(case, largest);
+    let other = other_maker(maker.cause);
+    if maker.confidence < NAMED {
+        let summary = format!(
+            "TCP comes in fragments: {what}; {harm}; who makes them cannot be told, as no SYN-ACK was seen"
+        );
+        let likelier = Alternative {
+            cause: maker.cause,
+            why: format!(
+                "likelier by the size of the first fragments, at {:.0} %",
+                maker.confidence * 100.0
+            ),
+        };
+        return Some(Finding {
+            not_excluded: vec![likelier, other],
+            ..insufficient(summary, evidence, remedy)
+        });
     }
-    let (excluded, not_excluded) = alternatives(cause, confidence, why);
-    let mss = largest.saturating_sub(headers);
+    let udp = Alternative {
+        cause: Cause::UdpFragmentation,
+        why: "these fragments carry TCP".to_owned(),
+    };
+    let (who, excluded, not_excluded) = if maker.cause == Cause::PathFragmentation {
+        ("a hop on the path", vec![udp], vec![other])
+    } else {
+        ("the server itself", vec![other, udp], Vec::new())
+    };
     Some(Finding {
-        cause,
-        confidence,
-        severity: if harmful { Severity::Critical } else { Severity::Warning },
-        summary,
+        cause: maker.cause,
+        confidence: maker.confidence,
+        severity: if harmful {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        },
+        summary: format!("TCP comes in fragments, made by {who}: {what}; {harm}"),
         evidence,
         excluded,
         not_excluded,
-        remedy: vec![
-            format!(
-                "clamp the MSS to {mss} on the way out: `nft add rule inet filter forward tcp flags syn tcp option maxseg size set {mss}`"
-            ),
-            "or ask the owner for a smaller MTU or MSS, or use a NAT instance in place of the NAT gateway".to_owned(),
-        ],
+        remedy,
     })
 }
 
-fn alternatives(
+/// Who makes fragments, how sure that is, and what tells.
+struct Maker {
     cause: Cause,
     confidence: f64,
-    why: String,
-) -> (Vec<Alternative>, Vec<Alternative>) {
-    let other = if cause == Cause::PathFragmentation {
+    told_by: String,
+}
+
+fn maker(case: &Case, largest: u64) -> Maker {
+    let offered = case
+        .syns
+        .and_then(|syns| syns.largest_mss)
+        .map(|mss| u64::from(mss) + headers(case));
+    let endpoint_mtu = offered.unwrap_or(ETHERNET_MTU);
+    let endpoint = |confidence, told_by: String| Maker {
+        cause: Cause::EndpointFragmentation,
+        confidence,
+        told_by,
+    };
+    if case.is_ipv6 {
+        endpoint(ONLY_ENDPOINT, "IPv6 routers do not fragment".to_owned())
+    } else if case.counts.value(RemoteCounter::FragmentDontFragment) > 0 {
+        endpoint(
+            ONLY_ENDPOINT,
+            "no router may fragment what has Don't Fragment set".to_owned(),
+        )
+    } else if largest + FRAGMENT_UNIT >= endpoint_mtu {
+        let told_by = format!(
+            "the first fragments are as large as the server's own MTU, {endpoint_mtu} octets"
+        );
+        endpoint(offered.map_or(SUPPOSED_MTU, |_| AT_ENDPOINT_MTU), told_by)
+    } else {
+        Maker {
+            cause: Cause::PathFragmentation,
+            confidence: offered.map_or(SUPPOSED_MTU, |_| BELOW_ENDPOINT_MTU),
+            told_by: format!(
+                "the first fragments have {largest} octets, less than the server's own MTU of {endpoint_mtu}"
+            ),
+        }
+    }
+}
+
+/// The one that it could be in place of `cause`, and what stands against it.
+fn other_maker(cause: Cause) -> Alternative {
+    if cause == Cause::PathFragmentation {
         Alternative {
             cause: Cause::EndpointFragmentation,
             why: "a tunnel on the server itself would make such fragments too".to_owned(),
@@ -200,18 +223,33 @@ fn alternatives(
     } else {
         Alternative {
             cause: Cause::PathFragmentation,
-            why,
+            why: "a router would have cut at its own, smaller MTU".to_owned(),
         }
-    };
-    let udp = Alternative {
-        cause: Cause::UdpFragmentation,
-        why: "the fragments carry TCP".to_owned(),
-    };
-    if cause == Cause::EndpointFragmentation && confidence > SUPPOSED_MTU {
-        (vec![other, udp], Vec::new())
-    } else {
-        (vec![udp], vec![other])
     }
+}
+
+/// Octets that an MTU is more than its MSS.
+fn headers(case: &Case) -> u64 {
+    if case.is_ipv6 {
+        IPV4_TCP_HEADERS + 20
+    } else {
+        IPV4_TCP_HEADERS
+    }
+}
+
+fn remedy(case: &Case, largest: u64) -> Vec<String> {
+    let mut remedy = Vec::new();
+    let mss = largest.saturating_sub(headers(case));
+    if mss >= MIN_MSS {
+        remedy.push(format!(
+            "clamp the MSS to {mss} on the way out: `nft add rule inet filter forward tcp flags syn tcp option maxseg size set {mss}`"
+        ));
+    }
+    remedy.push(
+        "ask the owner for a smaller MTU or MSS, or use a NAT instance in place of the NAT gateway"
+            .to_owned(),
+    );
+    remedy
 }
 
 fn datagrams(case: &Case, protocol: FragmentProtocol) -> (u64, u64) {
@@ -222,20 +260,16 @@ fn datagrams(case: &Case, protocol: FragmentProtocol) -> (u64, u64) {
 fn evidence(case: &Case, protocol: FragmentProtocol) -> Vec<(&'static str, Evidence)> {
     let (complete, incomplete) = datagrams(case, protocol);
     let of = |position| Evidence::Count(case.counts.fragments(protocol, position));
-    let largest = if protocol == FragmentProtocol::Tcp {
-        RemoteCounter::LargestFirstTcpOctets
-    } else {
-        RemoteCounter::LargestFirstOtherOctets
-    };
-    vec![
+    let mut evidence = vec![
         ("fragments_first", of(FragmentPosition::First)),
         ("fragments_middle", of(FragmentPosition::Middle)),
         ("fragments_last", of(FragmentPosition::Last)),
         ("datagrams_complete", Evidence::Count(complete)),
         ("datagrams_incomplete", Evidence::Count(incomplete)),
-        (
-            "largest_first_fragment_octets",
-            Evidence::Count(case.counts.value(largest)),
-        ),
-    ]
+    ];
+    if protocol == FragmentProtocol::Tcp {
+        let largest = case.counts.value(RemoteCounter::LargestFirstTcpOctets);
+        evidence.push(("largest_first_fragment_octets", Evidence::Count(largest)));
+    }
+    evidence
 }

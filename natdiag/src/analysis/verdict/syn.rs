@@ -21,7 +21,7 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     findings.extend(refused(syns));
     if syns.all().dropped > 0 {
         findings.push(dropped(case, syns));
-    } else if syns.refused == 0 && syns.unreachable + syns.acks > 0 {
+    } else if syns.refused + syns.unreachable == 0 && syns.acks > 0 {
         findings.push(unexplained(syns, Vec::new()));
     }
     findings.extend(unanswered_requests(case, syns));
@@ -39,7 +39,7 @@ fn dropped(case: &Case, syns: &SynEvidence) -> Finding {
             .sum()
     };
     let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((best, _)) = best.filter(|(best, _)| best.can_be_named()) else {
+    let Some((best, _)) = best.filter(|(best, _)| best.can_be_named(syns)) else {
         return unexplained(syns, candidates(&posterior));
     };
     let confidence = share_of(best.cause());
@@ -108,8 +108,8 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
         )
     } else {
         format!(
-            "{} SYNs were answered by an ICMP error and {} by a bare ACK, which fits several causes",
-            syns.unreachable, syns.acks
+            "{} SYNs were answered by a bare ACK, which fits several causes",
+            syns.acks
         )
     };
     let remedy = vec![
@@ -132,12 +132,12 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
 fn refused(syns: &SynEvidence) -> Option<Finding> {
     /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
     const GENUINE: f64 = 0.99;
-    if syns.refused == 0 {
+    if syns.refused + syns.unreachable == 0 {
         return None;
     }
     let summary = format!(
-        "{} SYNs were refused with a RST: nothing listens on that port",
-        syns.refused
+        "connections are refused at once: {} SYNs with a RST, as where nothing listens on the port, and {} with an ICMP error",
+        syns.refused, syns.unreachable
     );
     let remedy = vec!["check the port number, and that the service runs".to_owned()];
     let mut finding = finding(Cause::Refused, Severity::Warning, summary, syns, remedy);
@@ -145,6 +145,9 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
     finding
         .evidence
         .push(("syn_refused", Evidence::Count(syns.refused)));
+    finding
+        .evidence
+        .push(("syn_unreachable", Evidence::Count(syns.unreachable)));
     finding.excluded = vec![
         Alternative {
             cause: Cause::Filtered,

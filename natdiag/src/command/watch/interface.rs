@@ -6,7 +6,7 @@ use crate::{
     analysis::Analysis,
     bpf::{
         attach::{Attachment, attach},
-        events::Records,
+        events::{HOLD_BACK_NS, Records},
         load::{LoadOptions, WatchObject},
         maps::{Counters, MapsError},
         reconcile::Increment,
@@ -73,6 +73,10 @@ impl WatchedInterface {
         self.analysis.set_totals(&self.counters.totals()?, now);
         let no_records_left = self.records.drain(RECORDS_PER_TURN);
         self.observe(began_ns, no_records_left);
+        if no_records_left {
+            self.analysis
+                .advance(self.clock.timestamp(began_ns.saturating_sub(HOLD_BACK_NS)));
+        }
         Ok(no_spills_left && no_records_left)
     }
 

@@ -1,9 +1,11 @@
 //! The findings about dropped SYNs in words: what was seen, what it rules out, what to do.
 
-use super::hypothesis::{Hypothesis, with_timestamps, without_timestamps};
+use super::hypothesis::{
+    Hypothesis, predicted_hit, predicted_spared, with_timestamps, without_timestamps,
+};
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    evidence::SynEvidence,
     mark::LIFETIME_NS,
     verdict::Case,
 };
@@ -39,77 +41,88 @@ pub(super) fn why(
     if is_excluded {
         why_excluded(hypothesis, best, syns)
     } else {
-        why_not_excluded(hypothesis).to_owned()
+        why_not_excluded(hypothesis, syns).to_owned()
     }
 }
 
 fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) -> String {
     let all = syns.all();
     let (hit, others) = (predicted_hit(syns), predicted_spared(syns));
-    match hypothesis {
-        Hypothesis::Recycle if hit.answered > 0 => {
+    match (hypothesis, best) {
+        (Hypothesis::Recycle, _) if hit.answered > 0 => {
             format!(
                 "{} of {} SYNs that its rule would drop were answered",
                 hit.answered,
                 hit.total()
             )
         }
-        Hypothesis::Recycle if hit.total() == 0 => {
+        (Hypothesis::Recycle, _) if hit.total() == 0 => {
             "no SYN met a mark that its rule could drop it by".to_owned()
         }
-        Hypothesis::Recycle => format!(
-            "{} of {} SYNs that its rule lets pass were dropped",
-            others.dropped,
-            others.total()
-        ),
-        Hypothesis::Loss | Hypothesis::Overload | Hypothesis::FourTuple
-            if best == Hypothesis::Recycle =>
-        {
+        (Hypothesis::Recycle, _) => {
             format!(
-                "drops follow the timestamps: {} of {} SYNs that its rule would drop, {} of {} others",
-                hit.dropped,
-                hit.total(),
+                "{} of {} SYNs that its rule lets pass were dropped",
                 others.dropped,
                 others.total()
             )
         }
-        Hypothesis::Loss => format!(
-            "{} of {} SYNs were dropped, which is no chance",
+        (Hypothesis::TimestampsFiltered, _) => match with_timestamps(syns) {
+            with if with.dropped == 0 => "no SYN with timestamps was dropped".to_owned(),
+            with => format!(
+                "{} of {} SYNs with timestamps were answered",
+                with.answered,
+                with.total()
+            ),
+        },
+        (Hypothesis::TimestampsDemanded, _) => match without_timestamps(syns) {
+            without if without.dropped == 0 => "no SYN without timestamps was dropped".to_owned(),
+            without => format!(
+                "{} of {} SYNs without timestamps were answered",
+                without.answered,
+                without.total()
+            ),
+        },
+        (Hypothesis::Unreachable, _) => format!("{} SYNs were answered", all.answered),
+        (_, Hypothesis::Recycle) => format!(
+            "drops follow the timestamps: {} of {} SYNs that its rule would drop, {} of {} others",
+            hit.dropped,
+            hit.total(),
+            others.dropped,
+            others.total()
+        ),
+        (_, Hypothesis::Filter | Hypothesis::FilterOfClients) => format!(
+            "drops follow the port: all or nothing, {} of {} SYNs in all",
             all.dropped,
             all.total()
         ),
-        Hypothesis::Filter => format!("{} SYNs to the same ports were answered", all.answered),
-        Hypothesis::FilterOfClients => {
-            "SYNs of the same client to the same port fared differently".to_owned()
+        (Hypothesis::Filter | Hypothesis::FilterOfClients, _) => {
+            "to the same ports some SYNs were dropped and others answered".to_owned()
         }
-        Hypothesis::TimestampsFiltered => {
-            format!(
-                "{} SYNs with timestamps were answered",
-                with_timestamps(syns).answered
-            )
-        }
-        Hypothesis::TimestampsDemanded => {
-            format!(
-                "{} SYNs with timestamps were dropped",
-                with_timestamps(syns).dropped
-            )
-        }
-        Hypothesis::Unreachable => format!("{} SYNs were answered", all.answered),
-        Hypothesis::Overload => format!(
+        (Hypothesis::Overload, _) => format!(
             "SYNs that repeat a dropped one fared no worse: {} of {} were dropped",
             syns.repeated.dropped,
             syns.repeated.total()
         ),
-        Hypothesis::FourTuple => format!(
-            "{} connections came late and {} failed: it is not the four-tuple that decides",
+        (Hypothesis::FourTuple, _) => format!(
+            "{} connections got through after a drop and {} did not: it is not the four-tuple that decides",
             syns.connections.late, syns.connections.failed
         ),
+        (Hypothesis::Loss, _) => {
+            format!(
+                "{} of {} SYNs were dropped in a pattern that chance does not make",
+                all.dropped,
+                all.total()
+            )
+        }
     }
 }
 
-fn why_not_excluded(hypothesis: Hypothesis) -> &'static str {
+fn why_not_excluded(hypothesis: Hypothesis, syns: &SynEvidence) -> &'static str {
     match hypothesis {
-        Hypothesis::Recycle => "hosts that do not pass here may have raised the mark unseen",
+        Hypothesis::Recycle if syns.shared_address => {
+            "hosts that do not pass here may have raised the mark unseen"
+        }
+        Hypothesis::Recycle => "too few SYNs met a mark",
         Hypothesis::Loss => "chance may have done it",
         Hypothesis::Filter | Hypothesis::FilterOfClients => {
             "a filter that drops just the clients hit would look the same"
@@ -122,16 +135,6 @@ fn why_not_excluded(hypothesis: Hypothesis) -> &'static str {
         Hypothesis::Overload => "drops in short spells look much the same",
         Hypothesis::FourTuple => "few connections were seen",
     }
-}
-
-/// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
-fn predicted_hit(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_drop.plus(syns.armed_without_timestamps)
-}
-
-/// SYNs that it would let pass.
-fn predicted_spared(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_pass.plus(syns.without_timestamps)
 }
 
 /// A finding with the evidence that all about SYNs share.

@@ -88,8 +88,17 @@ impl Hypothesis {
     }
 
     /// Whether what was observed can tell this one from all that look like it.
-    pub(super) fn can_be_named(self) -> bool {
-        !matches!(self, Self::Overload | Self::FourTuple | Self::Unreachable)
+    pub(super) fn can_be_named(self, syns: &SynEvidence) -> bool {
+        match self {
+            Self::Overload | Self::FourTuple | Self::Unreachable => false,
+            // Marks that nobody saw prove nothing.
+            Self::Recycle => predicted_hit(syns).dropped > 0,
+            Self::Loss
+            | Self::Filter
+            | Self::FilterOfClients
+            | Self::TimestampsFiltered
+            | Self::TimestampsDemanded => true,
+        }
     }
 
     fn ln_likelihood(self, syns: &SynEvidence) -> f64 {
@@ -123,9 +132,7 @@ impl Hypothesis {
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
 /// What dropped no SYN that it predicts explains nothing, but where hosts that we do not see may have made marks.
 fn ln_recycle(syns: &SynEvidence) -> f64 {
-    if syns.predicted_drop.dropped + syns.armed_without_timestamps.dropped == 0
-        && !syns.shared_address
-    {
+    if predicted_hit(syns).dropped == 0 && !syns.shared_address {
         return f64::NEG_INFINITY;
     }
     let others = if syns.shared_address {
@@ -146,6 +153,16 @@ fn ln_selective(dropped: Outcomes, others: Outcomes) -> f64 {
         return f64::NEG_INFINITY;
     }
     ln_known(1.0 - EXCEPTIONS, dropped) + ln_series(BACKGROUND, others)
+}
+
+/// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
+pub(super) fn predicted_hit(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_drop.plus(syns.armed_without_timestamps)
+}
+
+/// SYNs that it would let pass.
+pub(super) fn predicted_spared(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_pass.plus(syns.without_timestamps)
 }
 
 pub(super) fn with_timestamps(syns: &SynEvidence) -> Outcomes {
