@@ -188,20 +188,23 @@ impl Record {
         (0, 0)
     }
 
-    /// Copies the whole words of the `len` octets at `offset`, as far as they fit and the frame goes.
+    /// Copies the whole words of the `len` octets at `offset`, as far as they fit and the frame goes. The rest is zero.
     #[inline(always)]
     fn copy_excerpt<F: FrameBytes + ?Sized>(&mut self, frame: &F, (offset, len): (usize, u32)) {
-        let mut copied = 0;
-        for (place, word) in self.excerpt.iter_mut().enumerate() {
-            let octets = if place as u32 * 4 + 4 <= len {
-                frame.octets(offset + place * 4)
-            } else {
-                None
+        self.excerpt = [[0; 4]; EXCERPT_LEN / 4];
+        self.excerpt_len = 0;
+        for (word, place) in self.excerpt.iter_mut().zip((0u8..).step_by(4)) {
+            // The verifier follows each way on from here: to leave makes them as many as there are words, to go on with
+            // nothing to copy would double them with each.
+            if u32::from(place) + 4 > len {
+                return;
+            }
+            let Some(octets) = frame.octets(offset + usize::from(place)) else {
+                return;
             };
-            *word = octets.unwrap_or([0; 4]);
-            copied += if octets.is_some() { 4 } else { 0 };
+            *word = octets;
+            self.excerpt_len = place + 4;
         }
-        self.excerpt_len = copied;
     }
 
     /// The octets of the excerpt in use.

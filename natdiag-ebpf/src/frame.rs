@@ -5,9 +5,9 @@ use core::hint::black_box;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use natdiag_common::FrameBytes;
 
-/// No header begins beyond this place: 14 octets of Ethernet, two tags, and the longest chain of extension headers
-/// that is read (eight of 2,048 octets). The verifier wants a bound below 65,535.
-const MAX_HEADER_OFFSET: usize = 0x4fff;
+/// All bits of an offset. No header begins beyond octet 0x4fff: 14 octets of Ethernet, two tags, and the longest chain
+/// of extension headers that is read (eight of 2,048 octets). The verifier wants a bound below 65,535.
+const OFFSET_MASK: usize = 0x7fff;
 
 /// A packet in one run of memory.
 pub(crate) struct Frame {
@@ -48,10 +48,9 @@ impl Frame {
 impl FrameBytes for Frame {
     #[inline(always)]
     fn octets<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset > MAX_HEADER_OFFSET {
-            return None;
-        }
-        let start = self.data + offset;
+        // A mask rather than a comparison, whose result the verifier before Linux 6.8 forgets when the compiler keeps the
+        // offset on the stack.
+        let start = self.data + (offset & OFFSET_MASK);
         if start + N > self.data_end {
             return None;
         }
@@ -66,7 +65,9 @@ impl FrameBytes for Frame {
 
     #[inline(always)]
     fn forget_way(&self, offset: usize) -> usize {
-        // The verifier knows nothing about the length, so nothing about the sum, nor about the difference.
-        black_box(offset.wrapping_add(self.wire_len)).wrapping_sub(self.wire_len)
+        // The verifier knows nothing about the difference of the pointers, so nothing about the sum, nor about what is
+        // left of it. About a length on the wire it would know that it has 32 bits.
+        let unknown = self.data_end.wrapping_sub(self.data);
+        black_box(offset.wrapping_add(unknown)).wrapping_sub(unknown)
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod frame;
+mod linear;
 mod maps;
 mod watch;
 

@@ -7,11 +7,14 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use natdiag_common::{
-    LinkType,
+    Direction, LinkType,
     counter::Totals,
+    packet::PacketMeta,
     record::Record,
     slot::{RemoteSlot, SLOTS, Spill},
 };
+
+use crate::frame::Frame;
 
 /// Octets of each ring unless userspace sets another size when it loads.
 const RING_LEN: usize = 1 << 24;
@@ -69,14 +72,20 @@ pub(crate) fn submit_spill(fill: impl FnOnce(&mut Spill)) -> bool {
     true
 }
 
-/// Hands a record to userspace, once `fill` has set every field. `false` means that the ring is full.
+/// Hands a packet's record to userspace. `false` means that the ring is full.
 #[inline(always)]
-pub(crate) fn submit_record(fill: impl FnOnce(&mut Record)) -> bool {
+pub(crate) fn submit_record(
+    frame: &Frame,
+    packet: &PacketMeta,
+    direction: Direction,
+    at_ns: u64,
+) -> bool {
     let Some(mut entry) = RECORDS.reserve(0) else {
         return false;
     };
-    // SAFETY: the ring's memory is readable and `Record` is made of integers.
-    fill(unsafe { &mut *entry.as_mut_ptr() });
+    // SAFETY: the ring's memory is readable and `Record` is made of integers; `fill` sets every field.
+    let record = unsafe { &mut *entry.as_mut_ptr() };
+    record.fill(frame, packet, direction, at_ns);
     entry.submit(u64::from(BPF_RB_NO_WAKEUP));
     true
 }

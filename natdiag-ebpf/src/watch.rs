@@ -5,16 +5,13 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use natdiag_common::{
-    Cause, Direction, ParseError,
+    Direction, ParseError,
     classify::{Keep, classify},
     counter::Counter,
     packet::{self, PacketMeta},
 };
 
-use crate::{account, frame::Frame, maps};
-
-/// Most octets of headers that a packet is made linear for.
-const HEADERS_LEN: u32 = 256;
+use crate::{account, frame::Frame, linear, maps};
 
 /// Most octets of a payload that are read: a TCP header with all its options.
 const TRANSPORT_LEN: usize = 60;
@@ -30,28 +27,11 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
 /// Looks at a packet on its way into or out of the network stack.
 #[inline(always)]
 pub(crate) fn seen_by_tc(ctx: &TcContext, direction: Direction) {
-    let mut pulled = false;
-    loop {
-        let frame = Frame::of_skb(ctx);
-        let parsed = packet::parse(&frame, maps::link_type());
-        if let Err(error) = &parsed
-            && error.cause == Cause::Truncated
-            && frame.lacks(usize::MAX)
-            && !pulled
-        {
-            // Where it fails the packet is as it was, and what can be seen of it is counted.
-            let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
-            pulled = true;
-            continue;
-        }
-        return record(frame, parsed, direction, |frame, needed_len| {
-            if frame.lacks(needed_len) {
-                let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
-            }
-            // Also where it was complete: to the verifier both ways are then one.
-            Frame::of_skb(ctx)
-        });
-    }
+    let frame = linear::with_headers(ctx);
+    let parsed = packet::parse(&frame, maps::link_type());
+    record(frame, parsed, direction, |frame, needed_len| {
+        linear::with_octets(ctx, &frame, needed_len)
+    });
 }
 
 /// Counts and keeps what there is to say about a frame. `reach` makes so many of its octets readable, if it can.
@@ -89,7 +69,7 @@ fn record(
     };
     if !keep {
         totals.increment(Counter::MissedRecordsBudget);
-    } else if !maps::submit_record(|record| record.fill(&frame, &packet, direction, now_ns())) {
+    } else if !maps::submit_record(&frame, &packet, direction, now_ns()) {
         totals.increment(Counter::MissedRecordsRing);
     }
 }

@@ -38,6 +38,16 @@ pub(crate) mod bench {
     }
 }
 
+/// Real kernels.
+pub(crate) mod kernels {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask kernels`; returns only on an error.
+    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
+        super::hand_over("kernels", super::Profile::Dev, args)
+    }
+}
+
 fn hand_over(name: &str, profile: Profile, args: Args) -> Result<ExitCode> {
     let mut command = programs::command(name, profile)?;
     Err(exec::become_program(command.args(args.words)))

@@ -10,6 +10,8 @@ mod exec;
 #[cfg(not(feature = "programs"))]
 mod handover;
 #[cfg(feature = "programs")]
+mod kernels;
+#[cfg(feature = "programs")]
 mod lab;
 mod programs;
 mod run;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, lab};
+use handover::{bench, kernels, lab};
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -42,6 +44,8 @@ enum Task {
     Lab(lab::Args),
     /// Measures what watching costs
     Bench(bench::Args),
+    /// Loads, attaches and counts on real kernels in QEMU
+    Kernels(kernels::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -51,5 +55,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
         Task::Bench(args) => bench::run(args),
+        Task::Kernels(args) => kernels::run(args),
     }
 }

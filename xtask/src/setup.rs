@@ -1,7 +1,7 @@
 //! Makes a machine able to build natdiag and to run its tests. Looks what is missing, says what it will
 //! do and why, does only that, and on a failure names the command and what to do about it.
 
-mod apt;
+pub(crate) mod apt;
 mod linker;
 #[path = "../../natdiag/build/toolchain.rs"]
 pub(crate) mod toolchain;

@@ -24,7 +24,7 @@ pub const TYPE_VLAN: u16 = 0x8100;
 pub const TYPE_SERVICE_VLAN: u16 = 0x88a8;
 
 /// Place of the type field.
-const TYPE_OFFSET: usize = 12;
+pub const TYPE_OFFSET: usize = 12;
 
 /// Returns the type of the payload and where it begins.
 ///

@@ -1,0 +1,143 @@
+//! What runs inside a machine: has the verifier look at each program, then natdiag watch one end of a veth pair by
+//! each hook while known frames go through it, and compares the report with what was sent.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
+use natdiag_common::{LinkType, testkit::SERVER};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use super::traffic;
+
+/// The end that natdiag watches.
+const WATCHED: &str = "veth0";
+/// The other end.
+const FAR: &str = "veth1";
+/// What natdiag is told to attach to, and the kernel from which on it must.
+const HOOKS: [(&str, [u32; 2]); 5] = [
+    ("auto", [0, 0]),
+    ("xdp", [0, 0]),
+    ("xdp-generic", [0, 0]),
+    ("clsact", [0, 0]),
+    ("tcx", [6, 6]),
+];
+/// What natdiag writes to stderr.
+const STDERR: &str = "/tmp/stderr";
+/// Reports, one a second, in which the counts must come to equal those sent.
+const REPORTS: usize = 20;
+
+/// Makes all checks.
+pub(crate) fn run() -> Result<ExitCode> {
+    let kernel = version()?;
+    verify()?;
+    let mut passed = true;
+    for (hook, since) in HOOKS {
+        match watch(hook) {
+            Ok(hooks) => println!("{hook}: {hooks}; all counts equal those sent"),
+            Err(error) if kernel < since => println!("{hook}: missing here, {error:#}"),
+            Err(error) => {
+                println!("{hook}: FAILED, {error:#}");
+                passed = false;
+            }
+        }
+    }
+    Ok(ExitCode::from(u8::from(!passed)))
+}
+
+/// The kernel's version.
+fn version() -> Result<[u32; 2]> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let mut parts = release.split('.').map(str::parse);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok([major, minor]),
+        _ => anyhow::bail!("the kernel's release is `{}`", release.trim()),
+    }
+}
+
+/// Loads each program. A refusal only says what is missing: whether it harms, the hooks show.
+fn verify() -> Result<()> {
+    let mut object = WatchObject::open(LoadOptions::new(LinkType::Ethernet))?;
+    for program in WatchProgram::ALL {
+        match object.load(program) {
+            Ok(()) => match object.verified_instructions(program) {
+                Some(verified) => println!("{program}: {verified} instructions verified"),
+                None => println!("{program}: verified"),
+            },
+            Err(error) => println!("{program}: missing here, {:#}", anyhow::Error::from(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Watches by one hook while frames go through. Returns the hooks in use.
+fn watch(hook: &str) -> Result<String> {
+    let mut natdiag = Command::new("natdiag")
+        .args(["watch", "-i", WATCHED, "--hook", hook, "--output", "jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(File::create(STDERR)?)
+        .spawn()?;
+    let stdout = natdiag.stdout.take().context("natdiag has no stdout")?;
+    let mut reports = BufReader::new(stdout).lines();
+    // The first report comes when all is attached.
+    if reports.next().is_none() {
+        natdiag.wait()?;
+        anyhow::bail!("{}", fs::read_to_string(STDERR)?.trim());
+    }
+    let expected = traffic::send(WATCHED, FAR)?;
+    for report in reports.by_ref().take(REPORTS) {
+        if compare(&report?, &expected).is_ok() {
+            break;
+        }
+    }
+    kill(Pid::from_raw(natdiag.id().try_into()?), Signal::SIGINT)?;
+    let last = reports.last().context("there is no last report")??;
+    let status = natdiag.wait()?;
+    ensure!(
+        status.code().is_some_and(|code| code != 2),
+        "natdiag ended with {status}: {}",
+        fs::read_to_string(STDERR)?.trim()
+    );
+    compare(&last, &expected)
+}
+
+/// Compares a report with what was sent. Returns the hooks in use.
+fn compare(report: &str, expected: &[(&str, u64)]) -> Result<String> {
+    let report: Value = serde_json::from_str(report)?;
+    let at = |path: &str| {
+        report
+            .pointer(path)
+            .with_context(|| format!("no {path}: {report}"))
+    };
+    let server = SERVER.to_string();
+    let remotes = at("/remotes")?.as_array().context("no list of remotes")?;
+    let counters = remotes
+        .iter()
+        .find(|remote| remote.get("address").is_some_and(|it| *it == *server))
+        .and_then(|remote| remote.get("counters"))
+        .with_context(|| format!("no counters of {server}"))?;
+    let missed = at("/totals/0/missed")?;
+    ensure!(
+        missed
+            .as_object()
+            .is_some_and(|missed| missed.values().all(|count| *count == 0)),
+        "missed: {missed}"
+    );
+    for (name, count) in expected {
+        let seen = counters.get(name).and_then(Value::as_u64);
+        ensure!(seen == Some(*count), "{name} is {seen:?}, not {count}");
+    }
+    let hooks = at("/sources/0/hooks")?
+        .as_array()
+        .context("no list of hooks")?;
+    let hooks: Vec<_> = hooks.iter().filter_map(Value::as_str).collect();
+    Ok(hooks.join(", "))
+}
