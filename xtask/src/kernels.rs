@@ -8,7 +8,12 @@ mod initramfs;
 mod machine;
 mod traffic;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -77,11 +82,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if !missing.is_empty() {
         apt::install("virtual machines", &missing)?;
     }
+    // Built together with this xtask.
+    let natdiag = exec::built("natdiag", Profile::Dev)?;
     let cache = match args.cache {
         Some(cache) => cache,
-        None => default_cache()?,
+        None => default_cache(&natdiag)?,
     };
-    let natdiag = build_natdiag()?;
     let mut archive = Archive::new(cache.join("apt"));
     let mut failed = false;
     for kernel in kernels {
@@ -117,22 +123,8 @@ fn show(kernel: &Kernel, image: &Image, verdict: &Verdict) -> Result<()> {
     Ok(())
 }
 
-/// Builds natdiag and returns where it is.
-fn build_natdiag() -> Result<PathBuf> {
-    let build = [
-        "build",
-        "--quiet",
-        "--package",
-        "natdiag",
-        "--bin",
-        "natdiag",
-    ];
-    exec::run(exec::cargo().args(build))?;
-    exec::built("natdiag", Profile::Dev)
-}
-
-fn default_cache() -> Result<PathBuf> {
-    let natdiag = exec::built("natdiag", Profile::Dev)?;
+/// The folder for kernels among what cargo has built.
+fn default_cache(natdiag: &Path) -> Result<PathBuf> {
     let target = natdiag.ancestors().nth(2);
     Ok(target.context("natdiag lies in no folder")?.join("kernels"))
 }

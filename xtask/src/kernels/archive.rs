@@ -106,7 +106,11 @@ impl Archive {
     }
 
     fn update(&self) -> Result<()> {
-        for folder in ["etc", "state/lists/partial", "cache/archives/partial"] {
+        for folder in [
+            "etc/preferences.d",
+            "state/lists/partial",
+            "cache/archives/partial",
+        ] {
             fs::create_dir_all(self.folder.join(folder))?;
         }
         let listed = exec::read(Command::new("apt-get").args([

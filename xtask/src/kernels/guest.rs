@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Write},
     process::{Command, ExitCode, Stdio},
 };
 
@@ -19,9 +19,9 @@ use serde_json::Value;
 use super::traffic;
 
 /// The end that natdiag watches.
-const WATCHED: &str = "veth0";
+const WATCHED: &str = "near";
 /// The other end.
-const FAR: &str = "veth1";
+const FAR: &str = "veth0";
 /// What natdiag is told to attach to, and the kernel from which on it must.
 const HOOKS: [(&str, [u32; 2]); 5] = [
     ("auto", [0, 0]),
@@ -38,14 +38,15 @@ const REPORTS: usize = 20;
 /// Makes all checks.
 pub(crate) fn run() -> Result<ExitCode> {
     let kernel = version()?;
-    verify()?;
+    let mut out = io::stdout().lock();
+    verify(&mut out)?;
     let mut passed = true;
     for (hook, since) in HOOKS {
         match watch(hook) {
-            Ok(hooks) => println!("{hook}: {hooks}; all counts equal those sent"),
-            Err(error) if kernel < since => println!("{hook}: missing here, {error:#}"),
+            Ok(hooks) => writeln!(out, "{hook}: {hooks}; all counts equal those sent")?,
+            Err(error) if kernel < since => writeln!(out, "{hook}: missing here, {error:#}")?,
             Err(error) => {
-                println!("{hook}: FAILED, {error:#}");
+                writeln!(out, "{hook}: FAILED, {error:#}")?;
                 passed = false;
             }
         }
@@ -64,15 +65,15 @@ fn version() -> Result<[u32; 2]> {
 }
 
 /// Loads each program. A refusal only says what is missing: whether it harms, the hooks show.
-fn verify() -> Result<()> {
+fn verify(out: &mut impl Write) -> Result<()> {
     let mut object = WatchObject::open(LoadOptions::new(LinkType::Ethernet))?;
     for program in WatchProgram::ALL {
-        match object.load(program) {
+        match object.load(program).map_err(anyhow::Error::from) {
             Ok(()) => match object.verified_instructions(program) {
-                Some(verified) => println!("{program}: {verified} instructions verified"),
-                None => println!("{program}: verified"),
+                Some(verified) => writeln!(out, "{program}: {verified} instructions verified")?,
+                None => writeln!(out, "{program}: verified")?,
             },
-            Err(error) => println!("{program}: missing here, {:#}", anyhow::Error::from(error)),
+            Err(error) => writeln!(out, "{program}: missing here, {error:#}")?,
         }
     }
     Ok(())

@@ -10,10 +10,10 @@ for module in /modules/*.ko; do
     insmod "$module" || echo "cannot load $module"
 done
 ip link set lo up
-# The kernel names the other end veth1.
-ip link add veth0 type veth
+# The kernel names the other end veth0.
+ip link add near type veth
+ip link set near up
 ip link set veth0 up
-ip link set veth1 up
 xtask kernels --inside
 echo "exit code $?"
 # Until the line has left the serial port.
