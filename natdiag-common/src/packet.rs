@@ -75,6 +75,18 @@ pub enum Transport {
 }
 
 impl PacketMeta {
+    /// Whether [`classify`](crate::classify::classify) may say anything about the packet: it is a fragment, opens or
+    /// closes a connection, or is an error.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        match (&self.fragment, &self.transport) {
+            (Some(_), _) | (None, Transport::IcmpError { .. }) => true,
+            (None, Transport::Tcp { flags }) => *flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0,
+            (None, Transport::Udp | Transport::Other | Transport::Absent) => false,
+        }
+    }
+
     /// Source address. `None` if the frame ends before it, which [`parse`] has ruled out.
     #[inline(always)]
     pub fn source<F: FrameBytes + ?Sized>(&self, frame: &F) -> Option<Address> {

@@ -38,10 +38,10 @@ impl Frame {
         }
     }
 
-    /// Whether more octets were on the wire than can be read here.
+    /// Whether fewer than `len` octets can be read here though there were more on the wire.
     #[inline(always)]
-    pub(crate) fn is_partial(&self) -> bool {
-        self.data_end - self.data < self.wire_len
+    pub(crate) fn lacks(&self, len: usize) -> bool {
+        self.data_end - self.data < len.min(self.wire_len)
     }
 }
 

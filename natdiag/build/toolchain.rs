@@ -1,7 +1,7 @@
 //! Finds a Rust toolchain that can build for BPF. Shared by the build script and by xtask.
 //!
-//! Debian's comes first: its compiler and the LLVM that Debian's bpf-linker is built with move together,
-//! and it brings `core` ready-made. Rustup's nightly may have an LLVM for which there is no linker yet.
+//! Debian's comes first. It is the one that the programs are tested with, and the verifier judges what a compiler
+//! makes of them; its compiler and the LLVM of its bpf-linker move together; and it brings `core` ready-made.
 
 use std::{
     env,

@@ -6,6 +6,10 @@ pub mod fragments;
 pub mod mark;
 pub mod scope;
 pub mod table;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod timeline;
 pub mod tracker;
 pub mod verdict;
 

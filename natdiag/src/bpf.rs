@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod events;
+pub mod features;
 mod filter;
 pub mod ladder;
 pub mod load;

@@ -104,7 +104,7 @@ Examples:
     sudo natdiag watch -i eth0 -i eth1 --duration 10min > report.txt
   For a script: one JSON object at the end, and which hosts have tcp_tw_recycle:
     sudo natdiag watch -d 1h -o json |
-      jq -r '.remotes[] | select(.findings[].cause == \"tw-recycle\").address'
+      jq -r '.remotes[] | select(any(.findings[]; .cause == \"tw-recycle\")).address'
   A line of JSON every ten seconds:
     sudo natdiag watch -o jsonl --interval 10s";
 

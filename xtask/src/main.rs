@@ -39,7 +39,6 @@ enum Task {
     /// Runs all tests, and says which could not run
     Test,
     /// Builds the test network in namespaces and plays scenarios
-    #[command(hide = true)]
     Lab(lab::Args),
     /// Measures what watching costs
     Bench(bench::Args),

@@ -1,4 +1,4 @@
-//! Builds the xtask that carries the BPF programs, for the commands that load them.
+//! Builds the xtask that carries the BPF programs, for the commands that load them, and natdiag beside it.
 
 use std::process::Command;
 
@@ -17,8 +17,15 @@ pub(crate) fn command(name: &str, profile: Profile) -> Result<Command> {
     setup::ensure(Purpose::Test)?;
     exec::run(
         exec::cargo()
-            .args(["build", "--quiet", "--package", "xtask"])
-            .args(["--features", "programs", "--profile", profile.name()]),
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "xtask",
+                "--package",
+                "natdiag",
+            ])
+            .args(["--features", "xtask/programs", "--profile", profile.name()]),
     )?;
     let mut command = exec::as_root(exec::built("xtask", profile)?);
     command.arg(name);

@@ -6,9 +6,12 @@ mod linker;
 #[path = "../../natdiag/build/toolchain.rs"]
 pub(crate) mod toolchain;
 
-use std::process::{Command, ExitCode};
+use std::{
+    env,
+    process::{Command, ExitCode},
+};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use crate::exec::{self, say};
 
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     match toolchain::find() {
         Ok(toolchain) if linker::check(&toolchain).is_ok() => {}
-        Ok(chosen) if std::env::var_os(toolchain::OVERRIDE).is_some() => linker::install(&chosen)?,
+        Ok(chosen) if env::var_os(toolchain::OVERRIDE).is_some() => install_chosen(&chosen)?,
         _ => install_toolchain()?,
     }
     if purpose == Purpose::Test {
@@ -95,18 +98,34 @@ fn missing(purpose: Purpose) -> Vec<String> {
     missing
 }
 
-/// Sets up the first of the two ways that works: rustup's nightly, else Debian's toolchain.
+/// Sets up the toolchain that the user has chosen, as far as it is known how.
+fn install_chosen(toolchain: &str) -> Result<()> {
+    match toolchain {
+        toolchain::DEBIAN => install_debian(),
+        toolchain::NIGHTLY => install_nightly(),
+        other => linker::install(other),
+    }
+}
+
+/// Sets up Debian's toolchain where there is one, else rustup's nightly. Debian's is the one that the programs are
+/// tested with: the verifier judges what a compiler makes of them, and a nightly is another compiler every day.
 fn install_toolchain() -> Result<()> {
+    let Err(why) = install_debian() else {
+        return Ok(());
+    };
+    say(format_args!(
+        "Debian's toolchain cannot be used here, so rustup's nightly is set up instead: {why:#}"
+    ));
+    install_nightly().context("rustup's nightly cannot be used either")
+}
+
+/// Sets up Debian's toolchain and a linker that can read what it writes.
+fn install_debian() -> Result<()> {
     if toolchain::debian().is_err() {
-        match install_nightly() {
-            Ok(()) => return Ok(()),
-            Err(why) => say(format_args!(
-                "rustup's nightly cannot be used here, so Debian's toolchain is: {why:#}"
-            )),
+        for package in apt::TOOLCHAIN {
+            ensure!(apt::offers(package)?, "apt-get has no package {package}");
         }
-        apt::install("building for BPF", &apt::TOOLCHAIN).context(
-            "Debian's toolchain cannot be installed either; it needs Debian 12 with its security suite",
-        )?;
+        apt::install("building for BPF", &apt::TOOLCHAIN)?;
         toolchain::debian().map_err(|why| anyhow!("{why}, although apt-get was content"))?;
     }
     linker::install(toolchain::DEBIAN)
@@ -114,9 +133,7 @@ fn install_toolchain() -> Result<()> {
 
 /// Sets up rustup's nightly with the sources of `core`, and a linker that can read what it writes.
 fn install_nightly() -> Result<()> {
-    if exec::find("rustup").is_none() {
-        bail!("rustup is not installed");
-    }
+    ensure!(exec::find("rustup").is_some(), "rustup is not installed");
     if toolchain::nightly().is_err() {
         let mut rustup = Command::new("rustup");
         if has_nightly() {

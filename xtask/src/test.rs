@@ -13,7 +13,8 @@ use anyhow::Result;
 use stream::Stream;
 
 use crate::{
-    exec::{self, say},
+    exec::{self, Profile, say},
+    programs,
     setup::{self, Purpose},
 };
 
@@ -22,8 +23,10 @@ use crate::{
 const HOST_CRATES: [&str; 6] = ["-p", "natdiag-common", "-p", "natdiag", "-p", "xtask"];
 /// The features that everything in those crates is behind.
 const FEATURES: [&str; 2] = ["--features", "xtask/programs"];
-/// Has cargo's tests run all, although one fails, and show what those that pass print: it may be a SKIP.
+/// Has cargo's tests go on after a failure.
 const RUN_ALL: &str = "--no-fail-fast";
+/// Has tests that pass show what they print, which may be a SKIP.
+const SHOW_PASSED: [&str; 2] = ["--", "--show-output"];
 
 /// Runs `cargo xtask test`.
 ///
@@ -38,6 +41,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.stage("lints of the BPF programs", lints_of_programs())?;
     tests.stage("documentation", documentation())?;
     tests.dependencies()?;
+    tests.stage("test network", programs::command("lab", Profile::Dev)?)?;
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())
@@ -70,12 +74,14 @@ fn documentation() -> Command {
 }
 
 fn documentation_tests() -> Command {
-    cargo(&["test", "--doc", RUN_ALL, "--", "--show-output"])
+    let mut test = cargo(&["test", "--doc", RUN_ALL]);
+    test.args(FEATURES).args(SHOW_PASSED);
+    test
 }
 
 fn unit_and_integration_tests() -> Command {
     let mut test = cargo(&["test", "--lib", "--bins", "--tests", RUN_ALL]);
-    test.args(FEATURES).args(["--", "--show-output"]);
+    test.args(FEATURES).args(SHOW_PASSED);
     test
 }
 

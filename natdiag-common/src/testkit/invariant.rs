@@ -47,6 +47,7 @@ fn check_packet(frame: &[u8], packet: &PacketMeta) {
     }
     for direction in DIRECTIONS {
         let observation = classify(frame, packet, direction);
+        assert!(packet.is_notable() || observation == Observation::BORING);
         if let Some(tally) = observation.tally {
             assert!(tally.counter < RemoteCounter::FIRST_DETAIL);
             assert!(tally.maximum == 0 || tally.maximum >= RemoteCounter::FIRST_MAXIMUM);

@@ -1,5 +1,7 @@
 //! Tests of the builder itself.
 
+use std::{fs, path::Path};
+
 use super::*;
 use crate::{LinkType, packet::Fragment};
 
@@ -105,4 +107,24 @@ fn a_capture_has_the_header_of_libpcap() {
     );
     assert_eq!(capture[20..24], 101_u32.to_ne_bytes());
     assert_eq!(capture[40..], [1, 2, 3]);
+}
+
+/// What fuzzing found goes to `testdata/fuzz/TARGET/`, one file each, and stays found.
+#[test]
+fn what_fuzzing_found_stays_fixed() {
+    replay("parse_frame", invariant::check_frame);
+    replay("tcp_options", invariant::check_tcp_options);
+}
+
+fn replay(target: &str, check: impl Fn(&[u8])) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz");
+    let files: Vec<_> = fs::read_dir(directory.join(target))
+        .expect("the directory is part of the sources")
+        .map(|entry| entry.expect("it can be read").path())
+        .collect();
+    assert!(!files.is_empty(), "no files for {target}");
+    for file in files {
+        println!("{}", file.display());
+        check(&fs::read(&file).expect("the file can be read"));
+    }
 }

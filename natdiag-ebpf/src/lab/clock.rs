@@ -11,7 +11,7 @@ use crate::segment::Segment;
 #[unsafe(no_mangle)]
 static CLOCK_BASE: Global<u32> = Global::new(0);
 
-/// Adds the base to TSval.
+/// Adds the base to `TSval`.
 #[inline(always)]
 pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
     let segment = Segment::read(ctx)?;
@@ -25,7 +25,7 @@ pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
     )
 }
 
-/// Takes the base off TSecr.
+/// Takes the base off `TSecr`.
 #[inline(always)]
 pub(crate) fn received(ctx: &TcContext) -> Option<()> {
     let segment = Segment::read(ctx)?;

@@ -2,6 +2,10 @@
 //! Never part of a release: they drop and rewrite packets.
 #![no_std]
 #![no_main]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the macro of a program hands the context over"
+)]
 
 mod clock;
 #[path = "../frame.rs"]

@@ -23,7 +23,7 @@ use crate::segment::Segment;
 
 /// Longest time a peer's last timestamp still counts, in seconds.
 /// Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
-const PAWS_MSL_SECS: u32 = 60;
+const PAWS_MSL_SECS: u64 = 60;
 /// How far back a timestamp may lie.
 /// Kernel: `TCP_PAWS_WINDOW`, include/net/tcp.h (v4.9).
 const PAWS_WINDOW: i32 = 1;
@@ -58,7 +58,8 @@ struct Hosts {
 #[derive(Clone, Copy)]
 struct Mark {
     tsval: u32,
-    secs: u32,
+    reserved: u32,
+    secs: u64,
 }
 
 #[repr(C)]
@@ -190,6 +191,7 @@ fn remember(hosts: &Hosts, tsval: u32) {
     }
     let mark = Mark {
         tsval,
+        reserved: 0,
         secs: now_secs(),
     };
     let _ = RECYCLE_MARKS.insert(hosts, mark, 0);
@@ -201,9 +203,10 @@ fn is_fresh(mark: &Mark) -> bool {
 }
 
 #[inline(always)]
-fn now_secs() -> u32 {
+fn now_secs() -> u64 {
     // SAFETY: the helper takes nothing and returns a number.
-    (unsafe { bpf_ktime_get_ns() } / NS_PER_SEC) as u32
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    now_ns / NS_PER_SEC
 }
 
 #[inline(always)]

@@ -88,9 +88,9 @@ fn timestamps(frame: &Frame, mut at: usize, end: usize) -> Option<(usize, [u32; 
             END_OF_LIST => return None,
             NO_OPERATION => at += 1,
             TIMESTAMPS => {
-                let [a, b, c, d, e, f, g, h] = frame.octets(at + 2)?;
-                let values = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
-                return Some((at + 2, values));
+                let tsval = u32::from_be_bytes(frame.octets(at + 2)?);
+                let tsecr = u32::from_be_bytes(frame.octets(at + 6)?);
+                return Some((at + 2, [tsval, tsecr]));
             }
             _ if len < 2 => return None,
             _ => at += len as usize,

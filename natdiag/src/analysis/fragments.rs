@@ -2,6 +2,9 @@
 //!
 //! Octets are only counted, never kept (RFC 791, section 3.2; RFC 8200, section 4.5).
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,

@@ -2,6 +2,8 @@
 //! tcp_tw_recycle would hold. One tracker serves live traffic and captures.
 
 mod flow;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cmp::Reverse,

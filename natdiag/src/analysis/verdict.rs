@@ -99,12 +99,12 @@ pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Findin
     const TOO_MUCH_MISSED: f64 = 0.1;
     if missed_share > TOO_MUCH_MISSED {
         let summary = format!(
-            "{:.0} % of the records did not reach userspace in time, so that fates of SYNs and datagrams are unknown",
+            "{:.0} % of the packets that matter could not be looked at (a full ring, or a capture that cut them), so that fates of SYNs and datagrams are unknown",
             missed_share * 100.0
         );
         let evidence = vec![("missed_share", Evidence::Ratio(missed_share))];
         let remedy =
-            vec!["watch fewer interfaces at once, or give natdiag more CPU time".to_owned()];
+            vec!["watch fewer interfaces at once or give natdiag more CPU time; capture with a snap length of at least 128 octets".to_owned()];
         return vec![insufficient(summary, evidence, remedy)];
     }
     if charged == 0 && records == 0 {

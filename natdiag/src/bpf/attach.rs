@@ -269,36 +269,26 @@ impl Attaching<'_> {
         direction: Direction,
         refusals: &[Refusal],
     ) {
-        let name = &self.link.name;
         let asked_for_xdp = direction == Direction::Ingress && choice == HookChoice::Auto;
         if asked_for_xdp && rung == Rung::Tcx && ladder::xdp_costs_offloads(self.link) {
             let kind = self.link.kind.as_deref().unwrap_or("this device");
             self.notes.push(format!(
-                "`{name}`: native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
+                "native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
             ));
         }
         for refusal in refusals {
-            self.notes
-                .push(format!("`{name}`: {refusal}; going on with {rung}"));
+            self.notes.push(format!("{refusal}; going on with {rung}"));
         }
     }
 
     /// Says who else sees the packets of a hook, as far as the kernel tells.
     fn note_company(&mut self, hook: &Hook) {
-        let name = &self.link.name;
-        let direction = direction_name(hook.direction);
-        if hook.rung == Rung::Tcx
-            && let Ok((_, programs)) = SchedClassifier::query_tcx(name, attach_type(hook.direction))
-        {
-            let ours = hook.rung.program(hook.direction).name();
-            let others: Vec<_> = programs
-                .iter()
-                .filter(|program| program.name() != ours.as_bytes())
-                .map(|program| describe(program.id(), program.name()))
-                .collect();
+        if hook.rung == Rung::Tcx {
+            let others = self.others_on_tcx(hook.direction);
             if !others.is_empty() {
                 self.notes.push(format!(
-                    "`{name}`: behind natdiag on tcx {direction}: {}",
+                    "behind natdiag on tcx {}: {}",
+                    direction_name(hook.direction),
                     others.join(", ")
                 ));
             }
@@ -308,10 +298,28 @@ impl Attaching<'_> {
         let xdp = xdp_programs(self.link);
         if is_behind_xdp && !xdp.is_empty() {
             self.notes.push(format!(
-                "`{name}`: XDP program {} comes before natdiag and may hide packets from it",
+                "XDP program {} comes before natdiag and may hide packets from it",
                 xdp.join(" and ")
             ));
         }
+    }
+
+    /// The other TCX programs, where this process may ask for them: it takes `CAP_SYS_ADMIN`.
+    fn others_on_tcx(&mut self, direction: Direction) -> Vec<String> {
+        let ours = self
+            .object
+            .tc(Rung::Tcx.program(direction))
+            .ok()
+            .and_then(|program| program.info().ok())
+            .map(|program| program.id());
+        let attached = SchedClassifier::query_tcx(&self.link.name, attach_type(direction));
+        attached
+            .map(|(_, programs)| programs)
+            .unwrap_or_default()
+            .iter()
+            .filter(|program| Some(program.id()) != ours)
+            .map(|program| describe(program.id(), program.name()))
+            .collect()
     }
 }
 
@@ -369,15 +377,19 @@ impl From<LoadError> for Failure {
 
 impl From<ProgramError> for Failure {
     fn from(error: ProgramError) -> Self {
-        let os_error = match &error {
-            ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
-            ProgramError::IOError(error) | ProgramError::TcError(TcError::IoError(error)) => {
-                error.raw_os_error()
-            }
-            ProgramError::NetlinkError(error)
-            | ProgramError::XdpError(XdpError::NetlinkError(error))
-            | ProgramError::TcError(TcError::NetlinkError(error)) => error.raw_os_error(),
-            _ => None,
+        let os_error = if let ProgramError::SyscallError(error) = &error {
+            error.io_error.raw_os_error()
+        } else if let ProgramError::NetlinkError(error)
+        | ProgramError::XdpError(XdpError::NetlinkError(error))
+        | ProgramError::TcError(TcError::NetlinkError(error)) = &error
+        {
+            error.raw_os_error()
+        } else if let ProgramError::IOError(error)
+        | ProgramError::TcError(TcError::IoError(error)) = &error
+        {
+            error.raw_os_error()
+        } else {
+            None
         };
         os_error.map_or_else(|| Self::Reason(error.to_string()), Self::Errno)
     }

@@ -19,12 +19,12 @@ use crate::host::netlink::{self, Request, attribute, number, text};
 
 /// `struct tcmsg`: family, padding, interface, handle, parent, info.
 const TC_MESSAGE_LEN: usize = 20;
-/// Parent of both, and handle, of the clsact qdisc; its two chains (include/uapi/linux/pkt_sched.h).
+/// Parent of both, and handle, of the clsact qdisc; its two chains (`include/uapi/linux/pkt_sched.h`).
 const TC_H_CLSACT: u32 = 0xffff_fff1;
 const CLSACT_HANDLE: u32 = 0xffff_0000;
 const CLSACT_INGRESS: u32 = 0xffff_fff2;
 const CLSACT_EGRESS: u32 = 0xffff_fff3;
-/// Attributes (include/uapi/linux/rtnetlink.h, pkt_cls.h).
+/// Attributes (`include/uapi/linux/rtnetlink.h`, `pkt_cls.h`).
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
 const TCA_BPF_NAME: u16 = 7;

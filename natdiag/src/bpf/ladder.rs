@@ -6,12 +6,13 @@
 use std::fmt;
 
 use natdiag_common::Direction;
+use nix::errno::Errno;
 
 use super::load::WatchProgram;
 use crate::{config::HookChoice, host::link::Link};
 
 /// Bus devices that are no hardware: their drivers turn receive offloads off when an XDP program comes
-/// (`virtnet_xdp_set`, drivers/net/virtio_net.c; `netvsc_xdp_set`, drivers/net/hyperv/netvsc_bpf.c).
+/// (`virtnet_xdp_set`, `drivers/net/virtio_net.c`; `netvsc_xdp_set`, `drivers/net/hyperv/netvsc_bpf.c`).
 const PARAVIRTUAL_PARENTS: [&str; 2] = ["virtio", "vif-"];
 
 /// One way to attach.
@@ -152,9 +153,11 @@ impl Refusal {
             libc::ENOMEM => "there is not enough memory, or not enough queues".to_owned(),
             _ => "the kernel refuses".to_owned(),
         };
-        let reason = match nix::errno::Errno::from_raw(errno) {
-            nix::errno::Errno::UnknownErrno => meaning,
-            name => format!("{meaning} ({name:?})"),
+        let name = Errno::from_raw(errno);
+        let reason = if name == Errno::UnknownErrno {
+            meaning
+        } else {
+            format!("{meaning} ({name:?})")
         };
         Self { rung, reason }
     }

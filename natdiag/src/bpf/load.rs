@@ -11,7 +11,7 @@ use aya::{
 use natdiag_common::{LinkType, names};
 use thiserror::Error;
 
-use super::maps::MapsError;
+use super::{features, maps::MapsError};
 use crate::WATCH_OBJECT;
 
 /// Lines of the verifier's log that an error shows; the reason stands at the end.
@@ -79,8 +79,14 @@ impl LoadOptions {
 #[derive(Debug, Error)]
 pub enum LoadError {
     /// The maps could not be made.
-    #[error("cannot create the BPF maps")]
-    Maps(#[source] Box<EbpfError>),
+    #[error("cannot create the BPF maps{}", lacking(.missing))]
+    Maps {
+        /// What this kernel lacks.
+        missing: Vec<&'static str>,
+        /// What aya says.
+        #[source]
+        source: Box<EbpfError>,
+    },
     /// The kernel refused the system call.
     #[error("cannot load the BPF program `{program}`")]
     Refused {
@@ -130,7 +136,10 @@ impl WatchObject {
             .map_max_entries(names::MAP_RECORDS, options.records_octets)
             .map_max_entries(names::MAP_SPILLS, options.spills_octets)
             .load(WATCH_OBJECT)
-            .map_err(|error| LoadError::Maps(Box::new(error)))?;
+            .map_err(|error| LoadError::Maps {
+                missing: features::missing(),
+                source: Box::new(error),
+            })?;
         Ok(Self { ebpf, options })
     }
 
@@ -192,29 +201,34 @@ impl WatchObject {
 }
 
 fn refusal(program: WatchProgram, error: ProgramError) -> LoadError {
-    match error {
-        ProgramError::LoadError {
-            io_error,
-            verifier_log,
-        } => {
-            let log = verifier_log.to_string();
-            if log.trim().is_empty() {
-                LoadError::Refused {
-                    program,
-                    source: io_error,
-                }
-            } else {
-                LoadError::Verifier {
-                    program,
-                    log,
-                    source: io_error,
-                }
-            }
-        }
-        source => LoadError::Program {
+    let ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = error
+    else {
+        let source = Box::new(error);
+        return LoadError::Program { program, source };
+    };
+    let log = verifier_log.to_string();
+    if log.trim().is_empty() {
+        return LoadError::Refused {
             program,
-            source: Box::new(source),
-        },
+            source: io_error,
+        };
+    }
+    tracing::info!(%program, "the verifier's whole log:\n{log}");
+    LoadError::Verifier {
+        program,
+        log,
+        source: io_error,
+    }
+}
+
+fn lacking(missing: &[&str]) -> String {
+    if missing.is_empty() {
+        String::new()
+    } else {
+        format!("; this kernel has no {}", missing.join(" and no "))
     }
 }
 

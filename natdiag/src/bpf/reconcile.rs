@@ -107,3 +107,6 @@ impl Reconciler {
         (after != before).then_some(Increment { remote, counts })
     }
 }
+
+#[cfg(test)]
+mod tests;

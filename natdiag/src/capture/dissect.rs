@@ -1,10 +1,10 @@
 //! One packet's way, as in the BPF programs: parse, classify, count, record. There are no budgets and no rings, so
 //! that nothing is missed but what the capture itself left out.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use natdiag_common::{
-    Cause, Direction,
+    Address, Cause, Direction,
     classify::{Keep, Tally, classify},
     counter::{Counter, RemoteCounter, RemoteCounts, Totals},
     frame::CapturedFrame,
@@ -20,7 +20,7 @@ use crate::{config::Network, event::Event};
 #[derive(Debug, Default)]
 pub(super) struct Dissected {
     /// What it adds to the counters of a remote host.
-    pub(super) charge: Option<(IpAddr, RemoteCounts)>,
+    pub(super) charge: Option<(Address, RemoteCounts)>,
     /// What is kept of it.
     pub(super) event: Option<Event>,
 }
@@ -116,7 +116,7 @@ impl Dissector {
         let charge = observation.tally.map(|tally| {
             self.totals.increment(Counter::Charged);
             self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
-            (tally.remote.into(), counts(&tally))
+            (tally.remote, counts(&tally))
         });
         if observation.keep == Keep::Never {
             return Dissected {

@@ -85,7 +85,7 @@ impl Playback {
 
     fn feed(&mut self, dissected: Dissected) {
         if let Some((remote, counts)) = dissected.charge {
-            self.analysis.count(remote.into(), &counts, self.now);
+            self.analysis.count(remote, &counts, self.now);
         }
         if let Some(event) = dissected.event {
             self.reorder.push(event);

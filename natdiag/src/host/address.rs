@@ -1,11 +1,10 @@
 //! The addresses of an interface, and whether somebody else's address stands for them on the Internet.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{io, net::IpAddr};
 
 use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
+
+use crate::analysis::scope::is_private;
 
 /// The addresses of an interface.
 ///
@@ -28,7 +27,7 @@ fn ip_address(address: &SockaddrStorage) -> Option<IpAddr> {
 #[must_use]
 pub fn are_behind_nat(addresses: &[IpAddr]) -> bool {
     let of_use = || addresses.iter().filter(|address| !is_link_scoped(address));
-    of_use().next().is_some() && of_use().all(is_private)
+    of_use().next().is_some() && of_use().all(|address| is_private(*address))
 }
 
 /// Whether an address means anything on its own link or host only.
@@ -37,21 +36,6 @@ fn is_link_scoped(address: &IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
     }
-}
-
-/// Whether an address is for private use (RFC 1918), for the inside of a provider's NAT (RFC 6598), or unique local
-/// (RFC 4193).
-fn is_private(address: &IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || is_shared(*v4),
-        IpAddr::V6(v6) => Ipv6Addr::is_unique_local(v6),
-    }
-}
-
-/// 100.64.0.0/10 (RFC 6598, section 7).
-fn is_shared(v4: Ipv4Addr) -> bool {
-    let [first, second, ..] = v4.octets();
-    first == 100 && second & 0xc0 == 64
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::netlink::{self, Request, attribute, number, text};
 /// `struct ifinfomsg`: family, device type, index, flags, change mask.
 const INTERFACE_MESSAGE_LEN: usize = 16;
 
-/// Attributes (include/uapi/linux/if_link.h).
+/// Attributes (`include/uapi/linux/if_link.h`).
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_XDP_PROG_ID: u16 = 4;
@@ -19,7 +19,7 @@ const IFLA_XDP_DRV_PROG_ID: u16 = 5;
 const IFLA_XDP_SKB_PROG_ID: u16 = 6;
 const IFLA_XDP_HW_PROG_ID: u16 = 7;
 
-/// Device types (include/uapi/linux/if_arp.h) whose packets begin with an Ethernet header at TC and XDP.
+/// Device types (`include/uapi/linux/if_arp.h`) whose packets begin with an Ethernet header at TC and XDP.
 const ETHERNET_TYPES: [u16; 2] = [libc::ARPHRD_ETHER, libc::ARPHRD_LOOPBACK];
 /// Those whose packets begin with the IP header: PPP, raw IP (modems), and TUN or `WireGuard`.
 const RAW_IP_TYPES: [u16; 3] = [libc::ARPHRD_PPP, ARPHRD_RAWIP, libc::ARPHRD_NONE];

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn an_error_reply_is_an_error() {
-        let mut reply = Request::one(libc::NLMSG_ERROR as u16)
+        let error = u16::try_from(libc::NLMSG_ERROR).unwrap();
+        let mut reply = Request::one(error)
             .octets(&(-libc::ENODEV).to_ne_bytes())
             .encode();
         let error = read_replies(&reply, &mut Vec::new()).unwrap_err();

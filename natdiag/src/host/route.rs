@@ -1,4 +1,4 @@
-//! The interface of the default route (proc(5): /proc/net/route, /proc/net/ipv6_route).
+//! The interface of the default route (proc(5): `/proc/net/route`, `/proc/net/ipv6_route`).
 
 use std::{fs, io};
 

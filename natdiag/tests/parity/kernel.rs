@@ -1,15 +1,18 @@
 //! One program in the kernel, with maps of its own, that runs on given frames.
 
-use std::io;
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
 
 use aya::{
     maps::{MapData, PerCpuArray, RingBuf},
-    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, Xdp},
+    programs::{ProgramError, SchedClassifier, TcAttachType, TestRun as _, TestRunOptions, Xdp},
 };
 use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
 use natdiag_common::{
     Direction, LinkType,
-    counter::Totals,
+    counter::{Counter, Totals},
     names,
     record::Record,
     slot::{RemoteSlot, Spill},
@@ -18,6 +21,9 @@ use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::{Pid, geteuid},
 };
+
+/// How long a packet may take through the loopback.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a program did with frames.
 pub(crate) struct Seen {
@@ -125,6 +131,32 @@ impl Kernel {
         self.drain()
     }
 
+    /// Attaches a TC program, until `self` is dropped.
+    pub(crate) fn attach(&mut self, interface: &str) {
+        let direction = match self.direction() {
+            Direction::Ingress => TcAttachType::Ingress,
+            Direction::Egress => TcAttachType::Egress,
+        };
+        let program = self.object.ebpf_mut().program_mut(self.program.name());
+        let program: &mut SchedClassifier = program.unwrap().try_into().unwrap();
+        program.attach(interface, direction).unwrap();
+    }
+
+    /// Waits until the attached program has seen so many packets since it was loaded.
+    pub(crate) fn wait_for(&mut self, packets: u64) -> Seen {
+        let start = Instant::now();
+        while self.packets() < packets {
+            assert!(start.elapsed() < PATIENCE, "{packets} packets do not come");
+            thread::yield_now();
+        }
+        self.drain()
+    }
+
+    fn packets(&self) -> u64 {
+        let totals = self.totals();
+        totals.value(Counter::PacketsIngress) + totals.value(Counter::PacketsEgress)
+    }
+
     /// One slot on the CPU of the runs.
     pub(crate) fn slot(&mut self, index: u32) -> RemoteSlot {
         let slots = self.slots.get(&index, 0).unwrap();
@@ -164,16 +196,20 @@ impl Kernel {
         Ok(())
     }
 
-    fn drain(&mut self) -> Seen {
+    fn totals(&self) -> Totals {
         let mut totals = Totals::ZERO;
         for of_cpu in self.totals.get(&0, 0).unwrap().iter() {
             totals.add(of_cpu);
         }
+        totals
+    }
+
+    fn drain(&mut self) -> Seen {
         // SAFETY: both are made of integers, without padding: any octets are one.
         let (records, spills) =
             unsafe { (drain_ring(&mut self.records), drain_ring(&mut self.spills)) };
         Seen {
-            totals,
+            totals: self.totals(),
             records,
             spills,
         }

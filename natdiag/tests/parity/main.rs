@@ -1,8 +1,13 @@
 //! The programs in the kernel and the reader on the host say the same of every frame: of named ones, and of
 //! thousands of random and damaged ones, by `BPF_PROG_TEST_RUN`.
 
+#[cfg(test)]
+mod comparison;
+#[cfg(test)]
 mod kernel;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
 mod partial;
 
 use natdiag::bpf::load::WatchProgram;
@@ -11,72 +16,17 @@ use natdiag_common::{
     classify::Keep,
     counter::{Counter, RemoteCounter},
     slot::{BUDGET_BURST, slot_index},
-    testkit::{
-        CLIENT, Payload as _, Random, SERVER, echo_request, fixture, pcap::Evidence, raw, tcp, udp,
-    },
+    testkit::{CLIENT, Payload as _, SERVER, echo_request, raw, tcp, udp},
 };
 
 use self::{
+    comparison::{compare, fixtures, random_frames},
     kernel::{Kernel, needs_root},
-    oracle::Oracle,
 };
 
-/// Random frames for each program, and as many damaged ones.
-const FRAMES: usize = 4000;
-/// Another seed for another run.
-const SEED: &str = "NATDIAG_SEED";
-
-fn seed() -> u64 {
-    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-    seed.unwrap_or(1)
-}
-
-/// Runs frames through a program and through the oracle, and compares after each.
-fn compare(program: WatchProgram, link: LinkType, frames: impl IntoIterator<Item = Vec<u8>>) {
-    let mut kernel = Kernel::open(program, link);
-    let mut oracle = Oracle::new(kernel.direction(), link, kernel.cpu());
-    let (mut run, mut refused) = (0, 0);
-    for (number, frame) in frames.into_iter().enumerate() {
-        let name = format!("parity {program} {number}");
-        let _evidence = Evidence::new(&name, link, &frame);
-        if kernel.refuses(&frame) {
-            kernel.assert_refused(&frame);
-            refused += 1;
-            continue;
-        }
-        let seen = kernel.run(&frame);
-        oracle.check(&frame, &seen, &mut kernel);
-        run += 1;
-    }
-    oracle.check_sums(&mut kernel);
-    println!("{program} {link:?}: {run} frames alike, {refused} refused by the call");
-}
-
-/// Random frames, then damaged ones.
-fn random_frames(link: LinkType) -> impl Iterator<Item = Vec<u8>> {
-    let seed = seed();
-    println!("{SEED}={seed}");
-    let mut random = Random::new(seed);
-    (0..2 * FRAMES).map(move |number| {
-        let mut frame = random.frame(link);
-        if number >= FRAMES {
-            random.mutate(&mut frame);
-        }
-        frame
-    })
-}
-
-/// Each fixture, whole and cut at every octet of its headers.
-fn fixtures(link: LinkType) -> impl Iterator<Item = Vec<u8>> {
-    fixture::all().into_iter().flat_map(move |fixture| {
-        let whole = fixture.on(link).to_vec();
-        let cuts: Vec<_> = (0..whole.len().min(140))
-            .map(|len| whole[..len].to_vec())
-            .collect();
-        [vec![whole], cuts].concat()
-    })
-}
-
+/// Packets of a storm, far beyond any budget.
+const STORM: u32 = 5000;
+/// The programs that see raw IP as well.
 const TC: [WatchProgram; 2] = [WatchProgram::TcIngress, WatchProgram::TcEgress];
 
 #[test]
@@ -149,7 +99,6 @@ fn a_storm_from_one_host_is_counted_whole_and_recorded_within_its_budget() {
     if needs_root("a_storm_from_one_host_is_counted_whole_and_recorded_within_its_budget") {
         return;
     }
-    const STORM: u32 = 5000;
     let fragment = tcp()
         .ack(1)
         .data_len(800)

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use natdiag_common::{
-    Address, Direction, LinkType, ParseError,
+    Address, Cause, Direction, LinkType, ParseError,
     classify::{Keep, Observation, Tally, classify},
     counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    frame::CapturedFrame,
     packet::{self, PacketMeta},
     record::Record,
     slot::{Spill, slot_index},
@@ -59,12 +60,42 @@ impl Oracle {
 
     /// Compares what one frame has done.
     pub(crate) fn check(&mut self, frame: &[u8], seen: &Seen, kernel: &mut Kernel) {
+        self.check_parsed(frame, packet::parse(frame, self.link), seen, kernel);
+    }
+
+    /// Compares what one frame has done of which only so many octets were linear.
+    pub(crate) fn check_partial(
+        &mut self,
+        frame: &[u8],
+        linear_octets: usize,
+        seen: &Seen,
+        kernel: &mut Kernel,
+    ) {
+        let linear = CapturedFrame {
+            octets: &frame[..linear_octets],
+            wire_len: frame.len(),
+        };
+        let parsed = match packet::parse(&linear, self.link) {
+            Err(error) if error.cause == Cause::Truncated => packet::parse(frame, self.link),
+            // Of a first fragment this may have no ports: they are not worth a second reading.
+            parsed => parsed,
+        };
+        self.check_parsed(frame, parsed, seen, kernel);
+    }
+
+    fn check_parsed(
+        &mut self,
+        frame: &[u8],
+        parsed: Result<Option<PacketMeta>, ParseError>,
+        seen: &Seen,
+        kernel: &mut Kernel,
+    ) {
         self.totals.increment(match self.direction {
             Direction::Ingress => Counter::PacketsIngress,
             Direction::Egress => Counter::PacketsEgress,
         });
         let mut want = (Vec::new(), Vec::new());
-        match packet::parse(frame, self.link) {
+        match parsed {
             Err(error) => self.totals.increment_malformed(error),
             Ok(None) => {}
             Ok(Some(packet)) => want = self.check_packet(frame, &packet, seen, kernel),

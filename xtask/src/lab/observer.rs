@@ -71,6 +71,9 @@ impl Observers {
                     type filter hook ingress device \"{interface}\" priority -500;
                     ip frag-off & 0x3fff != 0 counter name fragments
                     exthdr frag exists counter name fragments
+                    # A later fragment has no flags, but this chain would read them.
+                    ip frag-off & 0x1fff != 0 accept
+                    frag frag-off != 0 accept
                     tcp flags & rst == rst counter name resets
                     tcp flags & (syn | ack) == (syn | ack) counter name syn_acks
                 }}
@@ -80,6 +83,8 @@ impl Observers {
         let mut command = Command::new("tcpdump");
         command
             .args(["-Z", "root", "-U", "-B", CAPTURE_BUFFER, "-s", "0"])
+            // Else the kernel keeps the last packets back, and they are lost at the end.
+            .arg("--immediate-mode")
             .args(["-i", interface, "-w"])
             .arg(file("capture.pcap"));
         let tcpdump = Running::start(

@@ -49,7 +49,7 @@ impl Parameters {
             closed_port: port + 1,
             guarded_port: port + 2,
             small_octets: random.between(100, 1200),
-            large_octets: random.between(8_000, 60_000),
+            large_octets: random.between(6_000, 20_000),
             datagram_octets: random.between(1_600, 9_000),
             pause_ms: random.between(60, 140),
             clock_bases,

@@ -19,7 +19,7 @@ use super::{
     outcome::{Outcome, Verdict},
     parameters::Parameters,
     random::Random,
-    scenario::{Scenario, Vantage},
+    scenario::{Met, Scenario, Vantage},
     traffic::{self, Experience, Servers},
 };
 
@@ -128,19 +128,17 @@ fn perform(
 
 /// A scenario whose clients did not meet with what it is about has not been played.
 fn compare_experience(scenario: &Scenario, experience: Experience) -> Vec<String> {
-    let met = &scenario.clients_meet;
     [
-        ("answered in full", met.complete, experience.complete),
-        ("stalled", met.stalled, experience.stalled),
-        ("refused", met.refused, experience.refused),
-        ("unanswered", met.unanswered, experience.unanswered),
+        (Met::Complete, experience.complete),
+        (Met::Stalled, experience.stalled),
+        (Met::Refused, experience.refused),
+        (Met::Unanswered, experience.unanswered),
     ]
     .into_iter()
-    .filter_map(|(what, meets, count)| {
-        (meets != (count > 0)).then(|| {
-            let want = if meets { "some" } else { "none" };
-            format!("the scenario was not played: {count} requests were {what}, expected {want}")
-        })
+    .filter(|(met, count)| scenario.clients_meet.contains(met) != (*count > 0))
+    .map(|(met, count)| {
+        let expected = scenario.clients_meet;
+        format!("the scenario was not played: {count} times {met:?}, expected only {expected:?}")
     })
     .collect()
 }

@@ -24,10 +24,12 @@ pub(crate) struct Scenario {
     pub(crate) traffic: &'static [Traffic],
     /// How long, in seconds.
     pub(crate) seconds: u64,
-    /// What clients meet with: without it, the scenario was not played.
-    pub(crate) clients_meet: Meets,
+    /// What clients meet with, and with nothing else: otherwise the scenario was not played.
+    pub(crate) clients_meet: &'static [Met],
     /// Findings that must be there.
     pub(crate) expected: &'static [Expected],
+    /// Whether so many fragments come that natdiag keeps no record of some.
+    pub(crate) over_budget: bool,
     /// Causes that may be named besides. Any other is a failure.
     pub(crate) tolerated: &'static [&'static str],
     /// Conditions on the counters.
@@ -43,13 +45,17 @@ pub(crate) enum Vantage {
     FirstClient,
 }
 
-/// Whether clients meet with these.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Meets {
-    pub(crate) complete: bool,
-    pub(crate) stalled: bool,
-    pub(crate) refused: bool,
-    pub(crate) unanswered: bool,
+/// What a client may meet with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// A request is answered in full.
+    Complete,
+    /// A connection stalls or breaks.
+    Stalled,
+    /// A connect is refused.
+    Refused,
+    /// A connect is not answered.
+    Unanswered,
 }
 
 impl Scenario {
@@ -68,40 +74,42 @@ const ORDINARY: Scenario = Scenario {
     network: &[],
     traffic: &[Traffic::Connections(SERVER_FIRST)],
     seconds: 6,
-    clients_meet: Meets {
-        complete: true,
-        stalled: false,
-        refused: false,
-        unanswered: false,
-    },
+    clients_meet: &[Met::Complete],
     expected: &[],
+    over_budget: false,
     tolerated: &[],
     checks: &[],
 };
 
-const ALL_COMPLETE: Meets = ORDINARY.clients_meet;
-const SOME_UNANSWERED: Meets = Meets {
-    unanswered: true,
-    ..ALL_COMPLETE
-};
+const SOME_UNANSWERED: &[Met] = &[Met::Complete, Met::Unanswered];
 
 const SERVER_FIRST: Connections = Connections {
     to: Target::Open,
     closer: Closer::Server,
     size: Size::Small,
     workers: 2,
+    pauses: 1,
     patience_ms: 900,
 };
 const CLIENT_FIRST: Connections = Connections {
     closer: Closer::Client,
     ..SERVER_FIRST
 };
+/// Few, so that natdiag keeps a record of every fragment.
 const LARGE: Connections = Connections {
     size: Size::Large,
+    workers: 1,
+    pauses: 4,
     ..SERVER_FIRST
 };
 const LARGE_V6: Connections = Connections {
     to: Target::OpenV6,
+    ..LARGE
+};
+/// So many that most fragments are only counted.
+const STORM: Connections = Connections {
+    workers: 3,
+    pauses: 1,
     ..LARGE
 };
 /// More workers, because most of them wait.
@@ -114,7 +122,7 @@ const fn expect(about: Subject, cause: &'static str, harm: Harm) -> Expected {
     Expected { about, cause, harm }
 }
 
-const TW_RECYCLE: &[Expected] = &[expect(Subject::Server, "tw-recycle", Harm::Harms)];
+const TW_RECYCLE: &[Expected] = &[expect(Subject::Server, "tw-recycle", Harm::Fails)];
 const PREDICTED_DROPS_ARE_DROPPED: &[Check] = &[
     Check::AtLeast(Subject::Server, "syn_predicted_drop_dropped", 20),
     Check::Zero(Subject::Server, "syn_predicted_drop_answered"),
@@ -255,7 +263,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         ],
         seconds: 8,
         clients_meet: SOME_UNANSWERED,
-        expected: &[expect(Subject::Server, "filtered", Harm::Harms)],
+        expected: &[expect(Subject::Server, "filtered", Harm::Fails)],
         ..ORDINARY
     },
     Scenario {
@@ -275,7 +283,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         ],
         seconds: 8,
         clients_meet: SOME_UNANSWERED,
-        expected: &[expect(Subject::Server, "filtered", Harm::Harms)],
+        expected: &[expect(Subject::Server, "filtered", Harm::Fails)],
         checks: &[Check::Zero(Subject::Server, "syn_ack_received")],
         ..ORDINARY
     },
@@ -305,10 +313,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
                 ..SERVER_FIRST
             }),
         ],
-        clients_meet: Meets {
-            refused: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Refused],
         expected: &[expect(Subject::Server, "refused", Harm::Any)],
         checks: &[
             Check::AtLeast(Subject::Server, "rst_answering_syn", 20),
@@ -356,6 +361,21 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
         traffic: &[Traffic::Connections(LARGE)],
         expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
         checks: FRAGMENTED,
+        ..ORDINARY
+    },
+    Scenario {
+        name: "path-fragments-storm",
+        row: Some("T41"),
+        about: "as path-fragments, with more fragments than natdiag keeps records of: it counts them all",
+        network: &[Mechanism::RouterFragments { mtu: 1400 }],
+        traffic: &[Traffic::Connections(STORM)],
+        expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
+        over_budget: true,
+        checks: &[
+            Check::AtLeast(Subject::Server, "fragments_tcp", 1000),
+            Check::AtLeast(Subject::Server, "datagrams_unobserved", 20),
+            Check::Zero(Subject::Server, "datagrams_incomplete"),
+        ],
         ..ORDINARY
     },
     Scenario {
@@ -411,10 +431,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Traffic::Connections(LARGE),
             Traffic::Connections(SERVER_FIRST),
         ],
-        clients_meet: Meets {
-            stalled: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Stalled],
         expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
         checks: &[Check::AtLeast(Subject::Server, "fragments_tcp", 20)],
         ..ORDINARY
@@ -432,10 +449,7 @@ pub(crate) static SCENARIOS: &[Scenario] = &[
             Traffic::Connections(LARGE),
             Traffic::Connections(SERVER_FIRST),
         ],
-        clients_meet: Meets {
-            stalled: true,
-            ..ALL_COMPLETE
-        },
+        clients_meet: &[Met::Complete, Met::Stalled],
         expected: &[expect(Subject::Anybody, "blind", Harm::Any)],
         checks: &[Check::Zero(Subject::Server, "fragments_first")],
         ..ORDINARY

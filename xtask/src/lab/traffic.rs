@@ -40,6 +40,8 @@ pub(crate) struct Connections {
     pub(crate) size: Size,
     /// Workers of each client.
     pub(crate) workers: u32,
+    /// So many times the usual pause between two connections.
+    pub(crate) pauses: u32,
     /// How long a client waits for the SYN-ACK, in milliseconds.
     pub(crate) patience_ms: u32,
 }
@@ -114,7 +116,7 @@ pub(crate) fn play(
                 for _ in 0..kind.workers() {
                     let rhythm = Rhythm {
                         random: Random::new(random.next(), client.name()),
-                        pause_ms: parameters.pause_ms,
+                        pause_ms: parameters.pause_ms * kind.pauses(),
                         end: Instant::now() + duration,
                     };
                     workers.push(
@@ -160,6 +162,14 @@ impl Traffic {
         match self {
             Self::Connections(connections) => connections.workers,
             Self::Datagrams(_) | Self::Echoes(_) => 1,
+        }
+    }
+
+    const fn pauses(self) -> u32 {
+        match self {
+            Self::Connections(connections) => connections.pauses,
+            // Each makes as many fragments as a few connections.
+            Self::Datagrams(_) | Self::Echoes(_) => 3,
         }
     }
 

@@ -33,9 +33,22 @@ pub(crate) fn missing_for_tests() -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether the configured package sources have a package.
-pub(crate) fn has_candidate(package: &str) -> bool {
-    exec::read(Command::new("apt-cache").args(["show", "--quiet=0", package]))
+/// Whether the package sources have a package; reads their lists anew before it says no.
+///
+/// # Errors
+/// When apt-get fails.
+pub(crate) fn offers(package: &str) -> Result<bool> {
+    if exec::find("apt-get").is_none() {
+        return Ok(false);
+    }
+    if !is_listed(package) {
+        update()?;
+    }
+    Ok(is_listed(package))
+}
+
+fn is_listed(package: &str) -> bool {
+    exec::read(Command::new("apt-cache").args(["show", package]))
         .is_ok_and(|description| !description.is_empty())
 }
 
@@ -64,7 +77,7 @@ pub(crate) fn install(purpose: &str, packages: &[&str]) -> Result<()> {
 ///
 /// # Errors
 /// When apt-get fails.
-pub(crate) fn update() -> Result<()> {
+fn update() -> Result<()> {
     exec::run(apt_get().args(["update", "--quiet=2"])).context(
         "see apt-get's message above; is the network up, and are the sources in /etc/apt right?",
     )

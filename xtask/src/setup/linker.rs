@@ -89,14 +89,8 @@ pub(crate) fn install(toolchain: &str) -> Result<()> {
 
 /// Installs Debian's LLVM of a major version and returns its place, or `None` where there is no such package.
 fn install_llvm(major: u32) -> Result<Option<String>> {
-    if exec::find("apt-get").is_none() {
-        return Ok(None);
-    }
     let package = format!("llvm-{major}-dev");
-    if !apt::has_candidate(&package) {
-        apt::update()?;
-    }
-    if !apt::has_candidate(&package) {
+    if !apt::offers(&package)? {
         return Ok(None);
     }
     apt::install("building bpf-linker", &[&package])?;

@@ -36,3 +36,11 @@ fn numbers_wrap() {
     assert_eq!(TsVal(u32::MAX).ahead_of(TsVal(5)), -6);
     assert_eq!(TsVal(1 << 31).ahead_of(TsVal(0)), i32::MIN);
 }
+
+#[test]
+fn numbers_half_a_circle_apart_are_in_no_order() {
+    for start in [0, 1, 1 << 31, u32::MAX] {
+        let (start, across) = (SeqNumber(start), SeqNumber(start).plus(1 << 31));
+        assert!(!start.at_or_after(across) && !across.at_or_after(start));
+    }
+}

@@ -136,15 +136,19 @@ fn header(survey: &Survey, rates: &[Rates]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (source, rates) in survey.sources.iter().zip(rates) {
         let mut text = format!(
-            "natdiag   {}   {}   up {up}   in {}, out {} packets/s   {}",
+            "natdiag   {}   up {up}   in {}, out {} packets/s   {}",
             source.name,
-            source.hooks.join(", "),
             wording::scaled(rates.ingress),
             wording::scaled(rates.egress),
             text::missed(source)
         );
         if source.diagnosis.overflow_remotes > 0 {
             text.push_str("   table of remotes full");
+        }
+        // Last, as it is the first that a narrow terminal can do without.
+        if !source.hooks.is_empty() {
+            text.push_str("   ");
+            text.push_str(&source.hooks.join(", "));
         }
         lines.push(plain(text));
         lines.extend(

@@ -14,7 +14,7 @@ pub(crate) fn verify(cause: Cause, remote: Option<IpAddr>, source: &SourceSurvey
     };
     match cause {
         Cause::TwRecycle | Cause::TwRecycleLatent => vec![
-            "on the server: `cat /proc/sys/net/ipv4/tcp_tw_recycle` prints 1".to_owned(),
+            "on the server, outside any container: `cat /proc/sys/net/ipv4/tcp_tw_recycle` prints 1".to_owned(),
             "on the server: PAWSPassive in `nstat -az TcpExtPAWSPassive` rises with each drop"
                 .to_owned(),
         ],

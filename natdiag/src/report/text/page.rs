@@ -77,11 +77,12 @@ impl<'a> Page<'a> {
 }
 
 /// Breaks text between words into lines of at most `room` columns; a longer word has a line of its own.
+/// A command in backticks is one word: who copies it wants it whole.
 fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let width = word.chars().count();
         if used > 0 && used + 1 + width > room {
             lines.push(std::mem::take(&mut line));
@@ -91,13 +92,29 @@ fn broken(text: &str, room: usize) -> Vec<String> {
             line.push(' ');
             used += 1;
         }
-        line.push_str(word);
+        line.push_str(&word);
         used += width;
     }
     if used > 0 {
         lines.push(line);
     }
     lines
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut in_command = false;
+    for word in text.split_whitespace() {
+        match words.last_mut().filter(|_| in_command) {
+            Some(command) => {
+                command.push(' ');
+                command.push_str(word);
+            }
+            None => words.push(word.to_owned()),
+        }
+        in_command ^= word.matches('`').count() % 2 == 1;
+    }
+    words
 }
 
 #[cfg(test)]
@@ -112,6 +129,14 @@ mod tests {
             .unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "1. one two\n   three\n   fourteen-letters\n   x\n");
+    }
+
+    #[test]
+    fn command_stays_whole() {
+        let mut out = Vec::new();
+        let text = "run `nft list ruleset`, then look";
+        Page::new(&mut out, 12).paragraph("", text).unwrap();
+        assert_eq!(out, b"run\n`nft list ruleset`,\nthen look\n");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use nix::{
 use crate::lab::namespace::Namespace;
 
 const DEVICE: &str = "tun0";
+/// `IFF_TUN | IFF_NO_PI`: packets begin with their IP header (`include/uapi/linux/if_tun.h`).
+const DEVICE_FLAGS: i16 = 0x0001 | 0x1000;
 const HEADER_LEN: usize = 40;
 const FRAGMENT_HEADER_LEN: usize = 8;
 const NEXT_HEADER_OFFSET: usize = 6;
@@ -82,7 +84,7 @@ fn open() -> Result<File> {
     for (place, octet) in request.ifr_name.iter_mut().zip(DEVICE.bytes()) {
         *place = octet.cast_signed();
     }
-    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    request.ifr_ifru.ifru_flags = DEVICE_FLAGS;
     // SAFETY: the descriptor is open and the request lives until the call returns.
     if unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) } != 0 {
         bail!("cannot make a TUN device: {}", Errno::last());

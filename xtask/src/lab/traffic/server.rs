@@ -155,6 +155,7 @@ fn answer(socket: &UdpSocket, ended: &AtomicBool) {
 /// Lets the kernel fragment what does not fit the device (`IP_PMTUDISC_OMIT`).
 fn omit_path_mtu(listener: &TcpListener) -> Result<()> {
     let value: libc::c_int = libc::IP_PMTUDISC_OMIT;
+    let len = libc::socklen_t::try_from(size_of_val(&value))?;
     // SAFETY: the descriptor is open, and the value is as long as is said.
     let result = unsafe {
         libc::setsockopt(
@@ -162,7 +163,7 @@ fn omit_path_mtu(listener: &TcpListener) -> Result<()> {
             libc::IPPROTO_IP,
             libc::IP_MTU_DISCOVER,
             (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
+            len,
         )
     };
     if result != 0 {

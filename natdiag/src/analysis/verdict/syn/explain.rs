@@ -39,7 +39,7 @@ pub(super) fn why(
     if is_excluded {
         why_excluded(hypothesis, best, syns)
     } else {
-        why_not_excluded(hypothesis, syns).to_owned()
+        why_not_excluded(hypothesis).to_owned()
     }
 }
 
@@ -53,6 +53,9 @@ fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) ->
                 hit.answered,
                 hit.total()
             )
+        }
+        Hypothesis::Recycle if hit.total() == 0 => {
+            "no SYN met a mark that its rule could drop it by".to_owned()
         }
         Hypothesis::Recycle => format!(
             "{} of {} SYNs that its rule lets pass were dropped",
@@ -104,12 +107,9 @@ fn why_excluded(hypothesis: Hypothesis, best: Hypothesis, syns: &SynEvidence) ->
     }
 }
 
-fn why_not_excluded(hypothesis: Hypothesis, syns: &SynEvidence) -> &'static str {
+fn why_not_excluded(hypothesis: Hypothesis) -> &'static str {
     match hypothesis {
-        Hypothesis::Recycle if predicted_hit(syns).total() == 0 => {
-            "no SYN met a mark that its rule could drop it by"
-        }
-        Hypothesis::Recycle => "few SYNs met a mark",
+        Hypothesis::Recycle => "hosts that do not pass here may have raised the mark unseen",
         Hypothesis::Loss => "chance may have done it",
         Hypothesis::Filter | Hypothesis::FilterOfClients => {
             "a filter that drops just the clients hit would look the same"

@@ -62,13 +62,13 @@ pub(super) enum Hypothesis {
 pub(super) const PRIORS: [(Hypothesis, f64); 9] = [
     (Hypothesis::Loss, 0.45),
     (Hypothesis::Filter, 0.25),
-    (Hypothesis::Overload, 0.15),
+    (Hypothesis::Overload, 0.152),
     (Hypothesis::FourTuple, 0.09),
     (Hypothesis::Recycle, 0.05),
     // It must stand before the NAT and yet care about one destination.
     (Hypothesis::FilterOfClients, 0.001),
     (Hypothesis::TimestampsFiltered, 0.005),
-    (Hypothesis::Unreachable, 0.004),
+    (Hypothesis::Unreachable, 0.002),
     // Nobody is known to do so.
     (Hypothesis::TimestampsDemanded, 0.000_01),
 ];
@@ -121,7 +121,13 @@ impl Hypothesis {
 }
 
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
+/// What dropped no SYN that it predicts explains nothing, but where hosts that we do not see may have made marks.
 fn ln_recycle(syns: &SynEvidence) -> f64 {
+    if syns.predicted_drop.dropped + syns.armed_without_timestamps.dropped == 0
+        && !syns.shared_address
+    {
+        return f64::NEG_INFINITY;
+    }
     let others = if syns.shared_address {
         UNSEEN_RIVALS
     } else {
@@ -136,6 +142,9 @@ fn ln_recycle(syns: &SynEvidence) -> f64 {
 
 /// One kind of SYN is dropped, others only by the way.
 fn ln_selective(dropped: Outcomes, others: Outcomes) -> f64 {
+    if dropped.dropped == 0 {
+        return f64::NEG_INFINITY;
+    }
     ln_known(1.0 - EXCEPTIONS, dropped) + ln_series(BACKGROUND, others)
 }
 

@@ -1,0 +1,293 @@
+use natdiag_common::{
+    Address,
+    counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+};
+
+use super::{
+    diagnosis::{Cause, Finding},
+    timeline::{Client, MS},
+    *,
+};
+
+const SERVER: &str = "203.0.113.80";
+
+/// Plays events in the order of their times, counts what the kernel would count, and returns the findings about the
+/// server.
+fn findings(mut events: Vec<Event>) -> Vec<Finding> {
+    events.sort_by_key(|event| event.time);
+    let end = events
+        .last()
+        .map_or(Timestamp(0), |event| event.time.plus(5000 * MS));
+    let mut analysis = Analysis::default();
+    for event in &events {
+        analysis.count(
+            SERVER.parse::<IpAddr>().unwrap().into(),
+            &one(RemoteCounter::SynSent),
+            event.time,
+        );
+        analysis.observe(event);
+    }
+    analysis.advance(end);
+    let diagnosis = analysis.diagnose(end, 10);
+    diagnosis
+        .remotes
+        .into_iter()
+        .find(|remote| remote.address.to_string() == SERVER)
+        .unwrap()
+        .findings
+}
+
+fn one(counter: RemoteCounter) -> RemoteCounts {
+    let mut counts = RemoteCounts::ZERO;
+    counts.words[counter as usize] = 1;
+    counts
+}
+
+fn causes(findings: &[Finding]) -> Vec<Cause> {
+    findings.iter().map(|finding| finding.cause).collect()
+}
+
+fn alternatives(list: &[diagnosis::Alternative]) -> Vec<Cause> {
+    list.iter().map(|alternative| alternative.cause).collect()
+}
+
+/// One client makes the marks, another lies below them; each opens a connection every half second.
+fn rivals(
+    connections: u16,
+    blocked: impl Fn(Client, u64, u32) -> Vec<Event>,
+    second: &str,
+) -> Vec<Event> {
+    (0..connections)
+        .flat_map(|number| {
+            let ms = u64::from(number) * 500;
+            let clock = u32::from(number) * 500;
+            let first = if second.starts_with("10.") {
+                "10.60.1.2"
+            } else {
+                second
+            };
+            let mut events = Client::new(1000 + number)
+                .from(first)
+                .closed_by_server(ms, 90_000_000 + clock);
+            events.extend(blocked(
+                Client::new(5000 + number).from(second),
+                ms + 250,
+                1000 + clock,
+            ));
+            events
+        })
+        .collect()
+}
+
+#[test]
+fn drops_that_follow_the_mark_are_tw_recycle() {
+    let events = rivals(
+        12,
+        |client, ms, tsval| client.blocked(ms, Some(tsval)),
+        "203.0.113.1",
+    );
+    let findings = findings(events);
+    assert_eq!(causes(&findings), [Cause::TwRecycle]);
+    assert!(findings[0].confidence > 0.999, "{}", findings[0].confidence);
+    let excluded = alternatives(&findings[0].excluded);
+    assert!(
+        excluded.contains(&Cause::PacketLoss) && excluded.contains(&Cause::Filtered),
+        "{excluded:?}"
+    );
+}
+
+#[test]
+fn on_the_private_side_a_filter_of_the_client_hit_is_not_excluded() {
+    let events = rivals(
+        60,
+        |client, ms, tsval| client.blocked(ms, Some(tsval)),
+        "10.60.1.3",
+    );
+    let findings = findings(events);
+    assert_eq!(causes(&findings), [Cause::TwRecycle]);
+    assert!(alternatives(&findings[0].not_excluded).contains(&Cause::Filtered));
+}
+
+#[test]
+fn below_the_mark_and_answered_is_health() {
+    let answered = |client: Client, ms, tsval| client.closed_by_server(ms, tsval);
+    assert_eq!(findings(rivals(20, answered, "203.0.113.1")), []);
+}
+
+#[test]
+fn silence_of_one_port_is_a_filter() {
+    let mut events: Vec<Event> = (0..8)
+        .flat_map(|n| {
+            Client::new(100 + n)
+                .to_port(443)
+                .blocked(u64::from(n) * 400, Some(7))
+        })
+        .collect();
+    events
+        .extend((0..8).flat_map(|n| Client::new(300 + n).closed_by_server(u64::from(n) * 400, 50)));
+    let findings = findings(events);
+    assert_eq!(causes(&findings), [Cause::Filtered]);
+    assert!(findings[0].confidence >= verdict::NAMED);
+}
+
+#[test]
+fn drops_at_random_are_packet_loss() {
+    // Every tenth SYN is lost, and its repetition gets through.
+    let events = (0..200_u16).flat_map(|n| {
+        let client = Client::new(n);
+        let ms = u64::from(n) * 100;
+        let late = if n % 10 == 0 { 1000 } else { 0 };
+        let mut events = if late > 0 {
+            vec![client.syn(ms, None)]
+        } else {
+            Vec::new()
+        };
+        events.extend([
+            client.syn(ms + late, None),
+            client.syn_ack(ms + late + 1, None),
+        ]);
+        events
+    });
+    let findings = findings(events.collect());
+    assert_eq!(causes(&findings), [Cause::PacketLoss]);
+    assert!(alternatives(&findings[0].excluded).contains(&Cause::Filtered));
+}
+
+#[test]
+fn one_connection_with_a_symptom_proves_nothing() {
+    let findings = findings(Client::new(1).blocked(0, Some(7)));
+    assert_eq!(causes(&findings), [Cause::InsufficientEvidence]);
+    assert!(findings[0].not_excluded.len() > 1);
+}
+
+#[test]
+fn a_closed_port_is_refused() {
+    let client = Client::new(1);
+    let findings = findings(vec![client.syn(0, Some(7)), client.refused(1)]);
+    assert_eq!(causes(&findings), [Cause::Refused]);
+}
+
+#[test]
+fn behind_a_nat_requests_without_response_mean_blind() {
+    let events = (0..4_u16).flat_map(|n| {
+        let client = Client::new(n).from("10.60.1.2");
+        let ms = u64::from(n) * 100;
+        [
+            client.syn(ms, Some(7)),
+            client.syn_ack(ms + 1, Some(7)),
+            client.fin_sent(ms + 4000, 29, 0, Some(4007)),
+        ]
+    });
+    assert_eq!(causes(&findings(events.collect())), [Cause::Blind]);
+}
+
+#[test]
+fn a_fault_that_has_not_shown_for_ten_minutes_is_latent() {
+    let mut events = rivals(
+        12,
+        |client, ms, tsval| client.blocked(ms, Some(tsval)),
+        "203.0.113.1",
+    );
+    let healed = Client::new(9);
+    events.extend([
+        healed.syn(700_000, Some(7)),
+        healed.syn_ack(700_001, Some(7)),
+    ]);
+    assert_eq!(causes(&findings(events)), [Cause::TwRecycleLatent]);
+}
+
+#[test]
+fn missed_records_lower_the_confidence_and_too_many_are_a_finding() {
+    let mut analysis = Analysis::default();
+    let mut totals = Totals::ZERO;
+    totals.increment(Counter::Charged);
+    totals.increment(Counter::MissedRecordsRing);
+    analysis.set_totals(&totals, Timestamp(1));
+    let diagnosis = analysis.diagnose(Timestamp(1), 1);
+    assert_eq!(causes(&diagnosis.findings), [Cause::InsufficientEvidence]);
+}
+
+#[test]
+fn nothing_relevant_is_too_little() {
+    let diagnosis = Analysis::default().diagnose(Timestamp(1), 1);
+    assert_eq!(causes(&diagnosis.findings), [Cause::InsufficientEvidence]);
+}
+
+/// The findings about a host that sent fragments of TCP, the first as large as said, after a SYN-ACK with MSS 1460.
+fn fragmenting(source: &str, first_octets: u32, mss_seen: bool) -> Finding {
+    let mut analysis = Analysis::default();
+    let mut counts = one(RemoteCounter::FragmentTcpFirst);
+    counts.words[RemoteCounter::FragmentTcpLast as usize] = 1;
+    counts.words[RemoteCounter::LargestFirstTcpOctets as usize] = first_octets;
+    let remote: IpAddr = source.parse().unwrap();
+    analysis.count(remote.into(), &counts, Timestamp(1));
+    if mss_seen {
+        let client = Client {
+            remote,
+            ..Client::new(1)
+        };
+        analysis.observe(&client.syn(0, None));
+        analysis.observe(&client.syn_ack(1, None));
+    }
+    let diagnosis = analysis.diagnose(Timestamp(2), 10);
+    diagnosis
+        .remotes
+        .into_iter()
+        .next()
+        .unwrap()
+        .findings
+        .into_iter()
+        .next()
+        .unwrap()
+}
+
+#[test]
+fn the_largest_first_fragment_tells_endpoint_from_path() {
+    for (source, octets, mss_seen, want) in [
+        (SERVER, 1396, true, Cause::PathFragmentation),
+        (SERVER, 1491, true, Cause::PathFragmentation),
+        (SERVER, 1492, true, Cause::EndpointFragmentation),
+        (SERVER, 1500, true, Cause::EndpointFragmentation),
+        (SERVER, 1396, false, Cause::PathFragmentation),
+        ("2001:db8::80", 1280, false, Cause::EndpointFragmentation),
+    ] {
+        let finding = fragmenting(source, octets, mss_seen);
+        assert_eq!(finding.cause, want, "{source} {octets}");
+        let sure = finding.confidence >= verdict::NAMED;
+        assert_eq!(
+            sure,
+            mss_seen || source.contains(':'),
+            "{source} {octets}: {}",
+            finding.confidence
+        );
+    }
+}
+
+#[test]
+fn top_bounds_the_remotes_shown_and_the_worst_come_first() {
+    let mut analysis = Analysis::default();
+    for last in 1..=20 {
+        let counter = if last == 13 {
+            RemoteCounter::FragmentTcpFirst
+        } else {
+            RemoteCounter::SynSent
+        };
+        for _ in 0..last {
+            analysis.count(
+                Address::from_ipv4([192, 0, 2, last]),
+                &one(counter),
+                Timestamp(1),
+            );
+        }
+    }
+    let shown: Vec<String> = analysis
+        .diagnose(Timestamp(1), 3)
+        .remotes
+        .iter()
+        .map(|remote| remote.address.to_string())
+        .collect();
+    assert_eq!(
+        shown,
+        ["192.0.2.13", "192.0.2.20", "192.0.2.19", "192.0.2.18"]
+    );
+}

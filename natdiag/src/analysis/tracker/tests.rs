@@ -1,0 +1,246 @@
+use super::*;
+use crate::{
+    analysis::{
+        evidence::{Connections, Outcomes},
+        timeline::{Client, ISN, MS},
+    },
+    event::Content,
+};
+
+/// Plays events in the order of their times, then lets time pass up to `end_ms`.
+fn play(events: impl IntoIterator<Item = Event>, end_ms: u64) -> SynEvidence {
+    let mut events: Vec<Event> = events.into_iter().collect();
+    events.sort_by_key(|event| event.time);
+    let mut tracker = Tracker::default();
+    for event in &events {
+        if let Content::Segment(segment) = event.content {
+            tracker.segment(event, &segment);
+        }
+    }
+    tracker.advance(Timestamp(end_ms * MS));
+    tracker
+        .evidence("203.0.113.80".parse().unwrap())
+        .unwrap()
+        .clone()
+}
+
+fn outcomes(dropped: u64, answered: u64) -> Outcomes {
+    Outcomes { dropped, answered }
+}
+
+#[test]
+fn a_syn_below_the_mark_is_predicted_to_be_dropped() {
+    let mut events = Client::new(1).closed_by_server(0, 9000);
+    events.extend(Client::new(2).blocked(1000, Some(100)));
+    let evidence = play(events, 10_000);
+    assert_eq!(evidence.predicted_drop, outcomes(3, 0));
+    assert_eq!(evidence.predicted_pass, outcomes(0, 1));
+    assert_eq!(evidence.repeated, outcomes(2, 0));
+    assert_eq!(
+        evidence.connections,
+        Connections {
+            failed: 1,
+            clean: 1,
+            late: 0
+        }
+    );
+    assert_eq!(
+        (evidence.retransmitted, evidence.pending, evidence.undecided),
+        (2, 0, 0)
+    );
+    assert_eq!(evidence.mark.unwrap().0, TsVal(9004));
+}
+
+#[test]
+fn a_host_that_closes_first_makes_no_mark() {
+    let client = Client::new(1);
+    let events = [
+        client.syn(0, Some(9000)),
+        client.syn_ack(1, Some(9000)),
+        client.fin_sent(3, 29, 60, Some(9004)),
+        client.fin_received(4, 60, ISN + 31, Some(9004)),
+        Client::new(2).syn(1000, Some(100)),
+        Client::new(2).syn_ack(1001, Some(100)),
+    ];
+    let evidence = play(events, 5000);
+    assert_eq!(evidence.mark, None);
+    assert_eq!(evidence.predicted_pass, outcomes(0, 2));
+}
+
+#[test]
+fn crossing_fins_make_a_mark_of_our_fin() {
+    let client = Client::new(1);
+    let events = [
+        client.syn(0, Some(9000)),
+        client.syn_ack(1, Some(9000)),
+        client.fin_sent(3, 29, 60, Some(9004)),
+        client.fin_received(4, 60, ISN + 30, Some(9001)),
+    ];
+    assert_eq!(play(events, 10).mark.unwrap().0, TsVal(9004));
+}
+
+#[test]
+fn a_reset_in_place_of_our_fin_leaves_no_mark() {
+    let client = Client::new(1);
+    let events = [
+        client.syn(0, Some(9000)),
+        client.syn_ack(1, Some(9000)),
+        client.fin_received(3, 60, ISN + 30, Some(9002)),
+        client.reset_sent(4),
+        Client::new(2).syn(1000, Some(100)),
+        Client::new(2).syn_ack(1001, Some(100)),
+    ];
+    assert_eq!(play(events, 5000).predicted_pass, outcomes(0, 2));
+}
+
+#[test]
+fn a_timestamp_echo_tells_which_transmission_was_taken() {
+    let client = Client::new(1);
+    let events = [
+        client.syn(0, Some(100)),
+        client.syn(1000, Some(1100)),
+        client.syn(2000, Some(2100)),
+        client.syn_ack(2001, Some(1100)),
+    ];
+    let evidence = play(events, 5000);
+    assert_eq!(evidence.predicted_pass, outcomes(1, 1));
+    assert_eq!(evidence.undecided, 1);
+    assert_eq!(
+        evidence.connections,
+        Connections {
+            failed: 0,
+            clean: 0,
+            late: 1
+        }
+    );
+}
+
+#[test]
+fn a_late_answer_turns_dropped_into_answered() {
+    let client = Client::new(1);
+    let unanswered = play([client.syn(0, Some(100))], 600);
+    assert_eq!(unanswered.predicted_pass, outcomes(1, 0));
+    let late = play(
+        [client.syn(0, Some(100)), client.syn_ack(700, Some(100))],
+        900,
+    );
+    assert_eq!(late.predicted_pass, outcomes(0, 1));
+    assert_eq!(
+        late.connections,
+        Connections {
+            failed: 0,
+            clean: 1,
+            late: 0
+        }
+    );
+}
+
+#[test]
+fn a_syn_just_before_the_end_is_undecided() {
+    let evidence = play([Client::new(1).syn(0, Some(100))], 499);
+    assert_eq!((evidence.pending, evidence.all().total()), (1, 0));
+}
+
+#[test]
+fn a_refusal_is_an_answer() {
+    let client = Client::new(1);
+    let evidence = play([client.syn(0, Some(100)), client.refused(1)], 5000);
+    assert_eq!(
+        (evidence.refused, evidence.predicted_pass),
+        (1, outcomes(0, 1))
+    );
+}
+
+#[test]
+fn our_reset_tells_of_a_bare_ack() {
+    let client = Client::new(1);
+    let evidence = play([client.syn(0, Some(100)), client.reset_sent(1)], 5000);
+    assert_eq!(
+        (evidence.acks, evidence.undecided, evidence.all().total()),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn a_syn_right_after_a_change_of_the_mark_is_ambiguous() {
+    let mut events = Client::new(1).closed_by_server(0, 9000);
+    events.extend(Client::new(2).blocked(10, Some(100)));
+    let evidence = play(events, 10_000);
+    assert_eq!(
+        (evidence.ambiguous, evidence.predicted_drop),
+        (1, outcomes(2, 0))
+    );
+}
+
+#[test]
+fn a_syn_on_a_four_tuple_in_time_wait_says_nothing_when_dropped() {
+    let client = Client::new(1);
+    let mut events = client.closed_by_server(0, 9000);
+    let mut again = client.syn(5000, Some(100));
+    if let Content::Segment(segment) = &mut again.content {
+        segment.seq = SeqNumber(9);
+    }
+    events.push(again);
+    let evidence = play(events, 10_000);
+    assert_eq!(
+        (evidence.undecided, evidence.predicted_drop.total()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn missed_records_make_a_silent_syn_undecided() {
+    let mut tracker = Tracker::default();
+    let event = Client::new(1).syn(1000, Some(100));
+    let Content::Segment(segment) = event.content else {
+        panic!("a segment")
+    };
+    tracker.segment(&event, &segment);
+    tracker.records_missed(Timestamp(900 * MS), Timestamp(1100 * MS));
+    tracker.advance(Timestamp(5000 * MS));
+    let evidence = tracker.evidence(event.destination).unwrap();
+    assert_eq!((evidence.undecided, evidence.all().total()), (1, 0));
+}
+
+#[test]
+fn clients_behind_a_nat_share_a_mark_and_public_addresses_do_not() {
+    for (other, want) in [
+        ("10.60.1.3", outcomes(3, 0)),
+        ("198.51.100.9", outcomes(0, 0)),
+    ] {
+        let first = if other.starts_with("10.") {
+            "10.60.1.2"
+        } else {
+            "203.0.113.1"
+        };
+        let mut events = Client::new(1).from(first).closed_by_server(0, 9000);
+        events.extend(Client::new(2).from(other).blocked(1000, Some(100)));
+        assert_eq!(play(events, 10_000).predicted_drop, want, "{other}");
+    }
+}
+
+#[test]
+fn a_request_without_response_is_told_from_a_one_way_stream() {
+    let client = Client::new(1);
+    let open = [client.syn(0, Some(100)), client.syn_ack(1, Some(100))];
+    let hole = [
+        client.fin_received(50, 9000, ISN + 30, Some(101)),
+        client.fin_sent(3000, 29, 0, Some(3100)),
+    ];
+    let one_way = [
+        client.fin_sent(3000, 29, 0, Some(3100)),
+        client.fin_received(3001, 0, ISN + 31, Some(3100)),
+    ];
+    let answered = [
+        client.fin_received(50, 60, ISN + 30, Some(101)),
+        client.fin_sent(3000, 29, 61, Some(3100)),
+    ];
+    for (name, closing, want) in [
+        ("hole", hole, 1),
+        ("one way", one_way, 0),
+        ("answered", answered, 0),
+    ] {
+        let evidence = play(open.iter().cloned().chain(closing), 9000);
+        assert_eq!(evidence.unanswered_requests, want, "{name}");
+    }
+}

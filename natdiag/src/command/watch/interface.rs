@@ -1,0 +1,172 @@
+//! One interface under watch: its programs, what is read from them, and its analysis.
+
+use std::{thread, time::Duration};
+
+use crate::{
+    analysis::Analysis,
+    bpf::{
+        attach::{Attachment, attach},
+        events::Records,
+        load::{LoadOptions, WatchObject},
+        maps::{Counters, MapsError},
+        reconcile::Increment,
+    },
+    clock::Clock,
+    command::watch::WatchError,
+    config::HookChoice,
+    event::{Event, Timestamp},
+    host::link::{self, Link},
+    survey::{SourceKind, SourceSurvey},
+};
+
+/// Most spills and most records that one turn takes, so that a flood keeps nobody waiting: some 10 ms of work.
+const SPILLS_PER_TURN: usize = 1 << 15;
+const RECORDS_PER_TURN: usize = 1 << 14;
+/// How often, and at what distance, the counters are read again when programs were running while they were detached.
+const LAST_READINGS: usize = 20;
+const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
+
+/// An interface under watch.
+pub(super) struct WatchedInterface {
+    link: Link,
+    attachment: Option<Attachment>,
+    counters: Counters,
+    records: Records,
+    analysis: Analysis,
+    clock: Clock,
+    hooks: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl WatchedInterface {
+    /// Attaches to an interface.
+    pub(super) fn open(link: Link, hook: HookChoice, clock: Clock) -> Result<Self, WatchError> {
+        let link_type = link
+            .link_type()
+            .ok_or_else(|| WatchError::UnknownLinkLayer {
+                interface: link.name.clone(),
+                device_type: link.device_type,
+            })?;
+        let mut object = WatchObject::open(LoadOptions::new(link_type))?;
+        let counters = Counters::take(&mut object)?;
+        let records = Records::take(&mut object)?;
+        let attachment = attach(&mut object, &link, hook)?;
+        Ok(Self {
+            hooks: attachment.hooks(),
+            notes: attachment.notes().to_vec(),
+            attachment: Some(attachment),
+            counters,
+            records,
+            analysis: Analysis::default(),
+            clock,
+            link,
+        })
+    }
+
+    /// Takes some of what has come. Returns whether that was all.
+    pub(super) fn turn(&mut self) -> Result<bool, MapsError> {
+        let began_ns = self.clock.monotonic_ns();
+        let now = self.clock.timestamp(began_ns);
+        let analysis = &mut self.analysis;
+        let merge = |increment| count(analysis, &increment, now);
+        let no_spills_left = self.counters.drain_spills(SPILLS_PER_TURN, merge);
+        self.analysis.set_totals(&self.counters.totals()?, now);
+        let no_records_left = self.records.drain(RECORDS_PER_TURN);
+        self.observe(began_ns, no_records_left);
+        Ok(no_spills_left && no_records_left)
+    }
+
+    /// Says how things stand.
+    pub(super) fn survey(&mut self, top: usize) -> Result<SourceSurvey, MapsError> {
+        let now = self.clock.now();
+        if self.is_attached() {
+            self.collect(now)?;
+        }
+        Ok(SourceSurvey {
+            kind: SourceKind::Interface,
+            name: self.link.name.clone(),
+            hooks: self.hooks.clone(),
+            notes: self.notes.clone(),
+            diagnosis: self.analysis.diagnose(now, top),
+        })
+    }
+
+    /// Whether the programs are attached.
+    pub(super) const fn is_attached(&self) -> bool {
+        self.attachment.is_some()
+    }
+
+    /// Looks whether the interface is still there, and closes it if not. Returns whether it is.
+    pub(super) fn check_presence(&mut self) -> Result<bool, WatchError> {
+        if !self.is_attached() {
+            return Ok(false);
+        }
+        if link::by_index(self.link.index)
+            .map_err(WatchError::Links)?
+            .is_some()
+        {
+            return Ok(true);
+        }
+        tracing::warn!(interface = self.link.name, "the interface has vanished");
+        self.close()?;
+        self.notes.push(format!(
+            "`{}` has vanished; these are its counts up to then",
+            self.link.name
+        ));
+        Ok(false)
+    }
+
+    /// Detaches, takes everything that is left, and makes sure that nothing was lost on the way.
+    pub(super) fn close(&mut self) -> Result<(), MapsError> {
+        if self.attachment.take().is_none() {
+            return Ok(());
+        }
+        let mut unaccounted = 0;
+        for _ in 0..LAST_READINGS {
+            self.collect(self.clock.now())?;
+            unaccounted = self.counters.unaccounted(&self.counters.totals()?);
+            if unaccounted == 0 {
+                break;
+            }
+            thread::sleep(BETWEEN_LAST_READINGS);
+        }
+        if unaccounted != 0 {
+            tracing::error!(
+                interface = self.link.name,
+                unaccounted,
+                "the counts of the remote hosts do not add up to the total"
+            );
+            self.notes.push(format!(
+                "natdiag has miscounted: {unaccounted} packets are in the total and with no remote host"
+            ));
+        }
+        while !self.records.drain(RECORDS_PER_TURN) {
+            self.observe(u64::MAX, false);
+        }
+        self.observe(u64::MAX, true);
+        self.analysis.advance(self.clock.now());
+        Ok(())
+    }
+
+    /// Takes everything that the kernel has counted.
+    fn collect(&mut self, now: Timestamp) -> Result<(), MapsError> {
+        let analysis = &mut self.analysis;
+        self.counters
+            .collect(|increment| count(analysis, &increment, now))?;
+        self.analysis.set_totals(&self.counters.totals()?, now);
+        Ok(())
+    }
+
+    /// Passes on the records that nothing older can follow.
+    fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
+        for record in self.records.release(began_ns, ring_is_empty) {
+            if let Some(event) = Event::from_record(&record, self.clock.epoch_ns()) {
+                self.analysis.observe(&event);
+            }
+        }
+    }
+}
+
+fn count(analysis: &mut Analysis, increment: &Increment, now: Timestamp) {
+    analysis.count(increment.remote, &increment.counts, now);
+}

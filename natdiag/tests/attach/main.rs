@@ -1,0 +1,12 @@
+//! Attaching, counting and detaching on real interfaces, each test in a network namespace of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says why it was skipped and fails by panicking, also in its helpers"
+)]
+
+mod command;
+mod counting;
+mod hooks;
+mod network;

@@ -1,0 +1,207 @@
+//! The right answer for real captures of servers with and without tcp_tw_recycle: each verdict, and the table of SYNs
+//! predicted against observed, transmission by transmission.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail by a panic"
+)]
+
+use std::{io, path::Path};
+
+use natdiag::{
+    analysis::diagnosis::{Cause, Finding, RemoteCounters},
+    command::replay::replay,
+    config::{ReplayConfig, Top},
+    report::exit_code::ExitStatus,
+    survey::{Survey, View},
+};
+
+/// What a capture must give: dropped and answered SYNs, by prediction.
+struct Case {
+    name: &'static str,
+    below_the_mark: (u64, u64),
+    otherwise: (u64, u64),
+    without_timestamps: (u64, u64),
+    cause: Option<Cause>,
+}
+
+const fn case(
+    name: &'static str,
+    below_the_mark: (u64, u64),
+    otherwise: (u64, u64),
+    without_timestamps: (u64, u64),
+    cause: Option<Cause>,
+) -> Case {
+    Case {
+        name,
+        below_the_mark,
+        otherwise,
+        without_timestamps,
+        cause,
+    }
+}
+
+const RECYCLE: Option<Cause> = Some(Cause::TwRecycle);
+
+/// From the README beside the captures.
+const CASES: [Case; 9] = [
+    case(
+        "k4.9-A-recycle1-2cli-pub",
+        (1079, 0),
+        (0, 120),
+        (0, 0),
+        RECYCLE,
+    ),
+    case(
+        "k4.9-A-recycle1-2cli-lan",
+        (1079, 0),
+        (0, 120),
+        (0, 0),
+        RECYCLE,
+    ),
+    case("k4.9-B-recycle0-2cli-pub", (0, 120), (0, 120), (0, 0), None),
+    case("k4.9-C-cli2-nots-pub", (0, 0), (0, 120), (1079, 0), RECYCLE),
+    case("k4.9-D-client-closes-pub", (0, 0), (0, 240), (0, 0), None),
+    case("k4.9-G-1cli-pub", (0, 0), (0, 60), (0, 0), None),
+    case("k4.9-K-same-clock-2cli-pub", (0, 0), (0, 240), (0, 0), None),
+    case(
+        "k3.10-A-recycle1-2cli-pub",
+        (1079, 0),
+        (0, 120),
+        (0, 0),
+        RECYCLE,
+    ),
+    case("k3.10-C-cli2-nots-pub", (0, 0), (0, 120), (0, 120), None),
+];
+
+#[test]
+fn predicted_and_observed_syns_are_those_of_the_capture() {
+    for case in &CASES {
+        let counters = server(&play(case.name)).0;
+        let below = (
+            counters.syn_predicted_drop_dropped,
+            counters.syn_predicted_drop_answered,
+        );
+        let otherwise = (
+            counters.syn_predicted_pass_dropped,
+            counters.syn_predicted_pass_answered,
+        );
+        let without = (
+            counters.syn_without_timestamps_dropped,
+            counters.syn_without_timestamps_answered,
+        );
+        assert_eq!(below, case.below_the_mark, "{}: below the mark", case.name);
+        assert_eq!(otherwise, case.otherwise, "{}: otherwise", case.name);
+        assert_eq!(
+            without, case.without_timestamps,
+            "{}: without timestamps",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn every_syn_has_exactly_one_fate() {
+    for case in &CASES {
+        let counters = server(&play(case.name)).0;
+        let decided: u64 = [case.below_the_mark, case.otherwise, case.without_timestamps]
+            .iter()
+            .map(|(dropped, answered)| dropped + answered)
+            .sum();
+        let fates = decided + counters.syn_ambiguous + counters.syn_undecided;
+        assert_eq!(fates, counters.syn_sent, "{}", case.name);
+    }
+}
+
+#[test]
+fn the_cause_is_named_and_nothing_else() {
+    for case in &CASES {
+        let survey = play(case.name);
+        let causes: Vec<Cause> = server(&survey)
+            .1
+            .iter()
+            .map(|finding| finding.cause)
+            .collect();
+        assert_eq!(causes, Vec::from_iter(case.cause), "{}", case.name);
+        let want = if case.cause.is_some() {
+            ExitStatus::Harm
+        } else {
+            ExitStatus::Clear
+        };
+        assert_eq!(ExitStatus::of(&survey), want, "{}", case.name);
+    }
+}
+
+#[test]
+fn on_the_public_side_the_verdict_is_as_good_as_certain() {
+    for name in ["k4.9-A-recycle1-2cli-pub", "k3.10-A-recycle1-2cli-pub"] {
+        let (_, findings) = server(&play(name));
+        assert!(
+            findings[0].confidence >= 0.999,
+            "{name}: {}",
+            findings[0].confidence
+        );
+        assert!(
+            findings[0]
+                .excluded
+                .iter()
+                .any(|other| other.cause == Cause::Filtered),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn on_the_private_side_a_filter_of_this_one_client_is_not_excluded() {
+    let (_, findings) = server(&play("k4.9-A-recycle1-2cli-lan"));
+    let open: Vec<Cause> = findings[0]
+        .not_excluded
+        .iter()
+        .map(|other| other.cause)
+        .collect();
+    assert_eq!(open, [Cause::Filtered]);
+}
+
+#[test]
+fn syns_without_timestamps_tell_the_age_of_the_server() {
+    let (_, findings) = server(&play("k4.9-C-cli2-nots-pub"));
+    let era = findings[0]
+        .evidence
+        .iter()
+        .find(|(name, _)| *name == "server_kernel");
+    assert!(format!("{era:?}").contains("3.17 to 4.11"), "{era:?}");
+}
+
+fn play(name: &str) -> Survey {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
+    let config = ReplayConfig {
+        files: vec![directory.join(name).join("in.pcap.gz")],
+        local: Vec::new(),
+        interval: None,
+        top: Top::All,
+    };
+    replay(&config, &mut Silent).unwrap()
+}
+
+/// Counters of the server and the findings about it.
+fn server(survey: &Survey) -> (RemoteCounters, Vec<Finding>) {
+    let remotes = &survey.sources[0].diagnosis.remotes;
+    let server = remotes
+        .iter()
+        .find(|remote| remote.address.to_string() == "203.0.113.80")
+        .unwrap();
+    (server.counters, server.findings.clone())
+}
+
+/// Shows nothing.
+struct Silent;
+
+impl View for Silent {
+    fn interim(&mut self, _survey: &Survey) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _survey: &Survey) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! What userspace and the object call their programs, maps and globals.
+
+use natdiag::WATCH_OBJECT;
+use natdiag_common::names;
+
+const PROGRAMS: [&str; 4] = [
+    names::PROGRAM_XDP,
+    names::PROGRAM_XDP_FRAGS,
+    names::PROGRAM_TC_INGRESS,
+    names::PROGRAM_TC_EGRESS,
+];
+const MAPS_AND_GLOBALS: [&str; 5] = [
+    names::MAP_TOTALS,
+    names::MAP_REMOTE_SLOTS,
+    names::MAP_SPILLS,
+    names::MAP_RECORDS,
+    names::GLOBAL_LINK_TYPE,
+];
+
+#[test]
+fn every_name_is_in_the_object() {
+    for name in PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS) {
+        // Tables of strings in ELF hold each between zeros.
+        let entry = [b"\0", name.as_bytes(), b"\0"].concat();
+        let is_there = WATCH_OBJECT
+            .windows(entry.len())
+            .any(|octets| octets == entry);
+        assert!(is_there, "{name}");
+    }
+}
+
+#[test]
+fn the_kernel_cuts_no_name() {
+    // `BPF_OBJ_NAME_LEN` is 16, its last octet zero (include/uapi/linux/bpf.h).
+    for name in PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS) {
+        assert!(name.len() <= 15, "{name}");
+    }
+}
