@@ -2,6 +2,14 @@
 //! They only ever pass a packet on.
 #![no_std]
 #![no_main]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "jiffies and lengths of headers are compared in 32 bits"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "aya's macros hand the context over"
+)]
 
 mod account;
 mod frame;

@@ -64,6 +64,7 @@ struct Figures {
 ///
 /// # Errors
 /// Something could not be measured, or was not what it was taken for.
+#[expect(clippy::needless_pass_by_value, reason = "as all commands are called")]
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     ensure!(nix::unistd::geteuid().is_root(), "measuring needs root");
     let rounds = if args.quick { 5 } else { args.rounds.max(1) };

@@ -1,6 +1,10 @@
 //! Programs for measuring the others. Never part of a release.
 #![no_std]
 #![no_main]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "aya's macros hand the context over"
+)]
 
 use aya_ebpf::{
     bindings::{

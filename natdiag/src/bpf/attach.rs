@@ -1,7 +1,7 @@
 //! Attaches the programs to an interface, by the first hook of the ladder that works, and detaches them when dropped.
 //!
 //! Nobody else's program is ever replaced. XDP and TCX are links that go with the process even when it is killed;
-//! clsact filters are not, see [`super::filter`].
+//! clsact filters are not, see `bpf::filter`.
 
 use std::io;
 

@@ -16,7 +16,7 @@ use super::clock;
 
 /// The varying addresses lie in 10.0.0.0/8.
 const NETWORK: u32 = 0x0a00_0000;
-/// What a TC program returns to let the next one decide (`TC_ACT_UNSPEC`, include/uapi/linux/pkt_cls.h).
+/// What a TC program returns to let the next one decide (`TC_ACT_UNSPEC`, `include/uapi/linux/pkt_cls.h`).
 const TC_ACT_UNSPEC: u32 = u32::MAX;
 /// What an XDP program returns to pass a packet on (`XDP_PASS`, include/uapi/linux/bpf.h).
 const XDP_PASS: u32 = 2;

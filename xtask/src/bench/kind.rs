@@ -122,7 +122,7 @@ impl Kind {
     }
 
     /// The most nanoseconds over an empty program that it may cost.
-    pub(super) fn limit_ns(self, outcome: Outcome, remotes: u32) -> f64 {
+    pub(super) fn limit_ns(outcome: Outcome, remotes: u32) -> f64 {
         match outcome {
             Outcome::Boring => 6.0,
             Outcome::Counted if remotes == 1 => 20.0,

@@ -243,7 +243,7 @@ impl Case {
             program: self.hook.program.name(),
             kind: self.kind,
             remotes: self.remotes,
-            limit_ns: self.kind.limit_ns(self.outcome, self.remotes),
+            limit_ns: Kind::limit_ns(self.outcome, self.remotes),
             ns: Median::of(self.over),
             empty_ns: Median::of(self.empty),
         }

@@ -159,8 +159,8 @@ impl Stream {
         let octets = (octets_end - octets_start) as f64;
         ensure!(octets > 0.0, "the stream stands still");
         Ok(Speed {
-            per_second: octets / (end - start).as_secs_f64(),
-            per_cpu_second: octets / (cpu_end - cpu_start).as_secs_f64(),
+            per_second: octets / end.saturating_sub(start).as_secs_f64(),
+            per_cpu_second: octets / cpu_end.saturating_sub(cpu_start).as_secs_f64(),
         })
     }
 }
