@@ -68,7 +68,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     ensure!(nix::unistd::geteuid().is_root(), "measuring needs root");
     let rounds = if args.quick { 5 } else { args.rounds.max(1) };
     let wanted = |part: Part| args.parts.is_empty() || args.parts.contains(&part);
-    clock::stay_on_one_cpu()?;
     let mut figures = Figures {
         kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease")?
             .trim()

@@ -31,7 +31,7 @@ use self::{
     tap::Tap,
     wire::{FAR, Wire},
 };
-use super::{kind::Kind, programs::shuffle, statistics::Median};
+use super::{clock, kind::Kind, programs::shuffle, statistics::Median};
 
 /// Hosts that send.
 const HOSTS: u16 = 50_000;
@@ -78,6 +78,7 @@ pub(super) fn measure(rounds: usize) -> Result<Vec<Figure>> {
 }
 
 fn measure_here(rounds: usize) -> Result<Vec<Figure>> {
+    clock::have_a_cpu()?;
     let wire = Wire::new()?;
     let mut stage = Stage::new(wire)?;
     let mut random = Random::new(2);

@@ -7,7 +7,7 @@ use natdiag_common::{
     LinkType,
     counter::Totals,
     names,
-    slot::{BUDGET_BURST, RemoteSlot, SLOTS},
+    slot::{RemoteSlot, SLOTS},
 };
 
 use super::driver::{Driver, take};
@@ -59,12 +59,17 @@ impl Rig {
         Ok(sum)
     }
 
-    /// Gives every slot all the budget that it can have.
-    pub(super) fn fill_budgets(&mut self) -> Result<()> {
+    /// Sets what budget every slot has left, as of the last time that any slot was asked for it.
+    pub(super) fn set_budgets(&mut self, budget: u32) -> Result<()> {
+        let mut slots: Vec<Vec<RemoteSlot>> = Vec::new();
         for index in 0..SLOTS {
-            let mut slots: Vec<RemoteSlot> = self.slots.get(&index, 0)?.iter().copied().collect();
+            slots.push(self.slots.get(&index, 0)?.iter().copied().collect());
+        }
+        let latest = slots.iter().flatten().map(|slot| slot.refilled).max();
+        for (index, mut slots) in (0..).zip(slots) {
             for slot in &mut slots {
-                slot.budget = BUDGET_BURST;
+                slot.budget = budget;
+                slot.refilled = latest.unwrap_or_default();
             }
             self.slots.set(index, PerCpuValues::try_from(slots)?, 0)?;
         }

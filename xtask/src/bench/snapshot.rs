@@ -44,6 +44,7 @@ pub(super) struct Figures {
 
 /// Measures so many snapshots of one table that grows older.
 pub(super) fn measure(rounds: usize) -> Result<Figures> {
+    clock::have_a_cpu()?;
     let mut watch = super::live::watch_object()?;
     watch.load(Hook::TC_IN.program)?;
     let mut counters = Counters::take(&mut watch)?;

@@ -56,6 +56,8 @@ pub(crate) enum Check {
     AtLeast(Subject, &'static str, u64),
     /// The two counters are equal.
     Equal(Subject, &'static str, &'static str),
+    /// The first counter is at most the second, and at least nine tenths of it.
+    NineTenths(Subject, &'static str, &'static str),
 }
 
 impl Subject {
@@ -156,6 +158,11 @@ pub(crate) fn compare_counters(report: &Report, checks: &[Check]) -> Vec<String>
             Check::Equal(subject, one, other) => {
                 let ((address, got), (_, want)) = (value(subject, one), value(subject, other));
                 (got != want).then(|| format!("{address}: {one} is {got}, {other} is {want}"))
+            }
+            Check::NineTenths(subject, one, other) => {
+                let ((address, got), (_, whole)) = (value(subject, one), value(subject, other));
+                (got > whole || got * 10 < whole * 9)
+                    .then(|| format!("{address}: {one} is {got}, {other} is {whole}"))
             }
         })
         .collect()
