@@ -13,7 +13,7 @@ use natdiag_common::{
 use crate::{frame::Frame, maps};
 
 /// Most octets of headers that are brought together.
-const HEADERS_LEN: usize = 256;
+const HEADERS_LEN: u32 = 256;
 /// First octet of an IPv4 header of five words.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 
@@ -21,9 +21,9 @@ const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 #[inline(always)]
 pub(crate) fn with_headers(ctx: &TcContext) -> Frame {
     let frame = Frame::of_skb(ctx);
-    if frame.lacks(HEADERS_LEN) {
+    if frame.lacks(HEADERS_LEN as usize) {
         let len = usual_headers_len(&frame, maps::link_type());
-        return with_octets(ctx, &frame, len.unwrap_or(HEADERS_LEN));
+        return with_octets(ctx, &frame, len.unwrap_or(HEADERS_LEN as usize));
     }
     frame
 }
@@ -33,7 +33,7 @@ pub(crate) fn with_headers(ctx: &TcContext) -> Frame {
 pub(crate) fn with_octets(ctx: &TcContext, frame: &Frame, len: usize) -> Frame {
     if frame.lacks(len) {
         // Where it fails the packet is as it was, and what can be seen of it is counted.
-        let _ = ctx.pull_data((HEADERS_LEN as u32).min(ctx.len()));
+        let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
     }
     // Also where nothing lacked: to the verifier both ways are then one.
     Frame::of_skb(ctx)

@@ -22,12 +22,14 @@ use super::traffic;
 const WATCHED: &str = "near";
 /// The other end.
 const FAR: &str = "veth0";
+/// The oldest kernel that natdiag must work on.
+const OLDEST: [u32; 2] = [6, 1];
 /// What natdiag is told to attach to, and the kernel from which on it must.
 const HOOKS: [(&str, [u32; 2]); 5] = [
-    ("auto", [0, 0]),
-    ("xdp", [0, 0]),
-    ("xdp-generic", [0, 0]),
-    ("clsact", [0, 0]),
+    ("auto", OLDEST),
+    ("xdp", OLDEST),
+    ("xdp-generic", OLDEST),
+    ("clsact", OLDEST),
     ("tcx", [6, 6]),
 ];
 /// What natdiag writes to stderr.
@@ -44,7 +46,11 @@ pub(crate) fn run() -> Result<ExitCode> {
     for (hook, since) in HOOKS {
         match watch(hook) {
             Ok(hooks) => writeln!(out, "{hook}: {hooks}; all counts equal those sent")?,
-            Err(error) if kernel < since => writeln!(out, "{hook}: missing here, {error:#}")?,
+            Err(error) if kernel < since => {
+                let error = format!("{error:#}");
+                let reason = error.lines().next().unwrap_or_default();
+                writeln!(out, "{hook}: missing here, {reason}")?;
+            }
             Err(error) => {
                 writeln!(out, "{hook}: FAILED, {error:#}")?;
                 passed = false;
