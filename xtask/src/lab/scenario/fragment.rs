@@ -20,6 +20,12 @@ const STORM: Connections = Connections {
     ..LARGE
 };
 
+/// More workers, because most of them wait.
+const STALLING: Connections = Connections {
+    workers: 4,
+    ..LARGE
+};
+
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "endpoint-fragments",
@@ -146,7 +152,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Mechanism::Gateway(Gateway::DropsFragments),
         ],
         traffic: &[
-            Traffic::Connections(LARGE),
+            Traffic::Connections(STALLING),
             Traffic::Connections(SERVER_FIRST),
         ],
         clients_meet: SOME_STALLED,
@@ -164,7 +170,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Mechanism::Gateway(Gateway::DropsFragments),
         ],
         traffic: &[
-            Traffic::Connections(LARGE),
+            Traffic::Connections(STALLING),
             Traffic::Connections(SERVER_FIRST),
         ],
         clients_meet: SOME_STALLED,

@@ -38,6 +38,8 @@ pub(crate) enum Volley {
 /// Addresses for benchmarks (RFC 2544): nobody has them, and the router sends nothing there.
 const NOBODY: [u8; 2] = [198, 18];
 const LINK_MTU: usize = 1500;
+const GRE: u8 = 47;
+const ESP: u8 = 50;
 /// Smaller than a TCP header without options.
 const TINY_OCTETS: usize = 16;
 
@@ -119,12 +121,25 @@ impl Volley {
                 fragments
             }
             Self::Tunnel => {
-                // Inside is a packet of the whole MTU, encrypted or not.
-                let inside = vec![0x45; LINK_MTU + 4];
+                let inside = tunnelled(parameters.tunnel_protocol);
                 let outer = testkit::raw(parameters.tunnel_protocol, &inside);
                 cut(&outer.in_ipv4(SERVER, NAT).identification(number))
             }
         }
+    }
+}
+
+/// What a tunnel carries: a segment between two private hosts that fills the MTU, behind the tunnel's own header.
+fn tunnelled(protocol: u8) -> Vec<u8> {
+    let [here, there] = [1, 2].map(|last| Ipv4Addr::new(10, 99, 0, last));
+    let segment = testkit::tcp().data_len(LINK_MTU - 40);
+    let inner = segment.in_ipv4(here, there).octets();
+    match protocol {
+        // No options; an IPv4 packet follows (RFC 2784, section 2).
+        GRE => [&[0, 0, 8, 0], inner.as_slice()].concat(),
+        // An index, a sequence number, and what nobody can read (RFC 4303, section 2).
+        ESP => [&[0, 0, 1, 0, 0, 0, 0, 1], vec![0xa5; LINK_MTU].as_slice()].concat(),
+        _ => inner,
     }
 }
 
