@@ -23,7 +23,7 @@ use natdiag_common::{
 };
 
 use self::{
-    diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
+    diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     table::{Counts, Table},
@@ -101,6 +101,7 @@ impl Analysis {
             && event.direction == Direction::Ingress
         {
             let left_out = self.left_out(event.source);
+            self.datagrams_of(event.source).note(event, part);
             self.reassembly.fragment(event, part, left_out);
             self.settle_datagrams();
         }
@@ -158,8 +159,20 @@ impl Analysis {
             overflow: counters(overflow, None, self.overflow_datagrams),
             overflow_remotes,
             syns_not_followed: self.tracker.left_out(),
-            findings: verdict::about_source(charged, self.records, self.missed_share()),
+            findings: self.about_source(charged),
         }
+    }
+
+    /// What belongs to no single remote host.
+    fn about_source(&self, charged: u64) -> Vec<Finding> {
+        let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        let junk = self
+            .datagrams
+            .values()
+            .filter(|datagrams| verdict::is_junk(datagrams))
+            .count();
+        findings.extend(verdict::scattered_flood(junk as u64));
+        findings
     }
 
     fn remote(
@@ -225,15 +238,20 @@ impl Analysis {
         }
     }
 
+    /// Where the datagrams of a host are counted.
+    fn datagrams_of(&mut self, source: IpAddr) -> &mut Datagrams {
+        let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+        if has_room || self.datagrams.contains_key(&source) {
+            self.datagrams.entry(source).or_default()
+        } else {
+            &mut self.overflow_datagrams
+        }
+    }
+
     fn settle_datagrams(&mut self) {
         for (source, decision) in self.reassembly.take_decided() {
             let left_out = self.left_out(source);
-            let has_room = self.datagrams.len() < MAX_FRAGMENTING;
-            let datagrams = if has_room || self.datagrams.contains_key(&source) {
-                self.datagrams.entry(source).or_default()
-            } else {
-                &mut self.overflow_datagrams
-            };
+            let datagrams = self.datagrams_of(source);
             let cell = match decision {
                 Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
                 Decision::Incomplete { protocol, before } if before == left_out => {
@@ -243,6 +261,7 @@ impl Analysis {
                 Decision::Incomplete { before, .. } if before.datagrams != left_out.datagrams => {
                     None
                 }
+                Decision::Overlapping => Some(&mut datagrams.overlapping),
                 Decision::Incomplete { .. } | Decision::Unobserved => {
                     Some(&mut datagrams.unobserved)
                 }
