@@ -17,12 +17,12 @@ use crate::{
 pub const SUSPECTS: usize = 16;
 
 /// Sets of places for suspects, chosen by [`suspect_set`]. A power of two.
-pub const SUSPECT_SETS: usize = 256;
+pub const SUSPECT_SETS: u32 = 256;
 /// Places in a set: of 16 hosts, three are in one set once in 10,000 times.
-pub const SUSPECTS_PER_SET: usize = 2;
+pub const SUSPECTS_PER_SET: u32 = 2;
 
 /// Connections followed at once, each at the place of [`flow_place`]. A power of two.
-pub const FLOWS: usize = 1 << 14;
+pub const FLOWS: u32 = 1 << 14;
 
 /// Longest IP packet that every link carries without fragments (RFC 8200, section 5). A longer one is *large*.
 pub const SMALL_PACKET_OCTETS: u32 = 1280;
@@ -447,7 +447,7 @@ pub fn segment<F: FrameBytes + ?Sized>(
 #[inline(always)]
 #[must_use]
 pub fn suspect_set(remote: Address) -> u32 {
-    spread(remote, 0) & (SUSPECT_SETS - 1) as u32
+    spread(remote, 0) & (SUSPECT_SETS - 1)
 }
 
 /// Place of a connection, below [`FLOWS`].
@@ -456,7 +456,7 @@ pub fn suspect_set(remote: Address) -> u32 {
 pub fn flow_place(ends: &FlowEnds) -> u32 {
     let ports = u64::from(ends.local_port) << 16 | u64::from(ends.remote_port);
     let [_, local] = ends.local.halves();
-    spread(ends.remote, local ^ ports) & (FLOWS - 1) as u32
+    spread(ends.remote, local ^ ports) & (FLOWS - 1)
 }
 
 /// Multiplicative hashing (Knuth): the upper bits of the product depend on all bits.

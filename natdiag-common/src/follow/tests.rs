@@ -214,8 +214,8 @@ fn a_segment_is_read_with_its_timestamp_and_size() {
 fn places_are_within_their_bounds() {
     for octet in 0..=255 {
         let remote = Address([octet; 16]);
-        assert!((suspect_set(remote) as usize) < SUSPECT_SETS);
+        assert!(suspect_set(remote) < SUSPECT_SETS);
         let ends = FlowEnds { remote, ..ends() };
-        assert!((flow_place(&ends) as usize) < FLOWS);
+        assert!(flow_place(&ends) < FLOWS);
     }
 }

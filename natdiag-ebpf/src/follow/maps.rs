@@ -12,16 +12,17 @@ use natdiag_common::{
 
 /// Written by userspace. All zero is nobody.
 #[btf_map]
-static SUSPECTS: Array<[Address; SUSPECTS_PER_SET], SUSPECT_SETS> = Array::new();
+static SUSPECTS: Array<[Address; SUSPECTS_PER_SET as usize], { SUSPECT_SETS as usize }> =
+    Array::new();
 
 #[btf_map]
-static FOLLOW_COUNTS: PerCpuArray<FollowCounts, { SUSPECT_SETS * SUSPECTS_PER_SET }> =
+static FOLLOW_COUNTS: PerCpuArray<FollowCounts, { (SUSPECT_SETS * SUSPECTS_PER_SET) as usize }> =
     PerCpuArray::new();
 
 /// Shared by all CPUs, since the two directions of a connection meet in it. Where two CPUs give one place to two
 /// connections at the same moment, what they hold may be mixed up: then a few segments count as repeated.
 #[btf_map]
-static FLOWS_FOLLOWED: Array<FollowedFlow, FLOWS> = Array::new();
+static FLOWS_FOLLOWED: Array<FollowedFlow, { FLOWS as usize }> = Array::new();
 
 #[unsafe(no_mangle)]
 static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
@@ -43,9 +44,9 @@ pub(crate) fn suspect_place(remote: Address) -> Option<u32> {
     let [first, second] = SUSPECTS.get(set)?;
     let wanted = remote.halves();
     if first.halves() == wanted {
-        Some(set * SUSPECTS_PER_SET as u32)
+        Some(set * SUSPECTS_PER_SET)
     } else if second.halves() == wanted {
-        Some(set * SUSPECTS_PER_SET as u32 + 1)
+        Some(set * SUSPECTS_PER_SET + 1)
     } else {
         None
     }

@@ -114,7 +114,7 @@ struct FlowTable {
 impl FlowTable {
     fn at(&mut self, place: u32) -> Option<&mut FollowedFlow> {
         if self.flows.is_empty() {
-            self.flows = vec![FollowedFlow::default(); FLOWS];
+            self.flows = vec![FollowedFlow::default(); FLOWS as usize];
         }
         self.flows.get_mut(place as usize)
     }

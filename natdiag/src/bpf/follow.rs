@@ -22,7 +22,7 @@ use super::{
 use crate::{FOLLOW_OBJECT, host::link::Link};
 
 /// Places of one set, as userspace writes them: the octets of the addresses.
-type Set = [u8; 16 * SUSPECTS_PER_SET];
+type Set = [u8; 16 * SUSPECTS_PER_SET as usize];
 
 /// Why nobody can be followed. Watching goes on.
 #[derive(Debug, Error)]
@@ -150,8 +150,8 @@ impl Follower {
     }
 
     fn free_place(&self, remote: Address) -> Option<u32> {
-        let first = suspect_set(remote) * SUSPECTS_PER_SET as u32;
-        (first..first + SUSPECTS_PER_SET as u32).find(|place| {
+        let first = suspect_set(remote) * SUSPECTS_PER_SET;
+        (first..first + SUSPECTS_PER_SET).find(|place| {
             self.followed
                 .values()
                 .all(|followed| followed.place != *place)
@@ -171,8 +171,7 @@ impl Follower {
     }
 
     fn write(&mut self, place: u32, remote: Address) -> Result<(), FollowError> {
-        let per_set = SUSPECTS_PER_SET as u32;
-        let (set, way) = (place / per_set, place % per_set);
+        let (set, way) = (place / SUSPECTS_PER_SET, place % SUSPECTS_PER_SET);
         let mut octets = self
             .suspects
             .get(&set, 0)

@@ -18,17 +18,17 @@ const BATCH: usize = 20;
 
 /// A segment of one of a few connections, with numbers from so small a range that many repeat.
 fn segment(random: &mut Random, direction: Direction) -> Vec<u8> {
-    let port = 40_000 + random.below(4) as u16;
+    let port = 40_000 + random.u16() % 4;
     let (ports, [source, destination]) = match direction {
         Direction::Egress => ((port, 443), [CLIENT, SERVER]),
         Direction::Ingress => ((443, port), [SERVER, CLIENT]),
     };
     let mut segment = tcp()
         .ports(ports.0, ports.1)
-        .seq((u32::MAX - 5_000).wrapping_add(random.below(10_000) as u32))
-        .ack((u32::MAX - 5_000).wrapping_add(random.below(10_000) as u32));
+        .seq((u32::MAX - 5_000).wrapping_add(random.u32() % 10_000))
+        .ack((u32::MAX - 5_000).wrapping_add(random.u32() % 10_000));
     if random.once_in(2) {
-        let tsval = random.below(20) as u32;
+        let tsval = random.u32() % 20;
         let mut options = vec![1, 1, 8, 10];
         options.extend(tsval.to_be_bytes());
         options.extend([0; 4]);
