@@ -1,10 +1,12 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
 pub mod diagnosis;
+pub mod established;
 pub mod evidence;
 pub mod fragments;
 pub mod mark;
 pub mod scope;
+pub mod suspicion;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -19,13 +21,16 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     counter::{Counter, FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts, Totals},
+    follow::{self, FlowEnds, FollowCounts, FollowedSegment},
     wire::tcp::SYN,
 };
 
 use self::{
     diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
+    established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
+    suspicion::Suspicion,
     table::{Counts, Table},
     tracker::Tracker,
     verdict::Case,
@@ -49,6 +54,9 @@ pub struct Analysis {
     totals: Totals,
     totals_at: Timestamp,
     records: u64,
+    suspicion: Suspicion,
+    suspects: Vec<Address>,
+    established: EstablishedTable,
 }
 
 impl Analysis {
@@ -80,7 +88,57 @@ impl Analysis {
         for address in gone {
             self.tracker.forget(address.into());
             self.datagrams.remove(&address.into());
+            self.established.forget(address);
         }
+    }
+
+    /// Says whose established connections are to be followed from now on: remote hosts with symptoms.
+    pub fn suspects(&mut self, now: Timestamp) -> &[Address] {
+        let mut symptomatic: Vec<_> = self
+            .table
+            .remotes()
+            .iter()
+            .filter_map(|remote| {
+                let syns = self.tracker.evidence(remote.address.into());
+                let case = self.case(remote.address, &remote.counts, syns, now);
+                let severity = verdict::severity(&case)?;
+                (severity > Severity::Info)
+                    .then_some((Reverse((severity, remote.counts.packets())), remote.address))
+            })
+            .collect();
+        symptomatic.sort_unstable();
+        symptomatic.truncate(2 * follow::SUSPECTS);
+        let worst: Vec<_> = symptomatic.into_iter().map(|(_, remote)| remote).collect();
+        let suspects = self.suspicion.update(&worst, now);
+        for remote in &self.suspects {
+            if !suspects.contains(remote) {
+                self.established.end(*remote);
+            }
+        }
+        self.suspects = suspects;
+        &self.suspects
+    }
+
+    /// Notes what the kernel has counted about a suspect since its suspicion began.
+    pub fn followed(&mut self, remote: Address, counts: FollowCounts) {
+        self.established.set(remote, counts);
+    }
+
+    /// Whether a remote host is under suspicion, so that its segments are wanted.
+    #[must_use]
+    pub fn follows(&self, remote: Address) -> bool {
+        self.suspects.contains(&remote)
+    }
+
+    /// Takes a segment of a suspect from a capture.
+    pub fn follow(
+        &mut self,
+        direction: Direction,
+        ends: &FlowEnds,
+        segment: &FollowedSegment,
+        now: Timestamp,
+    ) {
+        self.established.segment(direction, ends, segment, now);
     }
 
     /// Sets the counters of the whole source, as of now.
