@@ -32,10 +32,10 @@ use self::{
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     suspicion::Suspicion,
     table::{Counts, Table},
-    tracker::Tracker,
-    verdict::Case,
+    tracker::{Networks, Tracker},
+    verdict::{Case, Neighbours},
 };
-use crate::event::{Content, Event, IcmpError, Timestamp};
+use crate::event::{Content, Event, Timestamp};
 
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;
@@ -80,6 +80,7 @@ impl Analysis {
                 syns: tracker.evidence(address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
+                neighbours: Neighbours::default(),
                 missed_share: 0.0,
                 now,
             })
@@ -166,22 +167,8 @@ impl Analysis {
             Content::Segment(segment) if event.fragment.is_none() || !segment.has(SYN) => {
                 self.tracker.segment(event, segment);
             }
-            Content::IcmpError(IcmpError {
-                quoted: Some(quoted),
-                ..
-            }) => {
-                if let Some((source_port, destination_port, seq)) = quoted.tcp {
-                    let ports = (source_port, destination_port);
-                    self.tracker.icmp_error(
-                        quoted.source,
-                        quoted.destination,
-                        ports,
-                        seq,
-                        event.time,
-                    );
-                }
-            }
-            Content::Segment(_) | Content::IcmpError(_) | Content::Other => {}
+            Content::IcmpError(error) => self.tracker.icmp_error(event, error),
+            Content::Segment(_) | Content::Other => {}
         }
     }
 
@@ -209,15 +196,16 @@ impl Analysis {
                 None => busiest.push((Reverse(packets), remote.address)),
             }
         }
+        let networks = self.tracker.networks();
         let mut remotes: Vec<_> = first(with_findings, top.max(MIN_FINDINGS))
             .into_iter()
-            .filter_map(|address| self.remote(address, now))
+            .filter_map(|address| self.remote(address, &networks, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         remotes.extend(
             first(busiest, top)
                 .into_iter()
-                .filter_map(|address| self.remote(address, now)),
+                .filter_map(|address| self.remote(address, &networks, now)),
         );
         let (overflow, overflow_remotes) = self.table.overflow();
         let charged = self.totals.value(Counter::Charged);
@@ -232,10 +220,19 @@ impl Analysis {
         }
     }
 
-    fn remote(&self, address: Address, now: Timestamp) -> Option<RemoteDiagnosis> {
+    fn remote(
+        &self,
+        address: Address,
+        networks: &Networks,
+        now: Timestamp,
+    ) -> Option<RemoteDiagnosis> {
         let counts = &self.table.get(address)?.counts;
         let syns = self.tracker.evidence(address.into());
-        let case = self.case(address, counts, syns, now);
+        let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
+        let case = Case {
+            neighbours: neighbours.unwrap_or_default(),
+            ..self.case(address, counts, syns, now)
+        };
         Some(RemoteDiagnosis {
             address: address.into(),
             counters: counters(counts, syns, case.datagrams),
@@ -258,6 +255,7 @@ impl Analysis {
             syns,
             datagrams,
             is_ipv6: address.is_ipv6(),
+            neighbours: Neighbours::default(),
             missed_share,
             now,
         }
