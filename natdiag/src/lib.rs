@@ -12,6 +12,7 @@ pub mod host;
 pub mod privilege;
 pub mod report;
 pub mod survey;
+pub mod tui;
 
 /// The object with the programs that watch an interface.
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));

@@ -322,6 +322,7 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
+            number: state.evidence.recent.push(now, class),
             tsval,
             class,
             fate: Fate::Pending,
@@ -560,6 +561,7 @@ fn settle(
         return;
     }
     evidence.settle(transmission.class, transmission.fate, fate, now);
+    evidence.recent.settle(transmission.number, fate);
     if !transmission.class.ambiguous {
         let before = *fates;
         match transmission.class.counted(transmission.fate) {

@@ -34,7 +34,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
     let top = config.top.limit();
     if let Some(interval) = config.interval {
         play_in_steps(&mut playbacks, interval, |playbacks| {
-            view.interim(&survey(playbacks, top))
+            view.interim(survey(playbacks, top))
                 .map_err(ReplayError::View)
         })?;
     }

@@ -153,6 +153,23 @@ pub(crate) fn two_interfaces() -> Survey {
     ])
 }
 
+/// An interface that has shown nothing of interest yet.
+pub(crate) fn idle() -> Survey {
+    let finding = Finding {
+        summary: "no connection was opened and no fragment was seen, so nothing can be said"
+            .to_owned(),
+        ..finding(Cause::InsufficientEvidence, Severity::Warning)
+    };
+    let findings = vec![finding];
+    survey(vec![live(
+        "ens5",
+        Diagnosis {
+            findings,
+            ..diagnosis(vec![])
+        },
+    )])
+}
+
 pub(crate) fn nothing_seen() -> Survey {
     Survey::default()
 }
@@ -198,6 +215,7 @@ pub(crate) fn remote(
         address,
         counters,
         findings,
+        close_up: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     report::exit_code::ExitStatus,
-    survey::{Survey, View},
+    survey::{Survey, View, Wish},
 };
 
 /// A view, graded.
@@ -37,7 +37,7 @@ impl Graded {
         self.reader_left
     }
 
-    fn note(&mut self, shown: io::Result<()>) -> io::Result<()> {
+    fn note<T>(&mut self, shown: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &shown {
             self.reader_left = error.kind() == io::ErrorKind::BrokenPipe;
         }
@@ -46,8 +46,22 @@ impl Graded {
 }
 
 impl View for Graded {
-    fn interim(&mut self, survey: &Survey) -> io::Result<()> {
-        self.status = ExitStatus::of(survey);
+    fn begin(&mut self, survey: Survey) -> io::Result<()> {
+        let shown = self.view.begin(survey);
+        self.note(shown)
+    }
+
+    fn attend(&mut self) -> io::Result<Wish> {
+        let wish = self.view.attend();
+        self.note(wish)
+    }
+
+    fn release(&mut self) {
+        self.view.release();
+    }
+
+    fn interim(&mut self, survey: Survey) -> io::Result<()> {
+        self.status = ExitStatus::of(&survey);
         let shown = self.view.interim(survey);
         self.note(shown)
     }
@@ -70,7 +84,7 @@ mod tests {
     struct Broken(io::ErrorKind);
 
     impl View for Broken {
-        fn interim(&mut self, _survey: &Survey) -> io::Result<()> {
+        fn interim(&mut self, _survey: Survey) -> io::Result<()> {
             Err(self.0.into())
         }
 
@@ -87,7 +101,7 @@ mod tests {
             (io::ErrorKind::StorageFull, false),
         ] {
             let mut view = Graded::new(Box::new(Broken(kind)));
-            assert!(view.interim(&survey).is_err());
+            assert!(view.interim(survey.clone()).is_err());
             assert_eq!(view.reader_left(), left, "{kind}");
             assert_eq!(view.status(), ExitStatus::Harm, "{kind}");
         }
