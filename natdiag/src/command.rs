@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{
     cli::{Cli, Command},
-    config::{ConfigError, ReplayConfig, Top, WatchConfig},
+    config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
     survey::View,
     tui::Tui,
@@ -66,7 +66,7 @@ fn view(command: &Command) -> Result<Box<dyn View>, CommandError> {
     };
     let rows = top.map(Top::limit);
     Ok(match output {
-        Form::Screen => Box::new(Tui::new(rows)),
+        Form::Screen => Box::new(Tui::new(report::view(Output::Text, rows), rows)),
         Form::Report(output) => report::view(output, rows),
     })
 }

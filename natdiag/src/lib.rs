@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod host;
+pub mod log;
 pub mod privilege;
 pub mod report;
 pub mod survey;

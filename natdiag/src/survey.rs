@@ -17,6 +17,8 @@ pub struct Survey {
     pub sources: Vec<SourceSurvey>,
     /// What cannot be observed from here, one sentence each.
     pub blind_to: Vec<String>,
+    /// CPU time that natdiag itself has used so far, in nanoseconds; what its programs use in the kernel is not in it.
+    pub own_cpu_ns: Option<u64>,
 }
 
 impl Survey {

@@ -84,5 +84,6 @@ fn survey(playbacks: &[Playback], top: usize) -> Survey {
             .map(|playback| playback.survey(top))
             .collect(),
         blind_to: Vec::new(),
+        own_cpu_ns: None,
     }
 }

@@ -271,6 +271,7 @@ impl Run {
                 .map(|interface| interface.survey(top))
                 .collect::<Result<_, _>>()?,
             blind_to: self.blind_to.clone(),
+            own_cpu_ns: Some(self.clock.own_cpu_ns()),
         })
     }
 

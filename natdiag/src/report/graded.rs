@@ -1,6 +1,6 @@
 //! A view that remembers how the last survey it showed would end the run, and whether anybody still reads.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use crate::{
     report::exit_code::ExitStatus,
@@ -12,6 +12,7 @@ pub struct Graded {
     view: Box<dyn View>,
     status: ExitStatus,
     reader_left: bool,
+    is_on_terminal: bool,
 }
 
 impl Graded {
@@ -22,6 +23,7 @@ impl Graded {
             view,
             status: ExitStatus::default(),
             reader_left: false,
+            is_on_terminal: io::stdout().is_terminal(),
         }
     }
 
@@ -31,7 +33,7 @@ impl Graded {
         self.status
     }
 
-    /// Whether standard output is a pipe that its reader has closed.
+    /// Whether standard output is a pipe that its reader has closed, or a terminal that is gone.
     #[must_use]
     pub const fn reader_left(&self) -> bool {
         self.reader_left
@@ -39,7 +41,8 @@ impl Graded {
 
     fn note<T>(&mut self, shown: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &shown {
-            self.reader_left = error.kind() == io::ErrorKind::BrokenPipe;
+            self.reader_left = error.kind() == io::ErrorKind::BrokenPipe
+                || self.is_on_terminal && error.raw_os_error() == Some(libc::EIO);
         }
         shown
     }

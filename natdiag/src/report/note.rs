@@ -135,6 +135,17 @@ fn opening(survey: &Survey, source: &SourceSurvey) -> String {
     format!("{subject}: {}.", seen.join(", "))
 }
 
+/// Whether anything could not be observed.
+pub(crate) fn has_missed(source: &SourceSurvey) -> bool {
+    let totals = &source.diagnosis.totals;
+    let missed = [
+        Counter::MissedRecordsRing,
+        Counter::MissedRecordsBudget,
+        Counter::MissedRemotes,
+    ];
+    missed.iter().any(|counter| totals.value(*counter) > 0)
+}
+
 /// What could not be observed, in words.
 pub(crate) fn missed(source: &SourceSurvey) -> String {
     let totals = &source.diagnosis.totals;

@@ -88,7 +88,7 @@ impl<'a> Page<'a> {
 
 /// Breaks text between words into lines of at most `room` columns; a longer word has a line of its own.
 /// A command in backticks is one word: who copies it wants it whole.
-fn broken(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
