@@ -7,11 +7,19 @@ use std::io;
 
 use thiserror::Error;
 
-use self::{replay::ReplayError, watch::WatchError};
+use self::{
+    replay::ReplayError,
+    watch::{
+        WatchError,
+        view::{Form, NoTerminal},
+    },
+};
 use crate::{
     cli::{Cli, Command},
-    config::{ConfigError, ReplayConfig, WatchConfig},
+    config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
+    survey::View,
+    tui::Tui,
 };
 
 /// Why a command failed.
@@ -26,6 +34,9 @@ pub enum CommandError {
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The screen has nowhere to be.
+    #[error(transparent)]
+    NoTerminal(#[from] NoTerminal),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -36,7 +47,7 @@ pub enum CommandError {
 /// # Errors
 /// Whatever keeps the command from its report. A reader who closes the pipe is no error.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
-    let mut view = Graded::new(report::view(cli));
+    let mut view = Graded::new(view(&cli.command)?);
     let outcome = match &cli.command {
         Command::Watch(args) => watch(&args.try_into()?, &mut view),
         Command::Replay(args) => replay(&args.try_into()?, &mut view),
@@ -45,6 +56,19 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
         Err(error) if !view.reader_left() => Err(error),
         _ => Ok(view.status()),
     }
+}
+
+/// The view that the command line asks for.
+fn view(command: &Command) -> Result<Box<dyn View>, CommandError> {
+    let (output, top) = match command {
+        Command::Watch(args) => (watch::view::choose(args.output)?, args.top),
+        Command::Replay(args) => (Form::Report(args.output), args.top),
+    };
+    let rows = top.map(Top::limit);
+    Ok(match output {
+        Form::Screen => Box::new(Tui::new(report::view(Output::Text, rows), rows)),
+        Form::Report(output) => report::view(output, rows),
+    })
 }
 
 fn watch(config: &WatchConfig, view: &mut Graded) -> Result<(), CommandError> {
