@@ -1,16 +1,17 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
+pub mod check;
 pub mod replay;
 pub mod watch;
 
-use std::io;
+use std::io::{self, BufWriter, ErrorKind};
 
 use thiserror::Error;
 
-use self::{replay::ReplayError, watch::WatchError};
+use self::{check::server::CheckServerError, replay::ReplayError, watch::WatchError};
 use crate::{
-    cli::{Cli, Command},
-    config::{ConfigError, ReplayConfig, WatchConfig},
+    cli::{Check, Cli, Command},
+    config::{ConfigError, Output, ReplayConfig, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
 };
 
@@ -26,6 +27,9 @@ pub enum CommandError {
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Looking at a server failed.
+    #[error(transparent)]
+    CheckServer(#[from] CheckServerError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -36,12 +40,30 @@ pub enum CommandError {
 /// # Errors
 /// Whatever keeps the command from its report. A reader who closes the pipe is no error.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
-    let mut view = Graded::new(report::view(cli));
-    let outcome = match &cli.command {
-        Command::Watch(args) => watch(&args.try_into()?, &mut view),
-        Command::Replay(args) => replay(&args.try_into()?, &mut view),
-    };
-    match outcome {
+    match &cli.command {
+        Command::Watch(args) => graded(args.output, cli.verbose > 0, |view| {
+            watch(&args.try_into()?, view)
+        }),
+        Command::Replay(args) => graded(args.output, true, |view| replay(&args.try_into()?, view)),
+        Command::Check(Check::Server(args)) => {
+            match check::server::check(args, &mut BufWriter::new(io::stdout())) {
+                Err(CheckServerError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                    Ok(ExitStatus::Clear)
+                }
+                checked => Ok(checked?),
+            }
+        }
+    }
+}
+
+/// Runs a command that shows surveys; the last one decides how it ended.
+fn graded(
+    output: Output,
+    log: bool,
+    command: impl FnOnce(&mut Graded) -> Result<(), CommandError>,
+) -> Result<ExitStatus, CommandError> {
+    let mut view = Graded::new(report::view(output, log));
+    match command(&mut view) {
         Err(error) if !view.reader_left() => Err(error),
         _ => Ok(view.status()),
     }

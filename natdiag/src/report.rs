@@ -4,6 +4,7 @@ pub mod exit_code;
 #[cfg(test)]
 mod fixture;
 pub mod graded;
+pub mod host;
 pub mod json;
 mod json_layout;
 mod live;
@@ -15,20 +16,12 @@ mod wording;
 
 use std::io::{self, BufWriter};
 
-use crate::{
-    cli::{Cli, Command},
-    config::Output,
-    survey::View,
-};
+use crate::{config::Output, survey::View};
 
-/// The view that the command line asks for, on standard output.
+/// The view of this form, on standard output. With `log`, lines of the log may come in between.
 #[must_use]
-pub fn view(cli: &Cli) -> Box<dyn View> {
+pub fn view(output: Output, log: bool) -> Box<dyn View> {
     let out = BufWriter::new(io::stdout());
-    let (output, log) = match &cli.command {
-        Command::Watch(args) => (args.output, cli.verbose > 0),
-        Command::Replay(args) => (args.output, true),
-    };
     match output {
         Output::Text => Box::new(live::TextView::new(out, log)),
         Output::Json => Box::new(json::JsonView::once(out)),

@@ -1,8 +1,8 @@
 //! The report for people, as it goes into a ticket: the verdict first, then why, then what to do.
 
 mod advice;
-mod finding;
-mod page;
+pub(crate) mod finding;
+pub(crate) mod page;
 
 use std::io::{self, Write};
 
