@@ -1,10 +1,13 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
+pub mod close_up;
 pub mod diagnosis;
+pub mod established;
 pub mod evidence;
 pub mod fragments;
 pub mod mark;
 pub mod scope;
+pub mod suspicion;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -19,13 +22,17 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     counter::{Counter, FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts, Totals},
+    follow::{self, FlowEnds, FollowCounts, FollowedSegment},
     wire::tcp::SYN,
 };
 
 use self::{
+    close_up::CloseUp,
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
+    established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
+    suspicion::Suspicion,
     table::{Counts, Table},
     tracker::{Networks, Tracker},
     verdict::{Case, Neighbours},
@@ -34,6 +41,9 @@ use crate::event::{Content, Event, Timestamp};
 
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;
+
+/// Remote hosts of a diagnosis that are looked at closely, at up to a kibioctet each.
+const CLOSE_UPS: usize = 1000;
 
 /// Remote hosts whose datagrams are told apart. The rest is counted together.
 const MAX_FRAGMENTING: usize = 1 << 18;
@@ -49,6 +59,9 @@ pub struct Analysis {
     totals: Totals,
     totals_at: Timestamp,
     records: u64,
+    suspicion: Suspicion,
+    suspects: Vec<Address>,
+    established: EstablishedTable,
 }
 
 impl Analysis {
@@ -81,7 +94,57 @@ impl Analysis {
         for address in gone {
             self.tracker.forget(address.into());
             self.datagrams.remove(&address.into());
+            self.established.forget(address);
         }
+    }
+
+    /// Says whose established connections are to be followed from now on: remote hosts with symptoms.
+    pub fn suspects(&mut self, now: Timestamp) -> &[Address] {
+        let mut symptomatic: Vec<_> = self
+            .table
+            .remotes()
+            .iter()
+            .filter_map(|remote| {
+                let syns = self.tracker.evidence(remote.address.into());
+                let case = self.case(remote.address, &remote.counts, syns, now);
+                let severity = verdict::severity(&case)?;
+                (severity > Severity::Info)
+                    .then_some((Reverse((severity, remote.counts.packets())), remote.address))
+            })
+            .collect();
+        symptomatic.sort_unstable();
+        symptomatic.truncate(2 * follow::SUSPECTS);
+        let worst: Vec<_> = symptomatic.into_iter().map(|(_, remote)| remote).collect();
+        let suspects = self.suspicion.update(&worst, now);
+        for remote in &self.suspects {
+            if !suspects.contains(remote) {
+                self.established.end(*remote);
+            }
+        }
+        self.suspects = suspects;
+        &self.suspects
+    }
+
+    /// Notes what the kernel has counted about a suspect since its suspicion began.
+    pub fn followed(&mut self, remote: Address, counts: FollowCounts) {
+        self.established.set(remote, counts);
+    }
+
+    /// Whether a remote host is under suspicion, so that its segments are wanted.
+    #[must_use]
+    pub fn follows(&self, remote: Address) -> bool {
+        self.suspects.contains(&remote)
+    }
+
+    /// Takes a segment of a suspect from a capture.
+    pub fn follow(
+        &mut self,
+        direction: Direction,
+        ends: &FlowEnds,
+        segment: &FollowedSegment,
+        now: Timestamp,
+    ) {
+        self.established.segment(direction, ends, segment, now);
     }
 
     /// Sets the counters of the whole source, as of now.
@@ -150,6 +213,9 @@ impl Analysis {
                 .into_iter()
                 .filter_map(|address| self.remote(address, &networks, now)),
         );
+        for remote in remotes.iter_mut().take(CLOSE_UPS) {
+            remote.close_up = self.close_up(remote.address);
+        }
         let (overflow, overflow_remotes) = self.table.overflow();
         let charged = self.totals.value(Counter::Charged);
         Diagnosis {
@@ -192,7 +258,21 @@ impl Analysis {
             address: address.into(),
             counters: counters(counts, syns, case.datagrams),
             findings: verdict::findings(&case),
+            close_up: None,
         })
+    }
+
+    /// A closer look, where there is anything to see.
+    fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
+        let syns = self.tracker.evidence(address);
+        let datagrams = self.datagrams.get(&address);
+        let close_up = CloseUp {
+            syns: syns.map(|syns| syns.recent.to_vec()).unwrap_or_default(),
+            fragment_sizes: datagrams
+                .map(|datagrams| datagrams.sizes)
+                .unwrap_or_default(),
+        };
+        (close_up != CloseUp::default()).then(|| Box::new(close_up))
     }
 
     fn case<'a>(

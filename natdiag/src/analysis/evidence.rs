@@ -9,7 +9,10 @@ use std::net::IpAddr;
 use natdiag_common::wire::seq::TsVal;
 
 use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells};
-use crate::{analysis::mark::Prediction, event::Timestamp};
+use crate::{
+    analysis::{close_up::RecentSyns, mark::Prediction},
+    event::Timestamp,
+};
 
 /// Most (local address, port) pairs told apart per remote host; what is beyond is counted as the last one.
 const MAX_SERVICES: usize = 64;
@@ -210,6 +213,8 @@ pub struct SynEvidence {
     pub answered_since: u64,
     /// The newest mark.
     pub mark: Option<(TsVal, Timestamp)>,
+    /// The newest SYNs one by one, to be shown.
+    pub recent: RecentSyns,
 }
 
 impl SynEvidence {

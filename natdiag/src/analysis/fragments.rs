@@ -13,7 +13,10 @@ use std::{
 use foldhash::fast::FixedState;
 use natdiag_common::counter::FragmentProtocol;
 
-use crate::event::{Event, FragmentPart, Timestamp};
+use crate::{
+    analysis::close_up::FragmentSizes,
+    event::{Event, FragmentPart, Timestamp},
+};
 
 /// How long the fragments of a datagram may take.
 /// Kernel: `IP_FRAG_TIME` 30 s, include/net/ip.h.
@@ -47,6 +50,8 @@ pub struct Datagrams {
     pub overlapping: u64,
     /// Whether tunnels and other protocols are among them.
     pub carried: Carried,
+    /// How large the fragments were, of those that gave a record.
+    pub sizes: FragmentSizes,
 }
 
 /// What fragments of protocols other than TCP, UDP and `ICMP` carry.
@@ -72,6 +77,7 @@ impl Datagrams {
                 self.carried.others = true;
             }
         }
+        self.sizes.add(part, event.total_len);
     }
 }
 

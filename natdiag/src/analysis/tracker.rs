@@ -311,6 +311,7 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
+            number: state.evidence.recent.push(now, class),
             tsval,
             class,
             fate: Fate::Pending,

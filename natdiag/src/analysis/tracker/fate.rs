@@ -30,6 +30,7 @@ pub(super) fn settle(
         return;
     }
     evidence.settle(transmission.class, transmission.fate, fate, now);
+    evidence.recent.settle(transmission.number, fate);
     if !transmission.class.ambiguous {
         let before = *fates;
         match transmission.class.counted(transmission.fate) {

@@ -17,6 +17,8 @@ pub(super) struct Transmission {
     pub(super) sent: Timestamp,
     /// Its timestamp, if it carries one.
     pub(super) tsval: Option<TsVal>,
+    /// Its number among the SYNs to this remote host.
+    pub(super) number: u64,
     /// How it counts.
     pub(super) class: SynClass,
     /// What became of it.
