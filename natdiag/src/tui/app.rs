@@ -145,12 +145,11 @@ impl App {
             Action::Suspend => return Effect::Suspend,
             Action::Export => return Effect::Export,
             Action::Quit if self.pane == Pane::List => return Effect::End,
-            Action::Quit => self.go_back(),
             Action::Back if self.pane == Pane::List => {
                 self.filter = Filter::default();
                 self.put_in_order();
             }
-            Action::Back => self.go_back(),
+            Action::Back | Action::Quit => self.go_back(),
             Action::Open => self.open(),
             Action::Help if self.pane == Pane::Help => self.pane = self.behind_help,
             Action::Help => {

@@ -98,9 +98,12 @@ pub(crate) struct Fates {
     pub(crate) answered: u64,
 }
 
+/// What a row of the table says about SYNs of one kind.
+type Cell = fn(&Fates) -> String;
+
 impl Fates {
     /// The rows of the table: a label, and the cell for SYNs of one kind.
-    pub(crate) const ROWS: [(&'static str, fn(&Self) -> String); 3] = [
+    pub(crate) const ROWS: [(&'static str, Cell); 3] = [
         ("SYNs", |fates| fates.kind.to_owned()),
         ("dropped", |fates| fates.dropped.to_string()),
         ("answered", |fates| fates.answered.to_string()),
