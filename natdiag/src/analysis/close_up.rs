@@ -128,7 +128,9 @@ mod tests {
         reuses_time_wait: false,
         ambiguous: false,
         repeated: false,
+        first_contact: false,
         service: 0,
+        second: 0,
     };
 
     #[test]

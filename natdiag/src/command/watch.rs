@@ -16,6 +16,7 @@ use tokio::{
 
 use self::interface::WatchedInterface;
 use crate::{
+    analysis::suspicion::SUSPICION_PERIOD_NS,
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
     clock::Clock,
     config::WatchConfig,
@@ -210,6 +211,7 @@ impl Run {
     ) -> Result<(), WatchError> {
         let mut turns = ticks(BETWEEN_TURNS);
         let mut checks = ticks(BETWEEN_CHECKS);
+        let mut suspicions = ticks(Duration::from_nanos(SUSPICION_PERIOD_NS));
         let mut views = ticks(between_views);
         let end = ending.come();
         tokio::pin!(end);
@@ -222,6 +224,9 @@ impl Run {
                     if !self.check_presence()? {
                         return Ok(());
                     }
+                }
+                _ = suspicions.tick() => {
+                    self.interfaces.iter_mut().for_each(WatchedInterface::suspect);
                 }
                 _ = views.tick() => {
                     view.interim(self.survey()?).map_err(WatchError::Output)?;
