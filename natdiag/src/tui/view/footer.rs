@@ -76,6 +76,17 @@ pub(super) fn line(app: &App, width: usize) -> Line<'static> {
     {
         hints.retain(|hint| hint.2 != least);
     }
+    let below = match app.pane() {
+        Pane::Detail => app.detail.below(),
+        Pane::Help => app.help.below(),
+        Pane::List | Pane::Causes => 0,
+    };
+    let room = width.saturating_sub(length(&hints));
+    let below = match below {
+        0 => String::new(),
+        below => format!("{:>room$}", format!("{below} more below")),
+    };
+    let below = (below.chars().count() <= room).then(|| Span::styled(below, FAINT));
     let spans = hints.into_iter().flat_map(|(key, does, _)| {
         [
             Span::raw(" "),
@@ -83,7 +94,7 @@ pub(super) fn line(app: &App, width: usize) -> Line<'static> {
             Span::raw(format!(" {does}  ")),
         ]
     });
-    Line::from(spans.collect::<Vec<_>>())
+    Line::from(spans.chain(below).collect::<Vec<_>>())
 }
 
 fn length(hints: &[Hint]) -> usize {

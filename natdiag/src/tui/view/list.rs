@@ -172,8 +172,8 @@ fn rest(app: &App, entries: usize) -> String {
             wording::counted(others as u64, "more remote", "more remotes")
         ));
     }
-    if app.list.first + app.list.height < entries {
-        let below = entries - app.list.first - app.list.height;
+    let below = app.list.below();
+    if below > 0 {
         parts.push(format!("{below} below"));
     }
     if sort != Sort::default() || is_reversed {
