@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// How many scenarios run side by side.
     #[arg(short, long, value_name = "N", default_value_t = 4)]
     jobs: usize,
+    /// Lets the traffic go on for so long, for a look at it from another terminal.
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
     /// Leaves the namespaces behind, for a look at them; the next run without it removes them.
     #[arg(long)]
     keep: bool,
@@ -78,6 +81,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         list,
         seed,
         jobs,
+        seconds,
         keep,
         json,
         capture_only,
@@ -94,6 +98,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     namespace::sweep()?;
     let stage = Stage {
         seed,
+        seconds,
         keep,
         natdiag: (!capture_only).then(build_natdiag).transpose()?,
         directory: results_directory()?,

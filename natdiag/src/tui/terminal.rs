@@ -22,6 +22,7 @@ use ratatui::{
         execute,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
+    layout::{Position, Rect},
 };
 
 use crate::log;
@@ -71,7 +72,9 @@ impl Screen {
 
     /// Forgets what is on the screen: the next frame is drawn as a whole.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal for the place of the cursor, and the thread of keys takes the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// What was typed since the last call.
@@ -91,7 +94,7 @@ impl Screen {
         give_back();
         raise(Signal::SIGTSTP)?;
         enter()?;
-        self.terminal.clear()
+        self.clear()
     }
 }
 

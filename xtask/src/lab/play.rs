@@ -33,6 +33,8 @@ const ARRIVING: Duration = Duration::from_millis(200);
 pub(crate) struct Stage {
     /// Seed of the parameters.
     pub(crate) seed: u64,
+    /// How long the traffic goes on, if not as long as the scenario says.
+    pub(crate) seconds: Option<u64>,
     /// Whether namespaces stay.
     pub(crate) keep: bool,
     /// natdiag's program, unless nothing is to be judged.
@@ -75,7 +77,8 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     let servers = Servers::start(&network, &parameters, scenario.service)?;
     let (host, watched) = vantage(scenario, &network)?;
     let observers = Observers::start(host, watched, stage.natdiag.as_deref(), &directory)?;
-    let experience = perform(scenario, &network, &parameters, &mut random)?;
+    let seconds = stage.seconds.unwrap_or(scenario.seconds);
+    let experience = perform(scenario, seconds, &network, &parameters, &mut random)?;
     let observation = observers.finish(host)?;
     drop(servers);
     let mut verdict = Verdict {
@@ -128,11 +131,12 @@ fn vantage<'a>(scenario: &Scenario, network: &'a Network) -> Result<(&'a Namespa
 /// The traffic, and then silence.
 fn perform(
     scenario: &Scenario,
+    seconds: u64,
     network: &Network,
     parameters: &Parameters,
     random: &mut Random,
 ) -> Result<Experience> {
-    let duration = Duration::from_secs(scenario.seconds);
+    let duration = Duration::from_secs(seconds);
     let experience = traffic::play(network, parameters, scenario.traffic, duration, random)?;
     interrupt::wait(SETTLING + Duration::from_secs(scenario.silence_seconds))?;
     traffic::tick(network, parameters)?;
