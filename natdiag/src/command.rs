@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use thiserror::Error;
 
 use self::{
-    check::server::CheckServerError,
+    check::{attach::CheckAttachError, server::CheckServerError},
     replay::ReplayError,
     watch::{
         WatchError,
@@ -42,6 +42,9 @@ pub enum CommandError {
     /// Looking at a server failed.
     #[error(transparent)]
     CheckServer(#[from] CheckServerError),
+    /// Looking at interfaces failed.
+    #[error(transparent)]
+    CheckAttach(#[from] CheckAttachError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -60,14 +63,23 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),
-        Command::Check(Check::Server(args)) => {
-            match check::server::check(args, &mut BufWriter::new(io::stdout())) {
-                Err(CheckServerError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
-                    Ok(ExitStatus::Clear)
-                }
-                checked => Ok(checked?),
-            }
-        }
+        Command::Check(check) => checked(check),
+    }
+}
+
+/// Looks at this host, and says how that ended.
+fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
+    let out = &mut BufWriter::new(io::stdout());
+    let status = match check {
+        Check::Server(args) => check::server::check(args, out).map_err(CommandError::from),
+        Check::Attach(args) => check::attach::check(args, out).map_err(CommandError::from),
+    };
+    match status {
+        Err(
+            CommandError::CheckServer(CheckServerError::Output(error))
+            | CommandError::CheckAttach(CheckAttachError::Output(error)),
+        ) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitStatus::Clear),
+        status => status,
     }
 }
 

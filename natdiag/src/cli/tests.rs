@@ -11,6 +11,7 @@ fn help_teaches() {
         &["watch"],
         &["replay"],
         &["check"],
+        &["check", "attach"],
         &["check", "server"],
     ] {
         let mut command = Cli::command();
