@@ -60,7 +60,7 @@ fn base(remote: &Address) -> u32 {
     if CLOCK_PER_DESTINATION.load() == 0 {
         return base;
     }
-    let [.., a, b, c, d] = remote.0;
+    let [.., a, b, c, d] = remote.octets();
     // The base takes part, so that two hosts differ by something else towards each destination.
     let mixed = u32::from_be_bytes([a, b, c, d]) ^ base;
     base.wrapping_add(mixed.wrapping_mul(SPREAD))
