@@ -8,5 +8,6 @@
 
 mod command;
 mod counting;
+mod following;
 mod hooks;
 mod network;
