@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::config::{HookChoice, LiveOutput, Network, Output, Top, duration};
+use crate::config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration};
 
 /// Names the cause when TCP through a NAT fails now and then
 ///
@@ -42,6 +42,54 @@ pub enum Command {
     /// Reads pcap and pcapng files, also gzipped, and analyses them exactly as live traffic.
     #[command(verbatim_doc_comment, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Look at this host itself
+    #[command(subcommand)]
+    Check(Check),
+}
+
+/// What natdiag can look at.
+#[derive(Debug, Subcommand)]
+pub enum Check {
+    /// This host as the server: tcp_tw_recycle and full queues; needs no privileges
+    ///
+    /// Reads settings, counters and configuration files, twice within --duration, and says whether
+    /// this host drops connections of clients behind a NAT. Needs neither privileges nor eBPF.
+    #[command(verbatim_doc_comment, after_long_help = CHECK_SERVER_EXAMPLES)]
+    Server(CheckServerArgs),
+    /// What can be attached to interfaces here, what not and why; changes nothing
+    ///
+    /// Shows the kernel, the device and its offloads, whose programs are attached already, what each
+    /// hook would say to natdiag, the capabilities, and what could be seen from there.
+    #[command(verbatim_doc_comment, after_long_help = CHECK_ATTACH_EXAMPLES)]
+    Attach(CheckAttachArgs),
+}
+
+/// Arguments of `natdiag check attach`.
+#[derive(Debug, Args)]
+pub struct CheckAttachArgs {
+    /// Interface to look at; repeat it for several [default: that of the default route]
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: CheckOutput,
+}
+
+/// Arguments of `natdiag check server`.
+#[derive(Debug, Args)]
+pub struct CheckServerArgs {
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: CheckOutput,
+    /// How long to watch the counters
+    #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub duration: Duration,
+    /// Read proc and etc of this folder: another root, or what the script has collected
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print a shell script that collects what is needed, for servers on which natdiag does not run
+    #[arg(long, conflicts_with_all = ["root", "duration", "output"])]
+    pub script: bool,
 }
 
 /// Arguments of `natdiag watch`.
@@ -120,6 +168,39 @@ Examples:
     natdiag replay --local 10.0.0.0/8 trouble.pcap
   How things developed, a line of JSON per minute of the capture:
     natdiag replay trouble.pcap -o jsonl --interval 1min";
+
+const CHECK_SERVER_EXAMPLES: &str = "\
+Examples:
+  Does this server drop connections?
+    natdiag check server --duration 1min
+  For a script: is tcp_tw_recycle on, off, gone, hidden or unknown?
+    natdiag check server -o json | jq -r .server.tcp_tw_recycle.state
+  The network namespace of a container, seen from the host:
+    sudo nsenter --target PID --net natdiag check server
+  A server too old for natdiag (Linux before 3.2): collect there for 10 s, read here:
+    natdiag check server --script | ssh server sh -s /tmp/facts 10
+    scp -r server:/tmp/facts . && natdiag check server --root facts
+
+Exit codes:
+  0  nothing wrong was found
+  1  a cause was found that harms connections, or will
+  2  natdiag itself failed
+  3  from here it cannot be told";
+
+const CHECK_ATTACH_EXAMPLES: &str = "\
+Examples:
+  Why does natdiag watch choose that hook on eth0, and who else is attached?
+    sudo natdiag check attach -i eth0
+  What does this user lack?
+    natdiag check attach
+  For a script: which hook would received packets be watched by?
+    sudo natdiag check attach -i eth0 -o json |
+      jq -r '.attach[0].hooks[] | select(.direction == \"ingress\" and .outlook == \"chosen\").rung'
+
+Exit codes:
+  0  natdiag watch would attach
+  1  it would not; the report says why
+  2  natdiag itself failed, or there is no such interface";
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -1,13 +1,15 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
+pub mod check;
 pub mod replay;
 pub mod watch;
 
-use std::io;
+use std::io::{self, BufWriter, ErrorKind};
 
 use thiserror::Error;
 
 use self::{
+    check::{attach::CheckAttachError, server::CheckServerError},
     replay::ReplayError,
     watch::{
         WatchError,
@@ -15,7 +17,7 @@ use self::{
     },
 };
 use crate::{
-    cli::{Cli, Command},
+    cli::{Check, Cli, Command},
     config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
     survey::View,
@@ -37,6 +39,12 @@ pub enum CommandError {
     /// The screen has nowhere to be.
     #[error(transparent)]
     NoTerminal(#[from] NoTerminal),
+    /// Looking at a server failed.
+    #[error(transparent)]
+    CheckServer(#[from] CheckServerError),
+    /// Looking at interfaces failed.
+    #[error(transparent)]
+    CheckAttach(#[from] CheckAttachError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -47,28 +55,50 @@ pub enum CommandError {
 /// # Errors
 /// Whatever keeps the command from its report. A reader who closes the pipe is no error.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
-    let mut view = Graded::new(view(&cli.command)?);
-    let outcome = match &cli.command {
-        Command::Watch(args) => watch(&args.try_into()?, &mut view),
-        Command::Replay(args) => replay(&args.try_into()?, &mut view),
-    };
-    match outcome {
-        Err(error) if !view.reader_left() => Err(error),
-        _ => Ok(view.status()),
+    match &cli.command {
+        Command::Watch(args) => {
+            let form = watch::view::choose(args.output)?;
+            graded(form, args.top, |view| watch(&args.try_into()?, view))
+        }
+        Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
+            replay(&args.try_into()?, view)
+        }),
+        Command::Check(check) => checked(check),
     }
 }
 
-/// The view that the command line asks for.
-fn view(command: &Command) -> Result<Box<dyn View>, CommandError> {
-    let (output, top) = match command {
-        Command::Watch(args) => (watch::view::choose(args.output)?, args.top),
-        Command::Replay(args) => (Form::Report(args.output), args.top),
+/// Looks at this host, and says how that ended.
+fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
+    let out = &mut BufWriter::new(io::stdout());
+    let status = match check {
+        Check::Server(args) => check::server::check(args, out).map_err(CommandError::from),
+        Check::Attach(args) => check::attach::check(args, out).map_err(CommandError::from),
     };
+    match status {
+        Err(
+            CommandError::CheckServer(CheckServerError::Output(error))
+            | CommandError::CheckAttach(CheckAttachError::Output(error)),
+        ) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitStatus::Clear),
+        status => status,
+    }
+}
+
+/// Runs a command that shows surveys; the last one decides how it ended.
+fn graded(
+    form: Form,
+    top: Option<Top>,
+    command: impl FnOnce(&mut Graded) -> Result<(), CommandError>,
+) -> Result<ExitStatus, CommandError> {
     let rows = top.map(Top::limit);
-    Ok(match output {
+    let shown: Box<dyn View> = match form {
         Form::Screen => Box::new(Tui::new(report::view(Output::Text, rows), rows)),
         Form::Report(output) => report::view(output, rows),
-    })
+    };
+    let mut view = Graded::new(shown);
+    match command(&mut view) {
+        Err(error) if !view.reader_left() => Err(error),
+        _ => Ok(view.status()),
+    }
 }
 
 fn watch(config: &WatchConfig, view: &mut Graded) -> Result<(), CommandError> {

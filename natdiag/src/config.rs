@@ -40,6 +40,16 @@ pub enum LiveOutput {
     Markdown,
 }
 
+/// The form of a report about this host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
 /// How many remotes without findings a report shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Top {

@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod bpf;
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod command;

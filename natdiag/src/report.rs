@@ -4,6 +4,7 @@ pub mod exit_code;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod graded;
+pub mod host;
 pub mod json;
 mod json_layout;
 pub(crate) mod live;
