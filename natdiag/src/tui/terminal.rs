@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal, Stdout},
+    mem::ManuallyDrop,
     panic,
     sync::{
         Once,
@@ -35,7 +36,8 @@ static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A screen on the terminal. Dropping it gives the terminal back.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: where the terminal is gone it would print that to standard error, and panic if that is gone too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     events: Receiver<Event>,
 }
 
@@ -54,7 +56,7 @@ impl Screen {
         let out = BufWriter::with_capacity(FRAME_OCTETS, io::stdout());
         let screen = Terminal::new(CrosstermBackend::new(out)).and_then(|terminal| {
             Ok(Self {
-                terminal,
+                terminal: ManuallyDrop::new(terminal),
                 events: listen()?,
             })
         });

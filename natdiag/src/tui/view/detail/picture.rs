@@ -16,8 +16,9 @@ use crate::{
 
 /// Columns before a picture: an indent and a label.
 const INDENT: usize = 17;
-/// Columns of a bar.
-const BAR: u32 = 12;
+/// Most columns of a bar, and those of the number behind it.
+const MAX_BAR: usize = 12;
+const NUMBER: usize = 10;
 
 /// The table of fates: what should happen across, what happened down.
 pub(super) fn fates(fates: &[Fates], width: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -138,22 +139,20 @@ fn histogram(sizes: &FragmentSizes, width: usize) -> Vec<Line<'static>> {
         return Vec::new();
     }
     // On a narrow screen numbers without bars.
-    let bar = if INDENT + 3 * (BAR as usize + 10) <= width {
-        BAR
-    } else {
-        0
-    };
+    let bar = (width.saturating_sub(INDENT) / POSITIONS.len())
+        .saturating_sub(NUMBER)
+        .min(MAX_BAR);
     let cell = |number: u32| {
-        let length = (u64::from(number) * u64::from(bar)).div_ceil(u64::from(most));
+        let length = (u64::from(number) * bar as u64).div_ceil(u64::from(most));
         let length = usize::try_from(length).unwrap_or(0);
         let text = if number == 0 {
             String::new()
         } else {
             format!("{} {}", "█".repeat(length), wording::count(number.into()))
         };
-        format!("{:<1$}", text.trim_start(), bar as usize + 10)
+        format!("{:<1$}", text.trim_start(), bar + NUMBER)
     };
-    let heads = POSITIONS.map(|(_, name)| format!("{name:<0$}", bar as usize + 10));
+    let heads = POSITIONS.map(|(_, name)| format!("{name:<0$}", bar + NUMBER));
     let mut lines = vec![Line::styled(
         format!("{:>2$} {}", "fragments", heads.concat(), INDENT - 1),
         FAINT,
