@@ -16,6 +16,8 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "bpf") {
         println!("cargo::rustc-link-arg-bins={WORDWISE_ZEROING}");
         // The verifier refuses the lab's programs when compiled so.
-        println!("cargo::rustc-link-arg-bin=watch={UNALIGNED_ACCESS}");
+        for bin in ["watch", "follow"] {
+            println!("cargo::rustc-link-arg-bin={bin}={UNALIGNED_ACCESS}");
+        }
     }
 }

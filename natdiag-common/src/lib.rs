@@ -19,6 +19,7 @@ pub mod classify;
 pub mod counter;
 pub mod direction;
 pub mod error;
+pub mod follow;
 pub mod frame;
 pub mod link;
 pub mod names;

@@ -19,3 +19,14 @@ pub const MAP_SPILLS: &str = "SPILLS";
 pub const MAP_RECORDS: &str = "RECORDS";
 /// Global of one octet: the [`crate::LinkType`] of the watched device.
 pub const GLOBAL_LINK_TYPE: &str = "LINK_TYPE";
+
+/// TC program that follows received packets of suspects.
+pub const PROGRAM_FOLLOW_INGRESS: &str = "natdiag_fol_in";
+/// TC program that follows sent packets of suspects.
+pub const PROGRAM_FOLLOW_EGRESS: &str = "natdiag_fol_out";
+/// Array of sets of [`crate::Address`]es under suspicion.
+pub const MAP_SUSPECTS: &str = "SUSPECTS";
+/// Per-CPU array of [`crate::follow::FollowCounts`], one of each place for a suspect.
+pub const MAP_FOLLOW_COUNTS: &str = "FOLLOW_COUNTS";
+/// Array of [`crate::follow::FollowedFlow`]s.
+pub const MAP_FLOWS: &str = "FLOWS_FOLLOWED";

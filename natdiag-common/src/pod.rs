@@ -1,16 +1,18 @@
 //! Permission for aya to copy shared types out of maps.
 
-use crate::{counter::Totals, slot::RemoteSlot};
+use crate::{counter::Totals, follow::FollowCounts, slot::RemoteSlot};
 
 // SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for Totals {}
 // SAFETY: as above.
 unsafe impl aya::Pod for RemoteSlot {}
+// SAFETY: as above.
+unsafe impl aya::Pod for FollowCounts {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::Record, slot::Spill};
+    use crate::{follow::FollowedFlow, record::Record, slot::Spill};
 
     #[test]
     fn shared_types_have_no_padding() {
@@ -18,5 +20,7 @@ mod tests {
         assert_eq!(size_of::<RemoteSlot>(), 4 + 4 + 16 + 32 * 4 + 6 * 4);
         assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 4);
         assert_eq!(size_of::<Record>(), Record::SIZE);
+        assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
+        assert_eq!(size_of::<FollowedFlow>(), 2 * 8 + 2 * 16 + 4 * 2 + 2 * 16);
     }
 }

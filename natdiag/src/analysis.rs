@@ -1,10 +1,13 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
+pub mod close_up;
 pub mod diagnosis;
+pub mod established;
 pub mod evidence;
 pub mod fragments;
 pub mod mark;
 pub mod scope;
+pub mod suspicion;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -19,21 +22,28 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     counter::{Counter, FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts, Totals},
+    follow::{self, FlowEnds, FollowCounts, FollowedSegment},
     wire::tcp::SYN,
 };
 
 use self::{
+    close_up::CloseUp,
     diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
+    established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
+    suspicion::Suspicion,
     table::{Counts, Table},
-    tracker::Tracker,
-    verdict::Case,
+    tracker::{Networks, Tracker},
+    verdict::{Case, Neighbours},
 };
-use crate::event::{Content, Event, IcmpError, Timestamp};
+use crate::event::{Content, Event, Timestamp};
 
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;
+
+/// Remote hosts of a diagnosis that are looked at closely, at up to a kibioctet each.
+const CLOSE_UPS: usize = 1000;
 
 /// Remote hosts whose datagrams are told apart. The rest is counted together.
 const MAX_FRAGMENTING: usize = 1 << 18;
@@ -49,6 +59,9 @@ pub struct Analysis {
     totals: Totals,
     totals_at: Timestamp,
     records: u64,
+    suspicion: Suspicion,
+    suspects: Vec<Address>,
+    established: EstablishedTable,
 }
 
 impl Analysis {
@@ -72,6 +85,7 @@ impl Analysis {
                 syns: tracker.evidence(address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
+                neighbours: Neighbours::default(),
                 missed_share: 0.0,
                 now,
             })
@@ -80,7 +94,57 @@ impl Analysis {
         for address in gone {
             self.tracker.forget(address.into());
             self.datagrams.remove(&address.into());
+            self.established.forget(address);
         }
+    }
+
+    /// Says whose established connections are to be followed from now on: remote hosts with symptoms.
+    pub fn suspects(&mut self, now: Timestamp) -> &[Address] {
+        let mut symptomatic: Vec<_> = self
+            .table
+            .remotes()
+            .iter()
+            .filter_map(|remote| {
+                let syns = self.tracker.evidence(remote.address.into());
+                let case = self.case(remote.address, &remote.counts, syns, now);
+                let severity = verdict::severity(&case)?;
+                (severity > Severity::Info)
+                    .then_some((Reverse((severity, remote.counts.packets())), remote.address))
+            })
+            .collect();
+        symptomatic.sort_unstable();
+        symptomatic.truncate(2 * follow::SUSPECTS);
+        let worst: Vec<_> = symptomatic.into_iter().map(|(_, remote)| remote).collect();
+        let suspects = self.suspicion.update(&worst, now);
+        for remote in &self.suspects {
+            if !suspects.contains(remote) {
+                self.established.end(*remote);
+            }
+        }
+        self.suspects = suspects;
+        &self.suspects
+    }
+
+    /// Notes what the kernel has counted about a suspect since its suspicion began.
+    pub fn followed(&mut self, remote: Address, counts: FollowCounts) {
+        self.established.set(remote, counts);
+    }
+
+    /// Whether a remote host is under suspicion, so that its segments are wanted.
+    #[must_use]
+    pub fn follows(&self, remote: Address) -> bool {
+        self.suspects.contains(&remote)
+    }
+
+    /// Takes a segment of a suspect from a capture.
+    pub fn follow(
+        &mut self,
+        direction: Direction,
+        ends: &FlowEnds,
+        segment: &FollowedSegment,
+        now: Timestamp,
+    ) {
+        self.established.segment(direction, ends, segment, now);
     }
 
     /// Sets the counters of the whole source, as of now.
@@ -101,6 +165,9 @@ impl Analysis {
         {
             let left_out = self.left_out(event.source);
             self.reassembly.fragment(event, part, left_out);
+            self.datagrams_of(event.source)
+                .sizes
+                .add(part, event.total_len);
             self.settle_datagrams();
         }
         match &event.content {
@@ -108,22 +175,8 @@ impl Analysis {
             Content::Segment(segment) if event.fragment.is_none() || !segment.has(SYN) => {
                 self.tracker.segment(event, segment);
             }
-            Content::IcmpError(IcmpError {
-                quoted: Some(quoted),
-                ..
-            }) => {
-                if let Some((source_port, destination_port, seq)) = quoted.tcp {
-                    let ports = (source_port, destination_port);
-                    self.tracker.icmp_error(
-                        quoted.source,
-                        quoted.destination,
-                        ports,
-                        seq,
-                        event.time,
-                    );
-                }
-            }
-            Content::Segment(_) | Content::IcmpError(_) | Content::Other => {}
+            Content::IcmpError(error) => self.tracker.icmp_error(event, error),
+            Content::Segment(_) | Content::Other => {}
         }
     }
 
@@ -151,16 +204,20 @@ impl Analysis {
                 None => busiest.push((Reverse(packets), remote.address)),
             }
         }
+        let networks = self.tracker.networks();
         let mut remotes: Vec<_> = first(with_findings, top.max(MIN_FINDINGS))
             .into_iter()
-            .filter_map(|address| self.remote(address, now))
+            .filter_map(|address| self.remote(address, &networks, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         remotes.extend(
             first(busiest, top)
                 .into_iter()
-                .filter_map(|address| self.remote(address, now)),
+                .filter_map(|address| self.remote(address, &networks, now)),
         );
+        for remote in remotes.iter_mut().take(CLOSE_UPS) {
+            remote.close_up = self.close_up(remote.address);
+        }
         let (overflow, overflow_remotes) = self.table.overflow();
         let charged = self.totals.value(Counter::Charged);
         Diagnosis {
@@ -174,15 +231,38 @@ impl Analysis {
         }
     }
 
-    fn remote(&self, address: Address, now: Timestamp) -> Option<RemoteDiagnosis> {
+    fn remote(
+        &self,
+        address: Address,
+        networks: &Networks,
+        now: Timestamp,
+    ) -> Option<RemoteDiagnosis> {
         let counts = &self.table.get(address)?.counts;
         let syns = self.tracker.evidence(address.into());
-        let case = self.case(address, counts, syns, now);
+        let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
+        let case = Case {
+            neighbours: neighbours.unwrap_or_default(),
+            ..self.case(address, counts, syns, now)
+        };
         Some(RemoteDiagnosis {
             address: address.into(),
             counters: counters(counts, syns, case.datagrams),
             findings: verdict::findings(&case),
+            close_up: None,
         })
+    }
+
+    /// A closer look, where there is anything to see.
+    fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
+        let syns = self.tracker.evidence(address);
+        let datagrams = self.datagrams.get(&address);
+        let close_up = CloseUp {
+            syns: syns.map(|syns| syns.recent.to_vec()).unwrap_or_default(),
+            fragment_sizes: datagrams
+                .map(|datagrams| datagrams.sizes)
+                .unwrap_or_default(),
+        };
+        (close_up != CloseUp::default()).then(|| Box::new(close_up))
     }
 
     fn case<'a>(
@@ -200,6 +280,7 @@ impl Analysis {
             syns,
             datagrams,
             is_ipv6: address.is_ipv6(),
+            neighbours: Neighbours::default(),
             missed_share,
             now,
         }
@@ -227,15 +308,20 @@ impl Analysis {
         }
     }
 
+    /// What is known of the datagrams from a source, or of all that there was no room for.
+    fn datagrams_of(&mut self, source: IpAddr) -> &mut Datagrams {
+        let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+        if has_room || self.datagrams.contains_key(&source) {
+            self.datagrams.entry(source).or_default()
+        } else {
+            &mut self.overflow_datagrams
+        }
+    }
+
     fn settle_datagrams(&mut self) {
         for (source, decision) in self.reassembly.take_decided() {
             let left_out = self.left_out(source);
-            let has_room = self.datagrams.len() < MAX_FRAGMENTING;
-            let datagrams = if has_room || self.datagrams.contains_key(&source) {
-                self.datagrams.entry(source).or_default()
-            } else {
-                &mut self.overflow_datagrams
-            };
+            let datagrams = self.datagrams_of(source);
             let cell = match decision {
                 Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
                 Decision::Incomplete { protocol, before } if before == left_out => {

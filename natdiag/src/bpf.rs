@@ -5,6 +5,7 @@ pub mod attach;
 pub mod events;
 pub mod features;
 mod filter;
+pub mod follow;
 pub mod inspect;
 pub mod ladder;
 pub mod load;

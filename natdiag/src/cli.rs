@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::config::{CheckOutput, HookChoice, Network, Output, Top, duration};
+use crate::config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration};
 
 /// Names the cause when TCP through a NAT fails now and then
 ///
@@ -98,9 +98,9 @@ pub struct WatchArgs {
     /// Interface to watch; repeat it for several [default: that of the default route]
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub interfaces: Vec<String>,
-    /// Form of the report
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    /// Form of the report [default: tui on a terminal, else text]
+    #[arg(short, long, value_enum)]
+    pub output: Option<LiveOutput>,
     /// End after this time, such as 30s or 1h30m [default: at Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     pub duration: Option<Duration>,
@@ -111,8 +111,9 @@ pub struct WatchArgs {
     #[arg(long, value_enum, default_value_t)]
     pub hook: HookChoice,
     /// Remote hosts to report beside those with findings: the N busiest, or `all`
-    #[arg(long, value_name = "N|all", default_value_t)]
-    pub top: Top,
+    /// [default: 1000; 10 in the table of a text]
+    #[arg(long, value_name = "N|all", verbatim_doc_comment)]
+    pub top: Option<Top>,
 }
 
 /// Arguments of `natdiag replay`.
@@ -131,8 +132,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub interval: Option<Duration>,
     /// Remote hosts to report beside those with findings: the N busiest, or `all`
-    #[arg(long, value_name = "N|all", default_value_t)]
-    pub top: Top,
+    /// [default: 1000; 10 in the table of a text]
+    #[arg(long, value_name = "N|all", verbatim_doc_comment)]
+    pub top: Option<Top>,
 }
 
 const ROOT_EXAMPLES: &str = "\

@@ -11,12 +11,17 @@ use thiserror::Error;
 use self::{
     check::{attach::CheckAttachError, server::CheckServerError},
     replay::ReplayError,
-    watch::WatchError,
+    watch::{
+        WatchError,
+        view::{Form, NoTerminal},
+    },
 };
 use crate::{
     cli::{Check, Cli, Command},
-    config::{ConfigError, Output, ReplayConfig, WatchConfig},
+    config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
+    survey::View,
+    tui::Tui,
 };
 
 /// Why a command failed.
@@ -31,6 +36,9 @@ pub enum CommandError {
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The screen has nowhere to be.
+    #[error(transparent)]
+    NoTerminal(#[from] NoTerminal),
     /// Looking at a server failed.
     #[error(transparent)]
     CheckServer(#[from] CheckServerError),
@@ -48,10 +56,13 @@ pub enum CommandError {
 /// Whatever keeps the command from its report. A reader who closes the pipe is no error.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
     match &cli.command {
-        Command::Watch(args) => graded(args.output, cli.verbose > 0, |view| {
-            watch(&args.try_into()?, view)
+        Command::Watch(args) => {
+            let form = watch::view::choose(args.output)?;
+            graded(form, args.top, |view| watch(&args.try_into()?, view))
+        }
+        Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
+            replay(&args.try_into()?, view)
         }),
-        Command::Replay(args) => graded(args.output, true, |view| replay(&args.try_into()?, view)),
         Command::Check(check) => checked(check),
     }
 }
@@ -74,11 +85,16 @@ fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
 
 /// Runs a command that shows surveys; the last one decides how it ended.
 fn graded(
-    output: Output,
-    log: bool,
+    form: Form,
+    top: Option<Top>,
     command: impl FnOnce(&mut Graded) -> Result<(), CommandError>,
 ) -> Result<ExitStatus, CommandError> {
-    let mut view = Graded::new(report::view(output, log));
+    let rows = top.map(Top::limit);
+    let shown: Box<dyn View> = match form {
+        Form::Screen => Box::new(Tui::new(report::view(Output::Text, rows), rows)),
+        Form::Report(output) => report::view(output, rows),
+    };
+    let mut view = Graded::new(shown);
     match command(&mut view) {
         Err(error) if !view.reader_left() => Err(error),
         _ => Ok(view.status()),

@@ -10,12 +10,16 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod host;
+pub mod log;
 pub mod privilege;
 pub mod report;
 pub mod survey;
+pub mod tui;
 
 /// The object with the programs that watch an interface.
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));
+/// The object with the programs that follow connections of hosts under suspicion.
+pub static FOLLOW_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/follow"));
 
 /// The object with the programs of the test network.
 #[doc(hidden)]

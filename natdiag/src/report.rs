@@ -2,29 +2,32 @@
 
 pub mod exit_code;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod graded;
 pub mod host;
 pub mod json;
 mod json_layout;
-mod live;
+pub(crate) mod live;
+pub(crate) mod markdown;
 pub mod model;
-mod ranking;
-mod table;
-mod text;
-mod wording;
+pub(crate) mod note;
+pub(crate) mod ranking;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod wording;
 
 use std::io::{self, BufWriter};
 
 use crate::{config::Output, survey::View};
 
-/// The view of this form, on standard output. With `log`, lines of the log may come in between.
+/// The view of this form, on standard output; `rows` bounds its table of remote hosts.
 #[must_use]
-pub fn view(output: Output, log: bool) -> Box<dyn View> {
+pub fn view(output: Output, rows: Option<usize>) -> Box<dyn View> {
     let out = BufWriter::new(io::stdout());
     match output {
-        Output::Text => Box::new(live::TextView::new(out, log)),
+        Output::Text => Box::new(live::TextView::new(out, rows)),
         Output::Json => Box::new(json::JsonView::once(out)),
         Output::Jsonl => Box::new(json::JsonView::lines(out)),
+        Output::Markdown => Box::new(markdown::MarkdownView::new(out, rows)),
     }
 }

@@ -1,7 +1,11 @@
 //! The programs as the kernel's verifier sees them.
 
-use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
-use natdiag_common::LinkType;
+use aya::{EbpfLoader, programs::SchedClassifier};
+use natdiag::{
+    FOLLOW_OBJECT,
+    bpf::load::{LoadOptions, WatchObject, WatchProgram},
+};
+use natdiag_common::{LinkType, names};
 
 /// Most instructions that the verifier may go through: a tenth of what it would take (`BPF_COMPLEXITY_LIMIT_INSNS`).
 const MOST_VERIFIED_INSTRUCTIONS: u32 = 100_000;
@@ -21,10 +25,26 @@ fn the_verifier_accepts_every_program_at_little_cost() {
             println!("SKIP {program}: this kernel does not say how many instructions it verified");
             continue;
         };
-        println!("{program}: {verified} instructions verified");
-        assert!(
-            verified < MOST_VERIFIED_INSTRUCTIONS,
-            "{program}: {verified}"
-        );
+        assert_cheap(program.name(), verified);
     }
+    let mut following = EbpfLoader::new().load(FOLLOW_OBJECT).unwrap();
+    for name in [names::PROGRAM_FOLLOW_INGRESS, names::PROGRAM_FOLLOW_EGRESS] {
+        let program: &mut SchedClassifier =
+            following.program_mut(name).unwrap().try_into().unwrap();
+        program.load().unwrap_or_else(|error| panic!("{error}"));
+        match program.info().unwrap().verified_instruction_count() {
+            Some(verified) => assert_cheap(name, verified),
+            None => {
+                println!("SKIP {name}: this kernel does not say how many instructions it verified")
+            }
+        }
+    }
+}
+
+fn assert_cheap(program: &str, verified: u32) {
+    println!("{program}: {verified} instructions verified");
+    assert!(
+        verified < MOST_VERIFIED_INSTRUCTIONS,
+        "{program}: {verified}"
+    );
 }

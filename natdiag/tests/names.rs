@@ -1,6 +1,6 @@
 //! What userspace and the object call their programs, maps and globals.
 
-use natdiag::WATCH_OBJECT;
+use natdiag::{FOLLOW_OBJECT, WATCH_OBJECT};
 use natdiag_common::names;
 
 const PROGRAMS: [&str; 4] = [
@@ -17,14 +17,25 @@ const MAPS_AND_GLOBALS: [&str; 5] = [
     names::GLOBAL_LINK_TYPE,
 ];
 
+const FOLLOWING: [&str; 6] = [
+    names::PROGRAM_FOLLOW_INGRESS,
+    names::PROGRAM_FOLLOW_EGRESS,
+    names::MAP_SUSPECTS,
+    names::MAP_FOLLOW_COUNTS,
+    names::MAP_FLOWS,
+    names::GLOBAL_LINK_TYPE,
+];
+
 #[test]
-fn every_name_is_in_the_object() {
-    for name in PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS) {
+fn every_name_is_in_its_object() {
+    let watching = PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS);
+    for (object, name) in watching
+        .map(|name| (WATCH_OBJECT, name))
+        .chain(FOLLOWING.map(|name| (FOLLOW_OBJECT, name)))
+    {
         // Tables of strings in ELF hold each between zeros.
         let entry = [b"\0", name.as_bytes(), b"\0"].concat();
-        let is_there = WATCH_OBJECT
-            .windows(entry.len())
-            .any(|octets| octets == entry);
+        let is_there = object.windows(entry.len()).any(|octets| octets == entry);
         assert!(is_there, "{name}");
     }
 }
@@ -32,7 +43,8 @@ fn every_name_is_in_the_object() {
 #[test]
 fn the_kernel_cuts_no_name() {
     // `BPF_OBJ_NAME_LEN` is 16, its last octet zero (include/uapi/linux/bpf.h).
-    for name in PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS) {
+    let watching = PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS);
+    for name in watching.chain(FOLLOWING) {
         assert!(name.len() <= 15, "{name}");
     }
 }

@@ -3,20 +3,15 @@
 //! Nobody else's program is ever replaced. XDP and TCX are links that go with the process even when it is killed;
 //! clsact filters are not, see `bpf::filter`.
 
-use std::io;
+pub(super) mod classifier;
 
-use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, TcAttachType, XdpMode,
-    links::FdLink,
-    loaded_programs,
-    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
-    xdp::XdpError,
-};
+use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
 use thiserror::Error;
 
+use self::classifier::{Failure, Guard, attach_type};
 use super::{
-    filter::{self, AddedQdisc, Owner},
+    filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
     load::{LoadError, WatchObject},
 };
@@ -24,11 +19,6 @@ use crate::{
     config::HookChoice,
     host::link::{self, Link},
 };
-
-/// Before filters that others have added without asking for a place of their own.
-const FIRST_PRIORITY: u16 = 1;
-/// Just before the first filter that is there.
-const PRIORITY_OF_THE_KERNEL: u16 = 0;
 
 /// Why nothing is attached.
 #[derive(Debug, Error)]
@@ -64,14 +54,6 @@ struct Hook {
     rung: Rung,
     direction: Direction,
     _guard: Guard,
-}
-
-/// What detaches a program when it is dropped.
-#[derive(Debug)]
-#[expect(dead_code, reason = "held for being dropped")]
-enum Guard {
-    Link(FdLink),
-    Filter(SchedClassifierLink, Owner),
 }
 
 impl Attachment {
@@ -122,16 +104,6 @@ struct Attaching<'a> {
     notes: Vec<String>,
 }
 
-/// Why one hook does not work.
-enum Failure {
-    /// The kernel's answer, or 0.
-    Errno(i32),
-    /// In words.
-    Reason(String),
-    /// No other hook will work either.
-    Load(LoadError),
-}
-
 impl Attaching<'_> {
     fn delete_stale_filters(&mut self) {
         match filter::delete_stale(self.link.index) {
@@ -178,8 +150,25 @@ impl Attaching<'_> {
         match rung {
             Rung::XdpNativeFrags | Rung::XdpNative => self.xdp(rung, direction, XdpMode::Driver),
             Rung::XdpGeneric => self.xdp(rung, direction, XdpMode::Skb),
-            Rung::Tcx => self.tcx(direction),
-            Rung::Clsact => self.clsact(direction),
+            Rung::Tcx => {
+                self.object.load(rung.program(direction))?;
+                classifier::tcx(
+                    self.object.tc(rung.program(direction))?,
+                    self.link,
+                    direction,
+                )
+            }
+            Rung::Clsact => {
+                if self.qdisc.is_none() {
+                    self.qdisc = classifier::add_qdisc(self.link)?;
+                }
+                self.object.load(rung.program(direction))?;
+                classifier::clsact(
+                    self.object.tc(rung.program(direction))?,
+                    self.link,
+                    direction,
+                )
+            }
         }
     }
 
@@ -199,57 +188,6 @@ impl Attaching<'_> {
         let link = FdLink::try_from(link)
             .map_err(|_| Failure::Reason("this kernel has no links for XDP".to_owned()))?;
         Ok(Guard::Link(link))
-    }
-
-    fn tcx(&mut self, direction: Direction) -> Result<Guard, Failure> {
-        let program = Rung::Tcx.program(direction);
-        self.object.load(program)?;
-        let tc = self.object.tc(program)?;
-        // At the head: whoever comes earlier may hide packets.
-        let options = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let link = tc.attach_with_options(&self.link.name, attach_type(direction), options)?;
-        let link = tc.take_link(link)?;
-        let link = FdLink::try_from(link)
-            .map_err(|error| Failure::Reason(format!("the kernel gave no link: {error}")))?;
-        Ok(Guard::Link(link))
-    }
-
-    fn clsact(&mut self, direction: Direction) -> Result<Guard, Failure> {
-        self.add_qdisc()?;
-        let program = Rung::Clsact.program(direction);
-        self.object.load(program)?;
-        let tc = self.object.tc(program)?;
-        let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
-            Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
-        })?;
-        let link = add_filter(tc, &self.link.name, direction, FIRST_PRIORITY).or_else(|_| {
-            // Filters of another kind have that priority.
-            add_filter(tc, &self.link.name, direction, PRIORITY_OF_THE_KERNEL)
-        })?;
-        Ok(Guard::Filter(link, owner))
-    }
-
-    /// Makes sure that there is a clsact qdisc.
-    fn add_qdisc(&mut self) -> Result<(), Failure> {
-        let index = self.link.index;
-        match filter::qdisc_in_place(index).map_err(|error| errno(&error))? {
-            Some(kind) if kind == "clsact" => Ok(()),
-            // It would take egress filters too, and run them for received packets.
-            Some(kind) => Err(Failure::Reason(format!(
-                "the qdisc `{kind}` is in its place and stays"
-            ))),
-            None => match tc::qdisc_add_clsact(&self.link.name) {
-                Ok(()) => {
-                    self.qdisc = Some(AddedQdisc { index });
-                    Ok(())
-                }
-                Err(TcError::AlreadyAttached) => Ok(()),
-                Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {
-                    Ok(())
-                }
-                Err(error) => Err(ProgramError::from(error).into()),
-            },
-        }
     }
 
     fn circumstances(&self) -> Circumstances {
@@ -323,21 +261,6 @@ impl Attaching<'_> {
     }
 }
 
-fn add_filter(
-    tc: &mut SchedClassifier,
-    interface: &str,
-    direction: Direction,
-    priority: u16,
-) -> Result<SchedClassifierLink, ProgramError> {
-    let options = TcAttachOptions::Netlink(NlOptions {
-        priority,
-        handle: TcHandle::AUTO_ASSIGN,
-        classid: None,
-    });
-    let link = tc.attach_with_options(interface, attach_type(direction), options)?;
-    tc.take_link(link)
-}
-
 /// The programs in the XDP slots of an interface.
 fn xdp_programs(link: &Link) -> Vec<String> {
     let ids = link.xdp_program_ids.iter();
@@ -355,48 +278,11 @@ fn describe(id: u32, name: &[u8]) -> String {
     format!("{id} `{}`", String::from_utf8_lossy(name))
 }
 
-const fn attach_type(direction: Direction) -> TcAttachType {
-    match direction {
-        Direction::Ingress => TcAttachType::Ingress,
-        Direction::Egress => TcAttachType::Egress,
-    }
-}
-
 const fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",
     }
-}
-
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        Self::Load(error)
-    }
-}
-
-impl From<ProgramError> for Failure {
-    fn from(error: ProgramError) -> Self {
-        let os_error = if let ProgramError::SyscallError(error) = &error {
-            error.io_error.raw_os_error()
-        } else if let ProgramError::NetlinkError(error)
-        | ProgramError::XdpError(XdpError::NetlinkError(error))
-        | ProgramError::TcError(TcError::NetlinkError(error)) = &error
-        {
-            error.raw_os_error()
-        } else if let ProgramError::IOError(error)
-        | ProgramError::TcError(TcError::IoError(error)) = &error
-        {
-            error.raw_os_error()
-        } else {
-            None
-        };
-        os_error.map_or_else(|| Self::Reason(error.to_string()), Self::Errno)
-    }
-}
-
-fn errno(error: &io::Error) -> Failure {
-    Failure::Errno(error.raw_os_error().unwrap_or(0))
 }
 
 fn list(refusals: &[Refusal]) -> String {

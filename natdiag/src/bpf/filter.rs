@@ -61,7 +61,13 @@ impl Filter {
 
     /// Whether natdiag made it.
     fn is_ours(&self) -> bool {
-        [names::PROGRAM_TC_INGRESS, names::PROGRAM_TC_EGRESS].contains(&self.name.as_str())
+        [
+            names::PROGRAM_TC_INGRESS,
+            names::PROGRAM_TC_EGRESS,
+            names::PROGRAM_FOLLOW_INGRESS,
+            names::PROGRAM_FOLLOW_EGRESS,
+        ]
+        .contains(&self.name.as_str())
     }
 
     fn delete(&self) -> io::Result<()> {

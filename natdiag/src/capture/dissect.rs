@@ -7,6 +7,7 @@ use natdiag_common::{
     Address, Cause, Direction,
     classify::{Keep, Tally, classify},
     counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    follow::{self, FlowEnds, FollowedSegment},
     frame::CapturedFrame,
     packet::{self, PacketMeta, Transport},
     record::Record,
@@ -23,6 +24,8 @@ pub(super) struct Dissected {
     pub(super) charge: Option<(Address, RemoteCounts)>,
     /// What is kept of it.
     pub(super) event: Option<Event>,
+    /// The segment of an established connection that it carries, where its remote host is under suspicion.
+    pub(super) followed: Option<(Direction, FlowEnds, FollowedSegment)>,
 }
 
 /// Counters over all packets of one capture, and what is known about their directions.
@@ -30,6 +33,7 @@ pub(super) struct Dissector {
     finder: DirectionFinder,
     totals: Totals,
     omissions: Omissions,
+    suspects: Vec<Address>,
 }
 
 /// What could not be looked at, or not for certain.
@@ -50,7 +54,14 @@ impl Dissector {
             finder: DirectionFinder::new(local),
             totals: Totals::ZERO,
             omissions: Omissions::default(),
+            suspects: Vec::new(),
         }
+    }
+
+    /// Says whose segments are wanted from now on.
+    pub(super) fn follow(&mut self, suspects: &[Address]) {
+        self.suspects.clear();
+        self.suspects.extend(suspects);
     }
 
     /// Counters so far.
@@ -112,6 +123,7 @@ impl Dissector {
         let judgement = self.finder.judge(frame, packet, said);
         let direction = judgement.direction;
         self.count_frame(Some(direction));
+        let followed = self.followed(frame, packet, direction);
         let observation = classify(frame, packet, direction);
         let charge = observation.tally.map(|tally| {
             self.totals.increment(Counter::Charged);
@@ -122,6 +134,7 @@ impl Dissector {
             return Dissected {
                 charge,
                 event: None,
+                followed,
             };
         }
         if options_are_cut(frame, packet) {
@@ -130,13 +143,48 @@ impl Dissector {
             return Dissected {
                 charge,
                 event: None,
+                followed,
             };
         }
         let record = Record::new(frame, packet, direction, captured.time.0);
         Dissected {
             charge,
             event: Event::from_record(&record, 0),
+            followed,
         }
+    }
+
+    /// What the programs that follow connections would look at.
+    fn followed(
+        &self,
+        frame: &CapturedFrame<'_>,
+        packet: &PacketMeta,
+        direction: Direction,
+    ) -> Option<(Direction, FlowEnds, FollowedSegment)> {
+        if self.suspects.is_empty() {
+            return None;
+        }
+        let (source, destination) = (packet.source(frame)?, packet.destination(frame)?);
+        let (local, remote) = match direction {
+            Direction::Ingress => (destination, source),
+            Direction::Egress => (source, destination),
+        };
+        if !self.suspects.contains(&remote) {
+            return None;
+        }
+        let (segment, [source_port, destination_port]) =
+            follow::segment(frame, packet, packet.total_len)?;
+        let (local_port, remote_port) = match direction {
+            Direction::Ingress => (destination_port, source_port),
+            Direction::Egress => (source_port, destination_port),
+        };
+        let ends = FlowEnds {
+            local,
+            remote,
+            local_port,
+            remote_port,
+        };
+        Some((direction, ends, segment))
     }
 
     fn count_frame(&mut self, direction: Option<Direction>) {

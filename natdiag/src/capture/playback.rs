@@ -10,7 +10,7 @@ use super::{
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
-    analysis::Analysis,
+    analysis::{Analysis, suspicion::SUSPICION_PERIOD_NS},
     config::Network,
     event::Timestamp,
     survey::{SourceKind, SourceSurvey},
@@ -28,6 +28,7 @@ pub struct Playback {
     start: Option<Timestamp>,
     now: Timestamp,
     advanced: Timestamp,
+    suspected: Timestamp,
 }
 
 impl Playback {
@@ -42,6 +43,7 @@ impl Playback {
             analysis: Analysis::default(),
             now: Timestamp::default(),
             advanced: Timestamp::default(),
+            suspected: Timestamp::default(),
         }
     }
 
@@ -87,6 +89,9 @@ impl Playback {
         if let Some((remote, counts)) = dissected.charge {
             self.analysis.count(remote, &counts, self.now);
         }
+        if let Some((direction, ends, segment)) = dissected.followed {
+            self.analysis.follow(direction, &ends, &segment, self.now);
+        }
         if let Some(event) = dissected.event {
             self.reorder.push(event);
         }
@@ -95,6 +100,10 @@ impl Playback {
         self.observe_until(settled);
         if settled.since(self.advanced) >= ADVANCE_NS {
             self.advance(settled);
+        }
+        if self.now.since(self.suspected) >= SUSPICION_PERIOD_NS {
+            self.suspected = self.now;
+            self.dissector.follow(self.analysis.suspects(settled));
         }
     }
 

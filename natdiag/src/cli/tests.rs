@@ -123,7 +123,7 @@ fn wrong_values_are_usage_errors_that_name_the_value() {
         ),
         (
             &["watch", "--output", "xml"],
-            "[possible values: text, json, jsonl]",
+            "[possible values: tui, text, json, jsonl, markdown]",
         ),
         (&["replay"], "<FILE>..."),
     ] {

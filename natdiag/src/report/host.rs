@@ -12,10 +12,7 @@ use serde_json::Serializer;
 use crate::{
     analysis::diagnosis::{Evidence, Finding},
     report::{
-        json_layout::Outline,
-        model::Report,
-        text::{finding::sentence, page::Page},
-        wording,
+        json_layout::Outline, model::Report, note::finding::sentence, text::page::Page, wording,
     },
 };
 

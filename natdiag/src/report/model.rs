@@ -239,7 +239,7 @@ impl From<&Diagnosis> for SourceTotals {
 }
 
 impl<'a> From<Ranked<'a>> for Remote<'a> {
-    fn from(Ranked { source, remote }: Ranked<'a>) -> Self {
+    fn from(Ranked { source, remote, .. }: Ranked<'a>) -> Self {
         Self {
             address: remote.address,
             source,

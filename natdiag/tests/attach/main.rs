@@ -9,5 +9,6 @@
 mod check;
 mod command;
 mod counting;
+mod following;
 mod hooks;
 mod network;

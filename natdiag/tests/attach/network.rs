@@ -58,8 +58,13 @@ pub(crate) fn link_named(name: &str) -> Link {
     links.into_iter().find(|link| link.name == name).unwrap()
 }
 
-/// Sends frames as they are, so that they arrive at the other end.
+/// Sends frames as they are, so that they arrive at the watched end.
 pub(crate) fn send<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) {
+    send_from(SENDER, frames);
+}
+
+/// Sends frames as they are from one end, so that they arrive at the other.
+pub(crate) fn send_from<'a>(interface: &str, frames: impl IntoIterator<Item = &'a Vec<u8>>) {
     let socket = socket(
         AddressFamily::Packet,
         SockType::Raw,
@@ -70,7 +75,7 @@ pub(crate) fn send<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) {
     let mut address = libc::sockaddr_ll {
         sll_family: u16::try_from(libc::AF_PACKET).unwrap(),
         sll_protocol: 0,
-        sll_ifindex: link_named(SENDER).index.cast_signed(),
+        sll_ifindex: link_named(interface).index.cast_signed(),
         sll_hatype: 0,
         sll_pkttype: 0,
         sll_halen: 0,

@@ -1,12 +1,15 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
-use std::{thread, time::Duration};
+use std::{error::Error, thread, time::Duration};
+
+use natdiag_common::LinkType;
 
 use crate::{
     analysis::Analysis,
     bpf::{
         attach::{Attachment, attach},
         events::{HOLD_BACK_NS, Records},
+        follow::{FollowError, Follower},
         load::{LoadOptions, WatchObject},
         maps::{Counters, MapsError},
         reconcile::Increment,
@@ -26,10 +29,22 @@ const RECORDS_PER_TURN: usize = 1 << 14;
 const LAST_READINGS: usize = 20;
 const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
 
+/// The programs that follow connections of suspects.
+enum Following {
+    /// There is no suspect.
+    Idle,
+    /// They are attached.
+    Active(Box<Follower>),
+    /// They cannot be attached here.
+    Refused,
+}
+
 /// An interface under watch.
 pub(super) struct WatchedInterface {
     link: Link,
+    link_type: LinkType,
     attachment: Option<Attachment>,
+    following: Following,
     counters: Counters,
     records: Records,
     analysis: Analysis,
@@ -54,7 +69,9 @@ impl WatchedInterface {
         Ok(Self {
             hooks: attachment.hooks(),
             notes: attachment.notes().to_vec(),
+            link_type,
             attachment: Some(attachment),
+            following: Following::Idle,
             counters,
             records,
             analysis: Analysis::default(),
@@ -85,6 +102,7 @@ impl WatchedInterface {
         let now = self.clock.now();
         if self.is_attached() {
             self.collect(now)?;
+            self.read_followed();
         }
         Ok(SourceSurvey {
             kind: SourceKind::Interface,
@@ -93,6 +111,44 @@ impl WatchedInterface {
             notes: self.notes.clone(),
             diagnosis: self.analysis.diagnose(now, top),
         })
+    }
+
+    /// Decides whose established connections are followed, and has the kernel follow them.
+    pub(super) fn suspect(&mut self) {
+        if !self.is_attached() {
+            return;
+        }
+        self.read_followed();
+        let suspects = self.analysis.suspects(self.clock.now());
+        if suspects.is_empty() {
+            self.following = Following::Idle;
+            return;
+        }
+        if matches!(self.following, Following::Idle) {
+            self.following = match Follower::attach(&self.link, self.link_type) {
+                Ok(follower) => Following::Active(Box::new(follower)),
+                Err(error) => refuse(&mut self.notes, &error),
+            };
+        }
+        if let Following::Active(follower) = &mut self.following
+            && let Err(error) = follower.set(suspects)
+        {
+            self.following = refuse(&mut self.notes, &error);
+        }
+    }
+
+    fn read_followed(&mut self) {
+        let Following::Active(follower) = &self.following else {
+            return;
+        };
+        match follower.read() {
+            Ok(all) => {
+                for (remote, counts) in all {
+                    self.analysis.followed(remote, counts);
+                }
+            }
+            Err(error) => self.following = refuse(&mut self.notes, &error),
+        }
     }
 
     /// Whether the programs are attached.
@@ -125,6 +181,8 @@ impl WatchedInterface {
         if self.attachment.take().is_none() {
             return Ok(());
         }
+        self.read_followed();
+        self.following = Following::Idle;
         let mut unaccounted = 0;
         for _ in 0..LAST_READINGS {
             self.collect(self.clock.now())?;
@@ -173,4 +231,17 @@ impl WatchedInterface {
 
 fn count(analysis: &mut Analysis, increment: &Increment, now: Timestamp) {
     analysis.count(increment.remote, &increment.counts, now);
+}
+
+/// Goes on without what established connections would tell.
+fn refuse(notes: &mut Vec<String>, error: &FollowError) -> Following {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        why.push_str(": ");
+        why.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    notes.push(format!("established connections are not followed: {why}"));
+    Following::Refused
 }

@@ -14,11 +14,7 @@ use crate::{
         Facts, Namespace, Setting, counters::Counter, kernel::KernelRelease, settings::Assignment,
         verdict::Verdict,
     },
-    report::{
-        model::Report,
-        text::{finding::sentence, page::Page},
-        wording::counted,
-    },
+    report::{model::Report, note::finding::sentence, text::page::Page, wording::counted},
 };
 
 /// Writes the report for people, at most `columns` wide.

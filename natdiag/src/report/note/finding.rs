@@ -1,16 +1,16 @@
-//! One finding in full: what was seen, the verdict, why, why nothing else, what to do, how to check.
-
-use std::io;
+//! One finding in full: the verdict, what was seen, why, why nothing else, what could not be seen, what to do, how to
+//! check.
 
 use crate::{
-    analysis::diagnosis::{Alternative, Cause, Evidence, Finding, RemoteCounters, RemoteDiagnosis},
-    report::{
-        table,
-        text::{advice, page::Page},
-        wording,
+    analysis::diagnosis::{
+        Alternative, Cause, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
     },
+    report::{note::advice, table, wording},
     survey::SourceSurvey,
 };
+
+/// Evidence that says what could not be seen.
+const UNSEEN: &str = "unseen";
 
 /// A finding, and whom it is about.
 pub(crate) struct Subject<'a> {
@@ -35,49 +35,76 @@ impl Subject<'_> {
     }
 }
 
-/// Writes one finding, numbered.
-pub(crate) fn write(
-    page: &mut Page,
-    number: usize,
-    name: &str,
-    subject: &Subject,
-) -> io::Result<()> {
-    let finding = subject.finding;
-    let heading = format!(
-        "{name}: {} ({}, {} sure)",
-        wording::title(finding.cause),
-        finding.severity.as_str(),
-        wording::sure(finding.confidence)
-    );
-    page.paragraph(&format!("{number}. "), &heading)?;
-    page.body(&sentence(&finding.summary))?;
-    if let Some(remote) = subject.remote {
-        if let Some(columns) = fates(finding, &remote.counters) {
-            page.gap()?;
-            fate_table(page, &columns)?;
-            page.gap()?;
+/// One finding, told: a heading, a sentence, perhaps a table, and labelled lists.
+pub(crate) struct Told {
+    /// What it means for connections.
+    pub(crate) severity: Severity,
+    /// Who, what, how bad, how sure.
+    pub(crate) heading: String,
+    /// The finding in a sentence.
+    pub(crate) summary: String,
+    /// What should have happened to SYNs and what did, where the verdict rests on it.
+    pub(crate) fates: Option<Vec<Fates>>,
+    /// A label, and what is to be said under it; none is empty.
+    pub(crate) sections: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Told {
+    /// Tells a finding about `name`.
+    pub(crate) fn new(name: &str, subject: &Subject) -> Self {
+        let finding = subject.finding;
+        let counters = subject.remote.map(|remote| &remote.counters);
+        let address = subject.remote.map(|remote| remote.address);
+        let (unseen, shown): (Vec<_>, Vec<_>) = finding
+            .evidence
+            .iter()
+            .partition(|(name, _)| *name == UNSEEN);
+        let unseen = unseen.into_iter().map(|(_, evidence)| value("", evidence));
+        let mut sections = vec![
+            ("seen", counters.map(seen).unwrap_or_default()),
+            ("evidence", shown.into_iter().filter_map(evidence).collect()),
+            ("ruled out", alternatives(&finding.excluded)),
+            ("not ruled out", alternatives(&finding.not_excluded)),
+            ("not seen", unseen.collect()),
+            ("do", finding.remedy.clone()),
+            (
+                "verify",
+                advice::verify(finding.cause, address, subject.source),
+            ),
+        ];
+        sections.retain(|(_, items)| !items.is_empty());
+        Self {
+            severity: finding.severity,
+            heading: format!(
+                "{name}: {} ({}, {} sure)",
+                wording::title(finding.cause),
+                finding.severity.as_str(),
+                wording::sure(finding.confidence)
+            ),
+            summary: sentence(&finding.summary),
+            fates: counters.and_then(|counters| fates(finding, counters)),
+            sections,
         }
-        page.items("seen", seen(&remote.counters))?;
     }
-    page.items("evidence", finding.evidence.iter().filter_map(evidence))?;
-    page.items("ruled out", finding.excluded.iter().map(alternative))?;
-    page.items(
-        "not ruled out",
-        finding.not_excluded.iter().map(alternative),
-    )?;
-    page.items("do", &finding.remedy)?;
-    let address = subject.remote.map(|remote| remote.address);
-    page.items(
-        "verify",
-        advice::verify(finding.cause, address, subject.source),
-    )
 }
 
 /// SYNs of one kind, by what `tcp_tw_recycle` would do to them, and what became of them.
-struct Fates {
-    kind: &'static str,
-    dropped: u64,
-    answered: u64,
+pub(crate) struct Fates {
+    /// What should happen to them.
+    pub(crate) kind: &'static str,
+    /// How many were dropped.
+    pub(crate) dropped: u64,
+    /// How many were answered.
+    pub(crate) answered: u64,
+}
+
+impl Fates {
+    /// The rows of the table: a label, and the cell for SYNs of one kind.
+    pub(crate) const ROWS: [(&'static str, fn(&Self) -> String); 3] = [
+        ("SYNs", |fates| fates.kind.to_owned()),
+        ("dropped", |fates| fates.dropped.to_string()),
+        ("answered", |fates| fates.answered.to_string()),
+    ];
 }
 
 /// The table of predictions and fates, where the verdict rests on it.
@@ -122,28 +149,8 @@ fn fates(finding: &Finding, counters: &RemoteCounters) -> Option<Vec<Fates>> {
     Some(all)
 }
 
-/// What a row of the table says about SYNs of one kind.
-type Cell = fn(&Fates) -> String;
-
-/// Draws the table: what should happen across, what happened down.
-fn fate_table(page: &mut Page, fates: &[Fates]) -> io::Result<()> {
-    let rows: [(&str, Cell); 3] = [
-        ("SYNs", |fates| fates.kind.to_owned()),
-        ("dropped", |fates| fates.dropped.to_string()),
-        ("answered", |fates| fates.answered.to_string()),
-    ];
-    for (label, cell) in rows {
-        let cells = fates.iter().map(|fates| {
-            let width = fates.kind.chars().count() + 3;
-            format!("{:>width$}", cell(fates))
-        });
-        page.line(&format!("      {label:<9}{}", cells.collect::<String>()))?;
-    }
-    Ok(())
-}
-
 /// What was counted, as far as there is anything.
-fn seen(counters: &RemoteCounters) -> Vec<String> {
+pub(crate) fn seen(counters: &RemoteCounters) -> Vec<String> {
     let mut seen = Vec::new();
     if counters.syn_sent > 0 {
         let (dropped, decided) = table::decided(counters);
@@ -217,16 +224,24 @@ fn evidence((name, evidence): &(&'static str, Evidence)) -> Option<String> {
         .into_iter()
         .find_map(|(suffix, unit)| Some((name.strip_suffix(suffix)?, unit)));
     let (stem, unit) = unit.unwrap_or((name, ""));
-    let value = match evidence {
+    match evidence {
+        Evidence::List(list) if list.is_empty() => None,
+        Evidence::Ratio(ratio) if name.ends_with("_share") => {
+            Some(format!("{}: {:.1} %", label(stem), ratio * 100.0))
+        }
+        evidence => Some(format!("{}: {}", label(stem), value(unit, evidence))),
+    }
+}
+
+/// A value with its unit.
+fn value(unit: &str, evidence: &Evidence) -> String {
+    match evidence {
         Evidence::Count(number) => format!("{number}{unit}"),
-        Evidence::Ratio(ratio) if name.ends_with("_share") => format!("{:.1} %", ratio * 100.0),
         Evidence::Ratio(ratio) if (0.001..1e6).contains(ratio) => format!("{ratio:.3}{unit}"),
         Evidence::Ratio(ratio) => format!("{ratio:.1e}{unit}"),
         Evidence::Text(text) => format!("{text}{unit}"),
-        Evidence::List(list) if list.is_empty() => return None,
         Evidence::List(list) => list.join("; "),
-    };
-    Some(format!("{}: {value}", label(stem)))
+    }
 }
 
 /// A name in `snake_case` as words, with what is written in capitals.
@@ -246,8 +261,11 @@ fn label(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn alternative(alternative: &Alternative) -> String {
-    format!("{}: {}", wording::name(alternative.cause), alternative.why)
+fn alternatives(alternatives: &[Alternative]) -> Vec<String> {
+    alternatives
+        .iter()
+        .map(|other| format!("{}: {}", wording::name(other.cause), other.why))
+        .collect()
 }
 
 /// The text as a sentence of its own.

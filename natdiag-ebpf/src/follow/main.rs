@@ -1,0 +1,107 @@
+//! The programs that follow established connections of hosts under suspicion. They are attached only while there is
+//! such a host, and only ever pass a packet on.
+#![no_std]
+#![no_main]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "aya's macros hand the context over"
+)]
+
+#[path = "../frame.rs"]
+#[expect(dead_code, reason = "no program here is an XDP program")]
+mod frame;
+mod maps;
+
+use aya_ebpf::{
+    bindings::TC_ACT_UNSPEC, helpers::bpf_ktime_get_coarse_ns, macros::classifier,
+    programs::TcContext,
+};
+use natdiag_common::{
+    Direction,
+    follow::{self, FlowEnds, FollowCounter},
+    packet::{self, PacketMeta, Transport},
+};
+
+use crate::frame::Frame;
+
+/// Follows received packets.
+#[classifier]
+fn natdiag_fol_in(ctx: TcContext) -> i32 {
+    let _ = follow(&ctx, Direction::Ingress);
+    TC_ACT_UNSPEC
+}
+
+/// Follows sent packets.
+#[classifier]
+fn natdiag_fol_out(ctx: TcContext) -> i32 {
+    let _ = follow(&ctx, Direction::Egress);
+    TC_ACT_UNSPEC
+}
+
+/// Looks at one packet. `None` is one that nobody is suspected for, or that cannot be read here.
+#[inline(always)]
+fn follow(ctx: &TcContext, direction: Direction) -> Option<()> {
+    let frame = Frame::of_skb(ctx);
+    let packet = packet::parse(&frame, maps::link_type()).ok()??;
+    let Transport::Tcp { .. } = packet.transport else {
+        return None;
+    };
+    let (source, destination) = (packet.source(&frame)?, packet.destination(&frame)?);
+    let (local, remote) = match direction {
+        Direction::Ingress => (destination, source),
+        Direction::Egress => (source, destination),
+    };
+    let counts = maps::counts(maps::suspect_place(remote)?)?;
+    let (segment, [source_port, destination_port]) =
+        follow::segment(&frame, &packet, wire_len(ctx, &packet))?;
+    let (local_port, remote_port) = match direction {
+        Direction::Ingress => (destination_port, source_port),
+        Direction::Egress => (source_port, destination_port),
+    };
+    let ends = FlowEnds {
+        local,
+        remote,
+        local_port,
+        remote_port,
+    };
+    let flow = maps::flow(follow::flow_place(&ends))?;
+    let now_ns = now_ns();
+    if !flow.claim(&ends, segment.flags, now_ns) {
+        counts.increment(FollowCounter::LeftOut);
+        return None;
+    }
+    match direction {
+        Direction::Ingress => flow.received(&segment, now_ns, counts),
+        Direction::Egress => flow.sent(&segment, now_ns, counts),
+    }
+    Some(())
+}
+
+/// Length of the IP packet as it was or will be on the wire: the stack handles several as one.
+#[inline(always)]
+fn wire_len(ctx: &TcContext, packet: &PacketMeta) -> u32 {
+    // SAFETY: the kernel hands a valid context over; it has this field since Linux 5.7.
+    let segment_octets = unsafe { (*ctx.skb.skb).gso_size };
+    if segment_octets == 0 {
+        packet.total_len
+    } else {
+        // A TCP header has 20 octets without options, which few segments with data exceed by more than 12.
+        segment_octets + packet.total_len - packet.payload_len + 20
+    }
+}
+
+#[inline(always)]
+fn now_ns() -> u64 {
+    // SAFETY: the helper takes nothing and returns a number.
+    unsafe { bpf_ktime_get_coarse_ns() }
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
