@@ -78,6 +78,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Kernel(Host::Server, "TcpExtListenDrops", 40)],
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Any)],
+        not_yet: Some("under some seeds it passes for too little evidence"),
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         ..ORDINARY
     },
