@@ -20,6 +20,9 @@ const UNTIL_WRAP: Duration = Duration::from_secs(6);
 /// What the next client's clock is behind.
 const BEHIND_MS: u32 = 40_000_000;
 
+/// How long a client that boots again was up, at most: 11 days.
+const LONGEST_UPTIME_MS: u32 = 1_000_000_000;
+
 /// How clients choose their timestamps. By default this kernel has a random base per connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clocks {
@@ -94,7 +97,8 @@ impl Clocks {
             Self::Reboot => {
                 let then = now + UNTIL_REBOOT;
                 Settings {
-                    base,
+                    // Below half of the circle: from above it, a clock that begins again is ahead.
+                    base: base % LONGEST_UPTIME_MS,
                     reboot_at_ns: u64::try_from(then.as_nanos())?,
                     rebooted_base: ticks(then).wrapping_neg(),
                     ..Settings::default()

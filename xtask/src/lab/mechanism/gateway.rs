@@ -18,8 +18,11 @@ pub(crate) enum Gateway {
     DropsFragments,
     /// Has few ports, which a connection holds as long as it is open: too few for all clients.
     FewPorts,
-    /// Has few ports, and gives them again soon.
-    PortsAgain,
+    /// Has so many times as few ports, and gives them again soon.
+    PortsAgain {
+        /// How many times.
+        times: u16,
+    },
     /// Loses some SYNs between its two sides.
     LosesSyns,
     /// Takes no new connection while it has so many.
@@ -29,7 +32,7 @@ pub(crate) enum Gateway {
 impl Gateway {
     pub(super) const fn painted_by(self) -> Option<&'static str> {
         match self {
-            Self::DropsFragments | Self::FewPorts | Self::PortsAgain => None,
+            Self::DropsFragments | Self::FewPorts | Self::PortsAgain { .. } => None,
             Self::LosesSyns => Some("the race of two mappings by a rule that drops"),
             Self::TableFull => Some("the limit of the connection table by `ct count`"),
         }
@@ -39,7 +42,7 @@ impl Gateway {
         match self {
             Self::DropsFragments => drop_fragments(network),
             Self::FewPorts => few_ports(network, parameters.nat_ports),
-            Self::PortsAgain => few_ports(network, parameters.nat_ports * 2),
+            Self::PortsAgain { times } => few_ports(network, parameters.nat_ports * times),
             Self::LosesSyns => forward(
                 network,
                 &format!(

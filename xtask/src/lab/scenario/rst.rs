@@ -29,7 +29,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_STALLED,
         proofs: &[Proof::Rule(Host::Router, "met", 10)],
         expected: &[expect(Subject::Server, "idle-timeout", Harm::Harms)],
-        not_yet: Some("resets are not attributed"),
         checks: &[Check::AtLeast(Subject::Server, "rst_established", 10)],
         ..ORDINARY
     },
@@ -74,7 +73,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_STALLED,
         proofs: &[Proof::Kernel(Host::Server, "TcpOutRsts", 10)],
         expected: &[expect(Subject::Server, "reset-by-application", Harm::Any)],
-        not_yet: Some("resets are not attributed"),
         checks: &[Check::AtLeast(Subject::Server, "rst_established", 10)],
         ..ORDINARY
     },

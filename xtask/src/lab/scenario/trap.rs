@@ -3,7 +3,8 @@
 use super::{
     Met, Scenario,
     ordinary::{
-        LARGE, ORDINARY, PATIENT, SERVER_FIRST, SOME_STALLED, SOME_UNANSWERED, TW_RECYCLE, expect,
+        LARGE, ORDINARY, PATIENT, SERVER_FIRST, SOME_STALLED, SOME_UNANSWERED, STALLING,
+        TW_RECYCLE, expect,
     },
 };
 use crate::lab::{
@@ -29,7 +30,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Stalled],
         proofs: &[Proof::Rule(Host::Router, "met", 20), Proof::Painted(20)],
         expected: &[RECYCLES, expect(Subject::Server, "packet-loss", Harm::Any)],
-        not_yet: Some("one cause at a time"),
         tolerated: &["return-path-loss"],
         checks: &[Check::AtLeast(
             Subject::Server,
@@ -44,11 +44,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         about: "server with tcp_tw_recycle=1, closes first, and the NAT gives its few ports again",
         network: &[
             Mechanism::TwRecycle(Era::From317),
-            Mechanism::Gateway(Gateway::PortsAgain),
+            Mechanism::Gateway(Gateway::PortsAgain { times: 16 }),
         ],
         traffic: &[Traffic::Connections(Connections {
             patience_ms: 5000,
-            pauses: 3,
+            workers: 4,
+            pauses: 2,
             ..SERVER_FIRST
         })],
         seconds: 14,
@@ -56,6 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Painted(10)],
         expected: TW_RECYCLE,
+        not_yet: Some("SYNs on remembered ports hide it"),
         tolerated: &["port-reuse"],
         ..ORDINARY
     },
@@ -69,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         service: Service::GuardedWithoutPathMtu,
         traffic: &[
-            Traffic::Connections(LARGE),
+            Traffic::Connections(STALLING),
             Traffic::Connections(Connections {
                 to: Target::Guarded,
                 ..LARGE
@@ -83,7 +85,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             expect(Subject::Server, "path-fragmentation", Harm::Harms),
             expect(Subject::Server, "pmtu-black-hole", Harm::Harms),
         ],
-        not_yet: Some("no hypothesis of a black hole"),
+        not_yet: Some(
+            "a hole is known only by the FIN behind it, which a long response does not come to",
+        ),
         checks: &[Check::AtLeast(Subject::Server, "fragments_tcp", 20)],
         ..ORDINARY
     },
