@@ -15,6 +15,8 @@ mod kernels;
 mod lab;
 mod programs;
 mod run;
+#[cfg(feature = "programs")]
+mod screens;
 mod setup;
 mod test;
 
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, kernels, lab};
+use handover::{bench, kernels, lab, screens};
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -46,6 +48,8 @@ enum Task {
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
     Kernels(kernels::Args),
+    /// Draws pictures of real screens for the documentation
+    Screens(screens::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -56,5 +60,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Lab(args) => lab::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
+        Task::Screens(args) => screens::run(&args),
     }
 }
