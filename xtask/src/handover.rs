@@ -24,7 +24,7 @@ pub(crate) mod lab {
 
     /// Runs `cargo xtask lab`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("lab", super::Profile::Dev, args)
+        super::hand_over("lab", super::Profile::Dev, &args)
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) mod evaluate {
 
     /// Runs `cargo xtask evaluate`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("evaluate", super::Profile::Release, args)
+        super::hand_over("evaluate", super::Profile::Release, &args)
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) mod bench {
 
     /// Runs `cargo xtask bench`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("bench", super::Profile::Release, args)
+        super::hand_over("bench", super::Profile::Release, &args)
     }
 }
 
@@ -54,11 +54,21 @@ pub(crate) mod kernels {
 
     /// Runs `cargo xtask kernels`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("kernels", super::Profile::Dev, args)
+        super::hand_over("kernels", super::Profile::Dev, &args)
     }
 }
 
-fn hand_over(name: &str, profile: Profile, args: Args) -> Result<ExitCode> {
+/// Pictures of screens.
+pub(crate) mod screens {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask screens`; returns only on an error.
+    pub(crate) fn run(args: &Args) -> super::Result<super::ExitCode> {
+        super::hand_over("screens", super::Profile::Dev, args)
+    }
+}
+
+fn hand_over(name: &str, profile: Profile, args: &Args) -> Result<ExitCode> {
     let mut command = programs::command(name, profile)?;
-    Err(exec::become_program(command.args(args.words)))
+    Err(exec::become_program(command.args(&args.words)))
 }

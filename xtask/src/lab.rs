@@ -3,21 +3,21 @@
 
 mod bpf;
 mod expectation;
-mod interrupt;
+pub(crate) mod interrupt;
 mod judge;
 mod mechanism;
-mod namespace;
+pub(crate) mod namespace;
 mod network;
 mod observer;
 mod oracle;
 mod outcome;
 mod parameters;
-mod play;
+pub(crate) mod play;
 mod proof;
 mod random;
 mod report;
 mod scenario;
-mod spawn;
+pub(crate) mod spawn;
 mod traffic;
 
 use std::{
@@ -133,6 +133,16 @@ fn choose(words: &[String]) -> Result<Vec<&'static Scenario>> {
         .collect())
 }
 
+/// The scenario of this name.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn scenario(name: &str) -> Result<&'static Scenario> {
+    scenario::all()
+        .find(|scenario| scenario.name == name)
+        .with_context(|| format!("no scenario is called `{name}`"))
+}
+
 /// Plays the scenarios, `jobs` at a time. The results come in the order of the table.
 fn play_all(
     scenarios: &[&'static Scenario],
@@ -172,7 +182,7 @@ fn play_all(
 }
 
 /// Builds natdiag and returns where it is.
-fn build_natdiag() -> Result<PathBuf> {
+pub(crate) fn build_natdiag() -> Result<PathBuf> {
     exec::run(exec::cargo().args([
         "build",
         "--quiet",

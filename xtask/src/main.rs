@@ -17,6 +17,8 @@ mod kernels;
 mod lab;
 mod programs;
 mod run;
+#[cfg(feature = "programs")]
+mod screens;
 mod setup;
 mod test;
 
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, evaluate, kernels, lab};
+use handover::{bench, evaluate, kernels, lab, screens};
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -50,6 +52,8 @@ enum Task {
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
     Kernels(kernels::Args),
+    /// Draws pictures of real screens for the documentation
+    Screens(screens::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -61,5 +65,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Evaluate(args) => evaluate::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
+        Task::Screens(args) => screens::run(&args),
     }
 }

@@ -32,9 +32,7 @@ pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     writeln!(
         out,
         "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",
-        outcome.timed,
-        outcome.median_dropped_syns_to_verdict,
-        outcome.median_seconds_to_verdict
+        outcome.timed, outcome.median_dropped_syns_to_verdict, outcome.median_seconds_to_verdict
     )?;
     calibration(out, &outcome.calibration)?;
     writeln!(out)?;
@@ -53,7 +51,10 @@ fn bound(out: &mut impl Write, what: &str, bound: Bound) -> io::Result<()> {
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
 fn calibration(out: &mut impl Write, calibration: &Calibration) -> io::Result<()> {
-    writeln!(out, "| confidence from | findings | mean confidence | right |")?;
+    writeln!(
+        out,
+        "| confidence from | findings | mean confidence | right |"
+    )?;
     writeln!(out, "|---:|---:|---:|---:|")?;
     for bin in calibration.bins.iter().filter(|bin| bin.findings > 0) {
         let findings = bin.findings as f64;

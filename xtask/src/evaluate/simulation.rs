@@ -225,9 +225,7 @@ fn is_right(trouble: SynTrouble, cause: Cause) -> bool {
         SynTrouble::OneOfSeveral | SynTrouble::Unreachable => &[Cause::Routing],
         SynTrouble::PortReuse => &[Cause::PortReuse],
         // A little loss is beside some.
-        SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
-            &[Cause::TwRecycle, Cause::PacketLoss]
-        }
+        SynTrouble::Recycle | SynTrouble::RecycleOfSome => &[Cause::TwRecycle, Cause::PacketLoss],
         SynTrouble::TimestampsFiltered => &[Cause::TimestampsFiltered],
     };
     causes.contains(&cause)
@@ -236,11 +234,7 @@ fn is_right(trouble: SynTrouble, cause: Cause) -> bool {
 /// How many SYNs a verdict takes.
 fn timed(outcome: &mut Outcome, hosts: u64) {
     let taken = in_parallel(hosts, |number| {
-        let play = Play::draw(
-            mix::SIMULATION_SEED ^ 3,
-            number,
-            Some(SynTrouble::Recycle),
-        );
+        let play = Play::draw(mix::SIMULATION_SEED ^ 3, number, Some(SynTrouble::Recycle));
         let remote = IpAddr::from(play.remote);
         time_to_verdict(remote, &play.events().1)
     });
@@ -261,8 +255,8 @@ fn time_to_verdict(remote: IpAddr, events: &[Event]) -> Option<(u64, f64)> {
     for event in events {
         analysis.observe(event);
         let (counters, findings) = about(&analysis, remote, event.time);
-        let dropped = counters.syn_predicted_drop_dropped
-            + counters.syn_without_timestamps_armed_dropped;
+        let dropped =
+            counters.syn_predicted_drop_dropped + counters.syn_without_timestamps_armed_dropped;
         if dropped > seen {
             seen = dropped;
             let first = *first.get_or_insert(event.time);

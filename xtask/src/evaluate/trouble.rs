@@ -103,8 +103,11 @@ impl World {
             Some(SynTrouble::RecycleOfSome) => 1 + dice.below(backends - 1),
             _ => 0,
         };
-        let mut blocked_ports: Vec<u16> =
-            ports.iter().copied().filter(|_| dice.happens(0.5)).collect();
+        let mut blocked_ports: Vec<u16> = ports
+            .iter()
+            .copied()
+            .filter(|_| dice.happens(0.5))
+            .collect();
         if blocked_ports.is_empty() {
             blocked_ports.extend(ports.first());
         }

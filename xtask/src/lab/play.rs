@@ -4,10 +4,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use super::{
     expectation, interrupt, judge,
@@ -100,6 +101,43 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     }
     write_verdict(&directory, &verdict)?;
     Ok(verdict)
+}
+
+/// Lets the traffic of a scenario go on while `look` looks at it from the host and the interface that the scenario is
+/// watched at.
+pub(crate) fn beside<T>(
+    scenario: &Scenario,
+    duration: Duration,
+    look: impl FnOnce(&Namespace, &'static str) -> Result<T>,
+) -> Result<T> {
+    let mut random = Random::new(1, scenario.name);
+    let parameters = Parameters::draw(&mut random, scenario.clients);
+    let two_backends = scenario.network.contains(&Mechanism::TwoBackends);
+    let network = Network::build(scenario.name, &parameters, two_backends, false)?;
+    let _installed: Vec<Installed> = scenario
+        .network
+        .iter()
+        .map(|mechanism| mechanism.install(&network, &parameters))
+        .collect::<Result<_>>()?;
+    let _servers = Servers::start(&network, &parameters, scenario.service)?;
+    let (host, watched) = vantage(scenario, &network)?;
+    let first = watched.first().context("nothing is watched")?;
+    thread::scope(|scope| {
+        let traffic = scope.spawn(|| {
+            traffic::play(
+                &network,
+                &parameters,
+                scenario.traffic,
+                duration,
+                &mut random,
+            )
+        });
+        let seen = look(host, first.interface)?;
+        let played = traffic
+            .join()
+            .map_err(|_| anyhow!("the traffic panicked"))?;
+        played.map(|_| seen)
+    })
 }
 
 /// The host and the interfaces that natdiag watches.
