@@ -6,6 +6,8 @@
 
 #[cfg(feature = "programs")]
 mod bench;
+#[cfg(feature = "programs")]
+mod evaluate;
 mod exec;
 #[cfg(not(feature = "programs"))]
 mod handover;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, kernels, lab};
+use handover::{bench, evaluate, kernels, lab};
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -42,6 +44,8 @@ enum Task {
     Test,
     /// Builds the test network in namespaces and plays scenarios
     Lab(lab::Args),
+    /// Measures how often natdiag is right: a simulation, captures, the lab
+    Evaluate(evaluate::Args),
     /// Measures what watching costs
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
+        Task::Evaluate(args) => evaluate::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
     }
