@@ -4,6 +4,7 @@ pub mod close_up;
 pub mod diagnosis;
 pub mod established;
 pub mod evidence;
+pub mod filter;
 pub mod fragments;
 pub mod mark;
 pub mod scope;

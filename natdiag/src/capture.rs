@@ -43,6 +43,9 @@ use crate::event::Timestamp;
 /// The path that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
+/// The octets of a capture.
+pub type Stream = Box<dyn Read + Send>;
+
 /// A capture file that is being read. It stands on one packet, until it has ended.
 pub struct Capture {
     name: String,
@@ -88,12 +91,23 @@ impl Capture {
     /// # Errors
     /// There is no capture, or none that natdiag can read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        Self::open_through(path, |stream| stream)
+    }
+
+    /// The same, with a stream around that of the file, such as one that shows how much was read.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_through(
+        path: &Path,
+        through: impl FnOnce(Stream) -> Stream,
+    ) -> Result<Self, CaptureError> {
         let name = path.display().to_string();
         if name == STANDARD_INPUT {
-            return Self::read(name, Box::new(io::stdin()));
+            return Self::read(name, through(Box::new(io::stdin())));
         }
         match File::open(path) {
-            Ok(file) => Self::read(name, Box::new(file)),
+            Ok(file) => Self::read(name, through(Box::new(file))),
             Err(source) => Err(CaptureError::Open { name, source }),
         }
     }
@@ -102,7 +116,7 @@ impl Capture {
     ///
     /// # Errors
     /// As above.
-    pub fn read(name: String, mut stream: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+    pub fn read(name: String, mut stream: Stream) -> Result<Self, CaptureError> {
         let mut magic = Vec::new();
         let begun = (&mut stream).take(MAGIC_LEN as u64).read_to_end(&mut magic);
         if let Err(source) = begun {

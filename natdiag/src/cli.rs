@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
+
+use clap_complete::Shell;
 
 use crate::config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration};
 
@@ -45,6 +47,20 @@ pub enum Command {
     /// Look at this host itself
     #[command(subcommand)]
     Check(Check),
+    /// Print what a shell needs to complete natdiag's arguments
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one page per command
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man {
+        /// Write `natdiag.8` and a page per command into this folder
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// What natdiag can look at.
@@ -92,6 +108,17 @@ pub struct CheckServerArgs {
     pub script: bool,
 }
 
+/// What is looked at.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// Look only at these remote hosts; repeat it for several
+    #[arg(long, value_name = "CIDR")]
+    pub remote: Vec<Network>,
+    /// Judge only connections with this TCP port at either end; repeat it for several
+    #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
+    pub port: Vec<u16>,
+}
+
 /// Arguments of `natdiag watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
@@ -107,6 +134,11 @@ pub struct WatchArgs {
     /// How often to show how things stand
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     pub interval: Duration,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Look only at connections of these hosts of ours; repeat it for several
+    #[arg(long, value_name = "CIDR")]
+    pub local: Vec<Network>,
     /// Where to attach
     #[arg(long, value_enum, default_value_t)]
     pub hook: HookChoice,
@@ -125,6 +157,8 @@ pub struct ReplayArgs {
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// Network on the near side, where the capture does not tell; repeat it for several
     #[arg(long, value_name = "CIDR")]
     pub local: Vec<Network>,
@@ -155,6 +189,8 @@ Examples:
   For a script: one JSON object at the end, and which hosts have tcp_tw_recycle:
     sudo natdiag watch -d 1h -o json |
       jq -r '.remotes[] | select(any(.findings[]; .cause == \"tw-recycle\")).address'
+  Only the servers of one network, and only HTTPS:
+    sudo natdiag watch --remote 203.0.113.0/24 --port 443
   A line of JSON every ten seconds:
     sudo natdiag watch -o jsonl --interval 10s";
 
@@ -166,6 +202,8 @@ Examples:
     ssh gateway tcpdump -i eth0 -s 128 -w - tcp | natdiag replay -
   Say which side is ours, where the capture does not tell:
     natdiag replay --local 10.0.0.0/8 trouble.pcap
+  Only one server, of two captures at once:
+    natdiag replay --remote 203.0.113.80 inside.pcap outside.pcap
   How things developed, a line of JSON per minute of the capture:
     natdiag replay trouble.pcap -o jsonl --interval 1min";
 
@@ -201,6 +239,22 @@ Exit codes:
   0  natdiag watch would attach
   1  it would not; the report says why
   2  natdiag itself failed, or there is no such interface";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  For this user's bash:
+    natdiag completions bash > ~/.local/share/bash-completion/completions/natdiag
+  For zsh, in a folder of $fpath:
+    natdiag completions zsh > ~/.zfunc/_natdiag
+  For fish:
+    natdiag completions fish > ~/.config/fish/completions/natdiag.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  Read it:
+    natdiag man | man -l -
+  Install it, with a page per command:
+    natdiag man /usr/local/share/man/man8";
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -1,6 +1,7 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
 pub mod check;
+pub mod pages;
 pub mod replay;
 pub mod watch;
 
@@ -10,6 +11,7 @@ use thiserror::Error;
 
 use self::{
     check::{attach::CheckAttachError, server::CheckServerError},
+    pages::PagesError,
     replay::ReplayError,
     watch::{
         WatchError,
@@ -45,6 +47,9 @@ pub enum CommandError {
     /// Looking at interfaces failed.
     #[error(transparent)]
     CheckAttach(#[from] CheckAttachError),
+    /// Completions or manual pages cannot be written.
+    #[error(transparent)]
+    Pages(#[from] PagesError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -64,6 +69,8 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
             replay(&args.try_into()?, view)
         }),
         Command::Check(check) => checked(check),
+        Command::Completions { shell } => Ok(pages::completions(*shell)?),
+        Command::Man { folder } => Ok(pages::man(folder.as_deref())?),
     }
 }
 

@@ -9,7 +9,10 @@ use clap::ValueEnum;
 use thiserror::Error;
 
 pub use self::network::Network;
-use crate::cli::{ReplayArgs, WatchArgs};
+use crate::{
+    analysis::filter::Filter,
+    cli::{FilterArgs, ReplayArgs, WatchArgs},
+};
 
 /// The form of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -80,6 +83,8 @@ pub enum HookChoice {
 pub struct WatchConfig {
     /// Interfaces; none means that of the default route.
     pub interfaces: Vec<String>,
+    /// What is looked at.
+    pub filter: Filter,
     /// Which hook.
     pub hook: HookChoice,
     /// When to end by itself.
@@ -95,6 +100,8 @@ pub struct WatchConfig {
 pub struct ReplayConfig {
     /// Captures; `-` is standard input.
     pub files: Vec<PathBuf>,
+    /// What is looked at.
+    pub filter: Filter,
     /// Networks on the near side, where that cannot be inferred.
     pub local: Vec<Network>,
     /// How often, in the time of the capture, to show how things stand (`jsonl` only).
@@ -170,6 +177,7 @@ impl TryFrom<&WatchArgs> for WatchConfig {
         }
         Ok(Self {
             interfaces: args.interfaces.clone(),
+            filter: filter(&args.filter, &args.local),
             hook: args.hook,
             duration: args.duration,
             interval: args.interval,
@@ -191,10 +199,19 @@ impl TryFrom<&ReplayArgs> for ReplayConfig {
         }
         Ok(Self {
             files: args.files.clone(),
+            filter: filter(&args.filter, &[]),
             local: args.local.clone(),
             interval: args.interval,
             top: args.top.unwrap_or_default(),
         })
+    }
+}
+
+fn filter(args: &FilterArgs, locals: &[Network]) -> Filter {
+    Filter {
+        remotes: args.remote.clone(),
+        locals: locals.to_vec(),
+        ports: args.port.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use natdiag::{
+    analysis::{diagnosis::RemoteCounters, filter::Filter},
     capture::CaptureError,
     command::replay::{ReplayError, replay},
     config::{ReplayConfig, Top},
@@ -148,6 +149,38 @@ fn interfaces_without_ip_are_an_error_only_when_there_is_no_other() {
 }
 
 #[test]
+fn filter_leaves_out_what_it_does_not_admit_and_the_report_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = pcap(&directory, "file", &[0, 1000, 5000]);
+    let server = format!("{SERVER}");
+    for (remote, ports, syns, decided) in [
+        (server.as_str(), &[][..], 3, 2),
+        ("198.18.0.0/15", &[], 0, 0),
+        ("0.0.0.0/0", &[443], 3, 2),
+        ("0.0.0.0/0", &[4443], 3, 0),
+    ] {
+        let mut config = config(std::slice::from_ref(&file));
+        config.filter.remotes = vec![remote.parse().unwrap()];
+        config.filter.ports = ports.to_vec();
+        let survey = replay(&config, &mut Shown::default()).unwrap();
+        let remotes = &survey.sources[0].diagnosis.remotes;
+        let sum = |value: fn(&RemoteCounters) -> u64| -> u64 {
+            remotes.iter().map(|remote| value(&remote.counters)).sum()
+        };
+        assert_eq!(
+            sum(|counters| counters.syn_sent),
+            syns,
+            "{remote} {ports:?}"
+        );
+        let dropped = sum(|counters| counters.syn_predicted_pass_dropped);
+        assert_eq!(dropped, decided, "{remote} {ports:?}");
+        let note = &survey.sources[0].notes[0];
+        let start = "a filter is on: only remote hosts in ";
+        assert!(note.starts_with(start), "{note}");
+    }
+}
+
+#[test]
 fn missing_file_is_named() {
     let error = replay(&config(&["no/such/file".into()]), &mut Shown::default()).unwrap_err();
     assert_eq!(error.to_string(), "cannot open capture `no/such/file`");
@@ -195,6 +228,7 @@ impl View for ClosedPipe {
 fn config(files: &[PathBuf]) -> ReplayConfig {
     ReplayConfig {
         files: files.to_vec(),
+        filter: Filter::default(),
         local: Vec::new(),
         interval: None,
         top: Top::All,

@@ -6,6 +6,7 @@ mod driver;
 mod kind;
 mod live;
 mod programs;
+mod replay;
 mod rig;
 mod snapshot;
 mod statistics;
@@ -44,6 +45,8 @@ enum Part {
     Stream,
     /// CPU time of a snapshot of a million remote hosts
     Snapshot,
+    /// `natdiag replay` beside tshark on a capture of 5 GB; only if named
+    Replay,
 }
 
 /// What was measured.
@@ -58,6 +61,8 @@ struct Figures {
     stream: Option<stream::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<snapshot::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<replay::Figures>,
 }
 
 /// Runs `cargo xtask bench`.
@@ -86,6 +91,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     }
     if wanted(Part::Snapshot) {
         figures.snapshot = Some(snapshot::measure(rounds)?);
+    }
+    if args.parts.contains(&Part::Replay) {
+        figures.replay = Some(replay::measure()?);
     }
     table::show(&figures, args.json)?;
     Ok(ExitCode::SUCCESS)

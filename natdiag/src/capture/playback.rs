@@ -10,7 +10,7 @@ use super::{
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
-    analysis::{Analysis, suspicion::SUSPICION_PERIOD_NS},
+    analysis::{Analysis, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     config::Network,
     event::Timestamp,
     survey::{SourceKind, SourceSurvey},
@@ -25,6 +25,7 @@ pub struct Playback {
     dissector: Dissector,
     reorder: Reorder,
     analysis: Analysis,
+    filter: Filter,
     start: Option<Timestamp>,
     now: Timestamp,
     advanced: Timestamp,
@@ -41,10 +42,17 @@ impl Playback {
             dissector: Dissector::new(local),
             reorder: Reorder::default(),
             analysis: Analysis::default(),
+            filter: Filter::default(),
             now: Timestamp::default(),
             advanced: Timestamp::default(),
             suspected: Timestamp::default(),
         }
+    }
+
+    /// Looks only at what a filter admits.
+    #[must_use]
+    pub fn with_filter(self, filter: Filter) -> Self {
+        Self { filter, ..self }
     }
 
     /// When the first packet was seen.
@@ -86,13 +94,17 @@ impl Playback {
     }
 
     fn feed(&mut self, dissected: Dissected) {
-        if let Some((remote, counts)) = dissected.charge {
+        if let Some((remote, counts)) = dissected.charge
+            && self.filter.admits_remote(remote.into())
+        {
             self.analysis.count(remote, &counts, self.now);
         }
         if let Some((direction, ends, segment)) = dissected.followed {
             self.analysis.follow(direction, &ends, &segment, self.now);
         }
-        if let Some(event) = dissected.event {
+        if let Some(event) = dissected.event
+            && self.filter.admits(&event)
+        {
             self.reorder.push(event);
         }
         // What may still come is not older than this.
@@ -153,6 +165,12 @@ impl Playback {
         let totals = self.dissector.totals();
         let played = totals.value(Counter::PacketsIngress) + totals.value(Counter::PacketsEgress);
         let mut notes = Vec::new();
+        if self.filter.is_on() {
+            notes.push(format!(
+                "a filter is on: only {} are looked at",
+                self.filter
+            ));
+        }
         match self.capture.ending() {
             Ending::Complete if progress.packets == 0 => {
                 notes.push("the capture holds no packets".to_owned());

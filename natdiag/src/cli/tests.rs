@@ -13,6 +13,8 @@ fn help_teaches() {
         &["check"],
         &["check", "attach"],
         &["check", "server"],
+        &["completions"],
+        &["man"],
     ] {
         let mut command = Cli::command();
         command.build();

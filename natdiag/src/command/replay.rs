@@ -1,8 +1,11 @@
 //! `natdiag replay`: captures to a report. Each capture is a source with an analysis of its own; snapshots of all are
 //! taken at the same times.
 
+mod progress;
+
 use std::{io, time::Duration};
 
+use self::progress::Progress;
 use crate::{
     capture::{Capture, CaptureError, Playback},
     config::ReplayConfig,
@@ -26,10 +29,15 @@ pub enum ReplayError {
 /// # Errors
 /// A capture gives nothing, or the report cannot be shown.
 pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, ReplayError> {
+    let progress = Progress::over(config);
     let mut playbacks = config
         .files
         .iter()
-        .map(|file| Ok(Playback::new(Capture::open(file)?, config.local.clone())))
+        .map(|file| {
+            let capture = Capture::open_through(file, |stream| progress.watch(stream))?;
+            let playback = Playback::new(capture, config.local.clone());
+            Ok(playback.with_filter(config.filter.clone()))
+        })
         .collect::<Result<Vec<_>, CaptureError>>()?;
     let top = config.top.limit();
     if let Some(interval) = config.interval {
@@ -41,6 +49,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
     for playback in &mut playbacks {
         playback.play(None)?;
     }
+    progress.end();
     let survey = survey(&playbacks, top);
     view.finish(&survey).map_err(ReplayError::View)?;
     Ok(survey)

@@ -191,7 +191,7 @@ impl Run {
         }
         let interfaces = links
             .into_iter()
-            .map(|link| WatchedInterface::open(link, config.hook, clock))
+            .map(|link| WatchedInterface::open(link, config, clock))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             clock,

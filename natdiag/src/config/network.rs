@@ -1,6 +1,6 @@
 //! Networks in CIDR notation.
 
-use std::{net::IpAddr, num::ParseIntError, str::FromStr};
+use std::{fmt, net::IpAddr, num::ParseIntError, str::FromStr};
 
 /// An IP network in CIDR notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl Network {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         first_address(address, self.prefix_len).is_some_and(|first| first == self.address)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix_len)
     }
 }
 

@@ -68,7 +68,13 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
             analysis.count(tally.remote, &counts, now);
         }
         if seen.keep != Keep::Never {
-            let record = Record::new(sent.frame.as_slice(), &packet, sent.direction, now.0);
+            let record = Record::new(
+                sent.frame.as_slice(),
+                &packet,
+                seen.tally,
+                sent.direction,
+                now.0,
+            );
             analysis.observe(&Event::from_record(&record, 0).context("a record")?);
         }
         analysis.set_totals(&totals, now);

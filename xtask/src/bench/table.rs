@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Figures, kind::Kind, live, programs, snapshot, statistics::Median, stream};
+use super::{Figures, kind::Kind, live, programs, replay, snapshot, statistics::Median, stream};
 
 /// Prints everything.
 pub(super) fn show(figures: &Figures, json: bool) -> Result<()> {
@@ -30,6 +30,25 @@ pub(super) fn show(figures: &Figures, json: bool) -> Result<()> {
     if let Some(snapshot) = &figures.snapshot {
         show_snapshot(&mut out, snapshot)?;
     }
+    if let Some(replay) = &figures.replay {
+        show_replay(&mut out, replay)?;
+    }
+    Ok(())
+}
+
+fn show_replay(out: &mut impl Write, figures: &replay::Figures) -> Result<()> {
+    let (octets, packets) = (figures.octets, figures.packets);
+    writeln!(out, "\nReplay of {packets} packets, {octets} octets\n")?;
+    for (name, cost) in [("natdiag", &figures.natdiag), ("tshark", &figures.tshark)] {
+        let mega = cost.resident_octets / 1_000_000;
+        writeln!(
+            out,
+            "  {name:<8} {:>7.2} s {mega:>6} MB resident",
+            cost.seconds
+        )?;
+    }
+    let times = figures.tshark.seconds / figures.natdiag.seconds;
+    writeln!(out, "  natdiag is {times:.1} times as fast")?;
     Ok(())
 }
 

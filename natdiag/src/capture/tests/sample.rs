@@ -93,6 +93,35 @@ pub(super) fn conversation() -> Vec<Seen> {
         .collect()
 }
 
+/// The conversation with another link header than that of Ethernet. Link types for one version of IP get packets of
+/// that only.
+pub(super) fn with_link_header(link_type: u32) -> Vec<Seen> {
+    let packets = conversation().into_iter().filter_map(|(time, frame)| {
+        let is_tagged = frame[12..14] == [0x81, 0x00];
+        let packet = &frame[if is_tagged { 18 } else { 14 }..];
+        let is_v4 = packet[0] >> 4 == 4;
+        let ether_type = if is_v4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+        // tshark knows the numbers of the BSDs: that of Darwin.
+        let family = if is_v4 { 2 } else { 30 };
+        let header = match link_type {
+            12 | 101 => Vec::new(),
+            228 if is_v4 => Vec::new(),
+            229 if !is_v4 => Vec::new(),
+            0 => vec![family, 0, 0, 0],
+            // That of OpenBSD, in network byte order.
+            108 => vec![0, 0, 0, if is_v4 { 2 } else { 24 }],
+            113 => [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &ether_type].concat(),
+            276 => {
+                let rest = [0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+                [&ether_type[..], &rest].concat()
+            }
+            _ => return None,
+        };
+        Some((time, [&header, packet].concat()))
+    });
+    packets.collect()
+}
+
 /// A pcap file.
 pub(super) fn pcap(
     packets: &[Seen],

@@ -17,7 +17,7 @@ use pcap_file::{
     pcapng::blocks::interface_description::InterfaceTsResolution,
 };
 
-use super::sample::{conversation, pcap, pcap_with_header, pcapng};
+use super::sample::{conversation, pcap, pcap_with_header, pcapng, with_link_header};
 use crate::capture::{Capture, dissect::Dissector};
 
 /// What both count.
@@ -75,6 +75,31 @@ fn tshark_counts_the_same_in_every_format() {
         let ours = our_counts(&path);
         assert!(ours.iter().all(|count| *count > 0), "{name}: {ours:?}");
         assert_eq!(named(ours), named(their_counts(&path)), "{name}");
+    }
+}
+
+#[test]
+fn tshark_counts_the_same_behind_every_link_header() {
+    if !tshark_is_here("tshark_counts_the_same_behind_every_link_header") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for link_type in [12, 101, 228, 229, 0, 108, 113, 276] {
+        for snaplen in [65_535, 100] {
+            let header = PcapHeader {
+                datalink: link_type.into(),
+                snaplen,
+                ts_resolution: PcapTsResolution::NanoSecond,
+                ..PcapHeader::default()
+            };
+            let packets = with_link_header(link_type);
+            let path = directory.path().join(format!("{link_type}.pcap"));
+            fs::write(&path, pcap_with_header(&packets, header)).unwrap();
+            let name = format!("link type {link_type}, {snaplen} octets");
+            let ours = our_counts(&path);
+            assert!(ours[1] > 0 && ours[4] > 0, "{name}: {ours:?}");
+            assert_eq!(named(ours), named(their_counts(&path)), "{name}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{error::Error, thread, time::Duration};
 use natdiag_common::LinkType;
 
 use crate::{
-    analysis::Analysis,
+    analysis::{Analysis, filter::Filter},
     bpf::{
         attach::{Attachment, attach},
         events::{HOLD_BACK_NS, Records},
@@ -16,7 +16,7 @@ use crate::{
     },
     clock::Clock,
     command::watch::WatchError,
-    config::HookChoice,
+    config::WatchConfig,
     event::{Event, Timestamp},
     host::link::{self, Link},
     survey::{SourceKind, SourceSurvey},
@@ -48,6 +48,7 @@ pub(super) struct WatchedInterface {
     counters: Counters,
     records: Records,
     analysis: Analysis,
+    filter: Filter,
     clock: Clock,
     hooks: Vec<String>,
     notes: Vec<String>,
@@ -55,7 +56,7 @@ pub(super) struct WatchedInterface {
 
 impl WatchedInterface {
     /// Attaches to an interface.
-    pub(super) fn open(link: Link, hook: HookChoice, clock: Clock) -> Result<Self, WatchError> {
+    pub(super) fn open(link: Link, config: &WatchConfig, clock: Clock) -> Result<Self, WatchError> {
         let link_type = link
             .link_type()
             .ok_or_else(|| WatchError::UnknownLinkLayer {
@@ -65,16 +66,24 @@ impl WatchedInterface {
         let mut object = WatchObject::open(LoadOptions::new(link_type))?;
         let counters = Counters::take(&mut object)?;
         let records = Records::take(&mut object)?;
-        let attachment = attach(&mut object, &link, hook)?;
+        let attachment = attach(&mut object, &link, config.hook)?;
+        let mut notes = attachment.notes().to_vec();
+        if config.filter.is_on() {
+            notes.push(format!(
+                "a filter is on: only {} are looked at",
+                config.filter
+            ));
+        }
         Ok(Self {
             hooks: attachment.hooks(),
-            notes: attachment.notes().to_vec(),
+            notes,
             link_type,
             attachment: Some(attachment),
             following: Following::Idle,
             counters,
             records,
             analysis: Analysis::default(),
+            filter: config.filter.clone(),
             clock,
             link,
         })
@@ -84,8 +93,8 @@ impl WatchedInterface {
     pub(super) fn turn(&mut self) -> Result<bool, MapsError> {
         let began_ns = self.clock.monotonic_ns();
         let now = self.clock.timestamp(began_ns);
-        let analysis = &mut self.analysis;
-        let merge = |increment| count(analysis, &increment, now);
+        let (analysis, filter) = (&mut self.analysis, &self.filter);
+        let merge = |increment| count(analysis, filter, &increment, now);
         let no_spills_left = self.counters.drain_spills(SPILLS_PER_TURN, merge);
         self.analysis.set_totals(&self.counters.totals()?, now);
         let no_records_left = self.records.drain(RECORDS_PER_TURN);
@@ -213,9 +222,9 @@ impl WatchedInterface {
 
     /// Takes everything that the kernel has counted.
     fn collect(&mut self, now: Timestamp) -> Result<(), MapsError> {
-        let analysis = &mut self.analysis;
+        let (analysis, filter) = (&mut self.analysis, &self.filter);
         self.counters
-            .collect(|increment| count(analysis, &increment, now))?;
+            .collect(|increment| count(analysis, filter, &increment, now))?;
         self.analysis.set_totals(&self.counters.totals()?, now);
         Ok(())
     }
@@ -224,18 +233,24 @@ impl WatchedInterface {
     fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
         for record in self.records.release(began_ns, ring_is_empty) {
             let now = self.clock.timestamp(record.time_ns);
-            if let Some(tally) = record.tally() {
+            if let Some(tally) = record.tally()
+                && self.filter.admits_remote(tally.remote.into())
+            {
                 self.analysis.count(tally.remote, &tally.counts(), now);
             }
-            if let Some(event) = Event::from_record(&record, self.clock.epoch_ns()) {
+            if let Some(event) = Event::from_record(&record, self.clock.epoch_ns())
+                && self.filter.admits(&event)
+            {
                 self.analysis.observe(&event);
             }
         }
     }
 }
 
-fn count(analysis: &mut Analysis, increment: &Increment, now: Timestamp) {
-    analysis.count(increment.remote, &increment.counts, now);
+fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: Timestamp) {
+    if filter.admits_remote(increment.remote.into()) {
+        analysis.count(increment.remote, &increment.counts, now);
+    }
 }
 
 /// Goes on without what established connections would tell.
