@@ -94,6 +94,9 @@ fn compare_rules(report: &Report, rules: Rules) -> Vec<String> {
     .collect()
 }
 
+/// What the painted server's counters may lack: two CPUs that add at the same moment add one.
+const LOST_COUNTS: u64 = 2;
+
 /// Every SYN that the painted server dropped is in natdiag's table as dropped, or was undecidable.
 fn compare_recycled(
     scenario: &Scenario,
@@ -123,7 +126,7 @@ fn compare_recycled(
                 .sum()
         };
         let sent = sum(&["syn_sent"]);
-        if sent < syns.seen || (sent > syns.seen && !others_drop) {
+        if sent < syns.seen || (sent > syns.seen + LOST_COUNTS && !others_drop) {
             differences.push(format!(
                 "natdiag counts {sent} SYNs, the server {}",
                 syns.seen
@@ -135,7 +138,7 @@ fn compare_recycled(
             "syn_without_timestamps_dropped",
         ]);
         let open = sum(&["syn_ambiguous", "syn_undecided"]);
-        if (dropped > syns.dropped && !others_drop) || dropped + open < syns.dropped {
+        if (dropped > syns.dropped + LOST_COUNTS && !others_drop) || dropped + open < syns.dropped {
             differences.push(format!(
                 "natdiag counts {dropped} dropped SYNs and {open} open ones, the server dropped {}",
                 syns.dropped
