@@ -154,7 +154,9 @@ fn histogram(sizes: &FragmentSizes, width: usize) -> Vec<Line<'static>> {
     };
     let heads = POSITIONS.map(|(_, name)| format!("{name:<0$}", bar + NUMBER));
     let mut lines = vec![Line::styled(
-        format!("{:>2$} {}", "fragments", heads.concat(), INDENT - 1),
+        format!("{:>2$} {}", "fragment octets", heads.concat(), INDENT - 1)
+            .trim_end()
+            .to_owned(),
         FAINT,
     )];
     for bucket in 0..FragmentSizes::BUCKETS {
@@ -170,9 +172,6 @@ fn histogram(sizes: &FragmentSizes, width: usize) -> Vec<Line<'static>> {
                     .to_owned(),
             ));
         }
-    }
-    if let Some(last) = lines.first_mut() {
-        last.push_span(Span::styled("octets of the whole packet", FAINT));
     }
     lines
 }
