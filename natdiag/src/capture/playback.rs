@@ -166,10 +166,7 @@ impl Playback {
         let played = totals.value(Counter::PacketsIngress) + totals.value(Counter::PacketsEgress);
         let mut notes = Vec::new();
         if self.filter.is_on() {
-            notes.push(format!(
-                "a filter is on: only {} are looked at",
-                self.filter
-            ));
+            notes.push(format!("a filter is on: only {}", self.filter));
         }
         match self.capture.ending() {
             Ending::Complete if progress.packets == 0 => {

@@ -69,10 +69,7 @@ impl WatchedInterface {
         let attachment = attach(&mut object, &link, config.hook)?;
         let mut notes = attachment.notes().to_vec();
         if config.filter.is_on() {
-            notes.push(format!(
-                "a filter is on: only {} are looked at",
-                config.filter
-            ));
+            notes.push(format!("a filter is on: only {}", config.filter));
         }
         Ok(Self {
             hooks: attachment.hooks(),
