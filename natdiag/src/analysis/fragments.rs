@@ -15,7 +15,7 @@ use natdiag_common::counter::FragmentProtocol;
 
 use crate::{
     analysis::close_up::FragmentSizes,
-    event::{Event, FragmentPart, Timestamp},
+    event::{Content, Event, FragmentPart, Timestamp},
 };
 
 /// How long the fragments of a datagram may take.
@@ -50,6 +50,8 @@ pub struct Datagrams {
     pub overlapping: u64,
     /// Whether tunnels and other protocols are among them.
     pub carried: Carried,
+    /// Ports that sent TCP in fragments, the first ones met; 0 for none.
+    pub ports: [u16; 4],
     /// How large the fragments were, of those that gave a record.
     pub sizes: FragmentSizes,
 }
@@ -76,6 +78,12 @@ impl Datagrams {
             } else {
                 self.carried.others = true;
             }
+        }
+        if let Content::Segment(segment) = event.content
+            && !self.ports.contains(&segment.source_port)
+            && let Some(free) = self.ports.iter_mut().find(|port| **port == 0)
+        {
+            *free = segment.source_port;
         }
         self.sizes.add(part, event.total_len);
     }

@@ -124,7 +124,11 @@ impl Play {
         let clients: Vec<Client> = (0..2 + dice.below(5))
             .map(|number| draw_client(&mut dice, vantage, number))
             .collect();
-        let ports: &[u16] = if dice.happens(0.3) { &[443, 80] } else { &[443] };
+        let ports: &[u16] = if dice.happens(0.3) {
+            &[443, 80]
+        } else {
+            &[443]
+        };
         let count = dice.scaled(mix::CONNECTIONS);
         let interval = dice.scaled(mix::INTERVAL_S);
         let length_us = as_u64(count * interval * 1e6);
@@ -175,14 +179,15 @@ impl Play {
 
     fn open(&mut self, time_us: u64, ports: &[u16]) {
         let number = self.connections.len();
-        let client = self.dice.below(u32::try_from(self.clients.len()).unwrap_or(1)) as usize;
+        let client = self
+            .dice
+            .below(u32::try_from(self.clients.len()).unwrap_or(1)) as usize;
         let base = match self.clients[client].clock {
             Clock::Fixed(base) => Some(base),
             Clock::PerConnection => Some(self.dice.bits()),
             Clock::None => None,
         };
-        let server_port =
-            ports[self.dice.below(u32::try_from(ports.len()).unwrap_or(1)) as usize];
+        let server_port = ports[self.dice.below(u32::try_from(ports.len()).unwrap_or(1)) as usize];
         self.connections.push(Connection {
             client,
             port: 10_000 + u16::try_from(number % 50_000).unwrap_or_default(),
@@ -287,12 +292,15 @@ impl Play {
     /// A connection takes the port of one that the server has closed, once in three times.
     fn reuse_port(&mut self, now: u64, number: usize) {
         let connection = &self.connections[number];
-        let free = self.used_ports.iter().position(|(client, _, server_port, at)| {
-            *client == connection.client
-                && *server_port == connection.server_port
-                && now > *at
-                && now - at < REST_US
-        });
+        let free = self
+            .used_ports
+            .iter()
+            .position(|(client, _, server_port, at)| {
+                *client == connection.client
+                    && *server_port == connection.server_port
+                    && now > *at
+                    && now - at < REST_US
+            });
         if let Some(place) = free.filter(|_| self.dice.happens(0.33)) {
             let (_, port, _, _) = self.used_ports.swap_remove(place);
             let connection = &mut self.connections[number];
@@ -376,7 +384,13 @@ impl Play {
             let echo = clock(now);
             let their = options(echo.map(|_| 3), echo.unwrap_or(0));
             let back = now + self.round_trip_us;
-            self.receive(back, number, FIN | ACK, (theirs, ours.wrapping_add(1)), their);
+            self.receive(
+                back,
+                number,
+                FIN | ACK,
+                (theirs, ours.wrapping_add(1)),
+                their,
+            );
         }
     }
 
@@ -450,7 +464,10 @@ impl Play {
 fn draw_client(dice: &mut Dice, vantage: usize, number: u32) -> Client {
     let (address, seen_as) = match vantage {
         0 => (Ipv4Addr::new(203, 0, 113, 1), 1),
-        1 => (Ipv4Addr::from_bits((203 << 24) + (113 << 8) + 10 + number), 10 + number),
+        1 => (
+            Ipv4Addr::from_bits((203 << 24) + (113 << 8) + 10 + number),
+            10 + number,
+        ),
         _ => (Ipv4Addr::from_bits((10 << 24) + 2 + number), 1),
     };
     let clock = match dice.one_of(mix::CLOCKS) {

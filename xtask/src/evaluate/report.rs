@@ -32,10 +32,20 @@ pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     writeln!(
         out,
         "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",
-        outcome.timed,
-        outcome.median_dropped_syns_to_verdict,
-        outcome.median_seconds_to_verdict
+        outcome.timed, outcome.median_dropped_syns_to_verdict, outcome.median_seconds_to_verdict
     )?;
+    for (title, rows) in [
+        ("Said in place of a missed `tw-recycle`", &outcome.missed_as),
+        ("Wrong at a confidence of 0.99 and more", &outcome.wrong),
+    ] {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        if !rows.is_empty() {
+            writeln!(out, "{title}: {}.\n", rows.join(", "))?;
+        }
+    }
     calibration(out, &outcome.calibration)?;
     writeln!(out)?;
     matrix(out, &outcome.matrix)
@@ -53,7 +63,10 @@ fn bound(out: &mut impl Write, what: &str, bound: Bound) -> io::Result<()> {
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
 fn calibration(out: &mut impl Write, calibration: &Calibration) -> io::Result<()> {
-    writeln!(out, "| confidence from | findings | mean confidence | right |")?;
+    writeln!(
+        out,
+        "| confidence from | findings | mean confidence | right |"
+    )?;
     writeln!(out, "|---:|---:|---:|---:|")?;
     for bin in calibration.bins.iter().filter(|bin| bin.findings > 0) {
         let findings = bin.findings as f64;

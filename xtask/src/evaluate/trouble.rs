@@ -92,6 +92,7 @@ impl World {
         let (loss, loss_back) = match trouble {
             Some(SynTrouble::Loss) => (heavy, if both_ways { heavy } else { 0.0 }),
             Some(SynTrouble::ReturnLoss) => (0.0, heavy),
+            None => (0.0, 0.0),
             _ => (stray, 0.0),
         };
         let backends = match trouble {
@@ -103,8 +104,11 @@ impl World {
             Some(SynTrouble::RecycleOfSome) => 1 + dice.below(backends - 1),
             _ => 0,
         };
-        let mut blocked_ports: Vec<u16> =
-            ports.iter().copied().filter(|_| dice.happens(0.5)).collect();
+        let mut blocked_ports: Vec<u16> = ports
+            .iter()
+            .copied()
+            .filter(|_| dice.happens(0.5))
+            .collect();
         if blocked_ports.is_empty() {
             blocked_ports.extend(ports.first());
         }

@@ -60,6 +60,10 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         .filter(|best| can_be_named(*best, case, syns, &posterior))
         .filter(|best| share_of(cause(*best)) >= NAMED);
     let Some(best) = best else {
+        if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
+            // A SYN-ACK that is confirmed twice harms nobody.
+            return Vec::new();
+        }
         return vec![unexplained(syns, candidates(&posterior))];
     };
     let confidence = share_of(cause(best));
