@@ -103,6 +103,7 @@ pub struct Connections {
 
 /// How one SYN transmission counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct SynClass {
     /// What the rule of tcp_tw_recycle says.
     pub prediction: Prediction,

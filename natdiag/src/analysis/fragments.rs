@@ -26,7 +26,7 @@ const DUPLICATES_NS: u64 = 1_000_000_000;
 /// First fragments below this are no link's making: every IPv4 host takes 576 octets (RFC 1122, section 3.3.3), and the
 /// smallest MTU met on links is 296 (RFC 1191, section 7.1).
 const TINY_OCTETS: u32 = 256;
-/// IPv4 in IPv4, IPv6 in IPv4, GRE, ESP, AH, EtherIP, PIM register (IANA protocol numbers).
+/// IPv4 in IPv4, IPv6 in IPv4, GRE, ESP, AH, `EtherIP`, PIM register (IANA protocol numbers).
 const TUNNELS: [u8; 7] = [4, 41, 47, 50, 51, 97, 103];
 /// Datagrams followed at once. Others are not observed.
 const MAX_OPEN: usize = 1 << 16;

@@ -183,23 +183,7 @@ fn guilty(outcome: &mut Outcome, hosts: u64) {
         let is_enough = drop >= mix::ENOUGH && pass >= mix::ENOUGH;
         is_enough.then(|| match names(&findings, Cause::TwRecycle) {
             true => None,
-            false => Some(findings.first().map_or("none".to_owned(), |it| {
-                format!(
-                    "{} {:?} {:?}",
-                    it.cause.as_str(),
-                    it.not_excluded
-                        .iter()
-                        .take(3)
-                        .map(|n| (n.cause, n.why.clone()))
-                        .collect::<Vec<_>>(),
-                    (
-                        counters.syn_predicted_drop_dropped,
-                        counters.syn_predicted_drop_answered,
-                        counters.syn_predicted_pass_dropped,
-                        counters.syn_predicted_pass_answered
-                    )
-                )
-            })),
+            false => Some(findings.first().map_or("none", |it| it.cause.as_str())),
         })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);

@@ -70,6 +70,7 @@ impl Baseline {
 
 /// What is remembered of one connection.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Flow {
     /// Tells it from others with the same four-tuple.
     pub(super) id: u64,

@@ -24,7 +24,7 @@ const PRIORS: [(Cause, f64); 3] = [
 ];
 /// Without a free port, or a free entry, most tries fail; after a race the next one passes.
 const MOST: Rate = Rate::new(3.0, 1.0);
-const FEW: Rate = Rate::new(1.0, 9.0);
+const FEW: Rate = Rate::new(1.0, 4.0);
 /// Any share of first tries.
 const ANY: Rate = Rate::new(1.0, 1.0);
 /// Share of SYNs to other hosts that are swallowed where ports run out for one.

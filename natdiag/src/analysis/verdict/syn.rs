@@ -120,9 +120,12 @@ fn can_be_named(
                     .sum()
             };
             let recycle = share(&[SynTrouble::Recycle, SynTrouble::RecycleOfSome]);
-            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss, SynTrouble::Outage]);
+            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss]);
+            let outage = share(&[SynTrouble::Outage]);
             // Marks that nobody saw prove nothing.
-            hypothesis::predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
+            hypothesis::predicted_hit(syns).dropped > 0
+                && recycle >= chance * ODDS_OF_AN_ACCUSATION
+                && outage <= RULED_OUT
         }
         SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,

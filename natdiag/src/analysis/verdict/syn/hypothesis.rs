@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::{
     diagnosis::Cause,
-    evidence::{Fate, Outcomes, Service, SynEvidence, spells::Spell},
+    evidence::{Fate, Outcomes, Service, SynEvidence},
     verdict::{
         Case, Neighbours,
         base_rates::{SYN_TROUBLES, SynTrouble},
@@ -23,8 +23,12 @@ const STRAY_LOSS: f64 = 0.01;
 const LATE_ALL_THE_SAME: f64 = 0.02;
 /// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
 const STRAY_ACKS: f64 = 0.000_01;
-/// Share of seconds within an outage, where there are outages at all.
-const OUT: f64 = 0.1;
+/// Share of seconds within an outage or a spell of overload, where there are any.
+const BAD: f64 = 0.1;
+/// How often a bad second is followed by another: spells of three seconds.
+const GOES_ON: f64 = 0.7;
+/// Seconds without SYNs after which nothing is left of what was before.
+const PAUSE_SECONDS: u64 = 3;
 /// Most connections a second that a rate limit is looked for at.
 const MAX_LIMIT: u32 = 40;
 /// Bursts that a rate limit is looked for with.
@@ -44,8 +48,8 @@ const BACKGROUND: Rate = Rate::new(1.0, 19.0);
 const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
 /// Share of servers that only hosts unseen by us make marks at: ours would make some too.
 const UNSEEN_ONLY: f64 = 0.05;
-/// A full backlog drops nothing, some, or all within a second.
-const SPELL: Rate = Rate::new(0.25, 0.75);
+/// A queue that is nearly full drops nothing, some, or all within a second.
+const NOW_AND_THEN: Rate = Rate::new(0.25, 0.75);
 /// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
 /// once, to few where the queue is full when the SYN comes.
 const REPEATED: Rate = Rate::new(0.5, 4.0);
@@ -113,14 +117,15 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
             let answers = outcomes(all.dropped - missed.dropped + late, all.answered - late);
             ln_known(EXCEPTIONS, missed) + ln_series(LOSS, answers)
         }
-        SynTrouble::Outage => ln_by_second(syns, ln_second_of_outage),
+        SynTrouble::Outage => ln_in_spells(syns, ln_outage),
         // Where the application accepts at a steady pace, a full queue lets just as many pass, after a wait.
         SynTrouble::Backlog => {
             let wait = ln_series(WAITS, syns.served) - ln_series(OPEN, syns.served);
             ln_mixture(&[
+                (0.35, ln_in_spells(syns, ln_overload)),
                 (
-                    0.5,
-                    ln_by_second(syns, |spell| ln_series(SPELL, spell.outcomes)),
+                    0.15,
+                    ln_by_second(syns, |second| ln_series(NOW_AND_THEN, second)),
                 ),
                 (0.25, ln_limit(syns) + wait),
                 (0.25, ln_open_limit(&syns.by_open) + wait),
@@ -269,22 +274,58 @@ fn ln_neighbours(trouble: SynTrouble, neighbours: Neighbours, syns: &SynEvidence
     ln_known(share, outcomes(neighbours.silent, neighbours.answering))
 }
 
-/// The likelihood under a rule for single seconds, in place of one rate, for the seconds that are remembered.
-fn ln_by_second(syns: &SynEvidence, ln_second: impl Fn(Spell) -> f64) -> f64 {
+/// The likelihood of good and bad times, in place of one rate, for the seconds that are remembered: a bad second is
+/// followed by another more often than not (a hidden Markov chain of two states; the forward algorithm).
+fn ln_in_spells(syns: &SynEvidence, ln_bad: impl Fn(Outcomes) -> f64) -> f64 {
+    let mut remembered = Outcomes::default();
+    // Logarithms of the probabilities of all so far and a good, or a bad, second at the end.
+    let (mut good, mut bad) = ((1.0 - BAD).ln(), BAD.ln());
+    let mut last: Option<u64> = None;
+    for spell in syns.spells.iter() {
+        if let Some(last) = last {
+            // After a pause nothing is left of what was before.
+            let goes_on = if spell.second - last <= PAUSE_SECONDS {
+                GOES_ON
+            } else {
+                BAD
+            };
+            let begins = BAD * (1.0 - GOES_ON) / (1.0 - BAD);
+            let to_bad = ln_mixture(&[(begins, good), (goes_on, bad)]);
+            let to_good = ln_mixture(&[(1.0 - begins, good), (1.0 - goes_on, bad)]);
+            (good, bad) = (to_good, to_bad);
+        }
+        good += ln_known(STRAY_LOSS, spell.outcomes);
+        bad += ln_bad(spell.outcomes);
+        last = Some(spell.second);
+        remembered = remembered.plus(spell.outcomes);
+    }
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered)
+        + ln_mixture(&[(1.0, good), (1.0, bad)])
+}
+
+/// The likelihood under a rule for single seconds, in place of one rate.
+fn ln_by_second(syns: &SynEvidence, ln_second: impl Fn(Outcomes) -> f64) -> f64 {
     let (mut ln, mut remembered) = (0.0, Outcomes::default());
     for spell in syns.spells.iter() {
-        ln += ln_second(spell);
+        ln += ln_second(spell.outcomes);
         remembered = remembered.plus(spell.outcomes);
     }
     ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered) + ln
 }
 
-/// All or nothing, but for the seconds in which an outage begins and ends.
-fn ln_second_of_outage(spell: Spell) -> f64 {
+/// A full queue drops all, or some while it is being emptied.
+fn ln_overload(second: Outcomes) -> f64 {
     ln_mixture(&[
-        (1.0 - OUT, ln_known(STRAY_LOSS, spell.outcomes)),
-        (OUT * 0.7, ln_known(1.0 - EXCEPTIONS, spell.outcomes)),
-        (OUT * 0.3, ln_series(OPEN, spell.outcomes)),
+        (0.5, ln_known(1.0 - EXCEPTIONS, second)),
+        (0.5, ln_series(OPEN, second)),
+    ])
+}
+
+/// All or nothing, but for the seconds in which an outage begins and ends.
+fn ln_outage(second: Outcomes) -> f64 {
+    ln_mixture(&[
+        (0.7, ln_known(1.0 - EXCEPTIONS, second)),
+        (0.3, ln_series(OPEN, second)),
     ])
 }
 
@@ -363,9 +404,14 @@ fn ln_recycle(syns: &SynEvidence) -> f64 {
         (0, true) => UNSEEN_ONLY.ln(),
         (_, _) => 0.0,
     };
-    unseen
-        + ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
-        + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
+    let stands = ln_known(1.0 - EXCEPTIONS, syns.predicted_drop);
+    let hit = if syns.shared_address {
+        // On the circle of timestamps an unseen mark may lie above ours and yet not above the SYN's.
+        ln_mixture(&[(0.7, stands), (0.3, ln_series(AGAIN, syns.predicted_drop))])
+    } else {
+        stands
+    };
+    unseen + hit + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
 }
 
 /// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN
@@ -382,15 +428,19 @@ fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
 
 /// The SYNs that the rule lets pass, and those without timestamps by the age of the server.
 fn ln_of_either_age(syns: &SynEvidence, ln_armed: impl Fn(Outcomes) -> f64) -> f64 {
-    let others = if syns.shared_address {
-        UNSEEN_RIVALS
-    } else {
-        BACKGROUND
-    };
     let pass = predicted_pass(syns);
+    let again = syns.repeated.less(syns.repeated_below);
+    let ln_others = |others: Outcomes| {
+        if syns.shared_address {
+            // What met a mark unseen by us meets it again.
+            ln_series(UNSEEN_RIVALS, others.less(again)) + ln_series(AGAIN, again)
+        } else {
+            ln_series(BACKGROUND, others)
+        }
+    };
     let armed = syns.armed_without_timestamps;
-    let old = ln_series(others, pass.plus(armed));
-    let young = ln_series(others, pass) + ln_armed(armed);
+    let old = ln_others(pass.plus(armed));
+    let young = ln_others(pass) + ln_armed(armed);
     ln_mixture(&[(0.5, old), (0.5, young)])
 }
 
