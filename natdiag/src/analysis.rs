@@ -1,6 +1,7 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
 pub mod close_up;
+pub mod crossing;
 pub mod diagnosis;
 pub mod established;
 pub mod evidence;
@@ -29,6 +30,7 @@ use natdiag_common::{
 
 use self::{
     close_up::CloseUp,
+    crossing::Sighting,
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     established::EstablishedTable,
     evidence::SynEvidence,
@@ -62,6 +64,8 @@ pub struct Analysis {
     records: u64,
     suspicion: Suspicion,
     suspects: Vec<Address>,
+    /// What is to be joined with what other sources see, if anything.
+    sightings: Option<Vec<Sighting>>,
     established: EstablishedTable,
 }
 
@@ -158,6 +162,19 @@ impl Analysis {
         self.totals_at = now;
     }
 
+    /// From here on keeps what is to be joined with other sources; somebody must take it.
+    pub fn share_sightings(&mut self) {
+        self.sightings.get_or_insert_default();
+    }
+
+    /// What is to be joined with other sources, since the last call.
+    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+        self.sightings
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
     /// Takes one event. Events come in the order of their times.
     pub fn observe(&mut self, event: &Event) {
         self.records += 1;
@@ -172,6 +189,9 @@ impl Analysis {
         match &event.content {
             // The beginning of a segment does not tell where the segment ends, and nobody fragments a SYN.
             Content::Segment(segment) if event.fragment.is_none() || !segment.has(SYN) => {
+                if let Some(sightings) = &mut self.sightings {
+                    sightings.extend(Sighting::of(event, segment));
+                }
                 self.tracker.segment(event, segment);
             }
             Content::IcmpError(error) => self.tracker.icmp_error(event, error),

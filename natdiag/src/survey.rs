@@ -4,7 +4,10 @@ use std::io;
 
 use natdiag_common::counter::Counter;
 
-use crate::{analysis::diagnosis::Diagnosis, event::Timestamp};
+use crate::{
+    analysis::{crossing::Crossing, diagnosis::Diagnosis, verdict},
+    event::Timestamp,
+};
 
 /// The state of a run at one time.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +73,15 @@ pub enum Wish {
     GoOn,
     /// That it ends.
     End,
+}
+
+/// Adds to what the sources have found what crossing between them has shown.
+pub fn add_crossing(crossing: &Crossing, sources: &mut [SourceSurvey]) {
+    let mut diagnoses: Vec<&mut Diagnosis> = sources
+        .iter_mut()
+        .map(|source| &mut source.diagnosis)
+        .collect();
+    verdict::add_crossing(crossing, &mut diagnoses);
 }
 
 /// Something that shows a run.

@@ -131,6 +131,7 @@ mod tests {
         first_contact: false,
         service: 0,
         second: 0,
+        open: 0,
     };
 
     #[test]

@@ -17,6 +17,11 @@ use crate::{
 /// Most (local address, port) pairs told apart per remote host; what is beyond is counted as the last one.
 const MAX_SERVICES: usize = 64;
 
+/// Most open connections told apart; more count as so many.
+const MAX_OPEN: usize = 32;
+/// Ports of a remote host that are remembered for holes in its responses.
+const MAX_HOLE_PORTS: usize = 8;
+
 /// What became of one SYN transmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -98,6 +103,7 @@ pub struct Connections {
 
 /// How one SYN transmission counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct SynClass {
     /// What the rule of tcp_tw_recycle says.
     pub prediction: Prediction,
@@ -114,6 +120,8 @@ pub struct SynClass {
     pub service: usize,
     /// When it was sent, in whole seconds since 1970.
     pub second: u64,
+    /// Connections to the remote host that were open then.
+    pub open: usize,
 }
 
 impl SynClass {
@@ -151,6 +159,8 @@ pub struct SynEvidence {
     pub services: Vec<Service>,
     /// Of all these, by the second in which they were sent.
     pub spells: Spells,
+    /// Of all these, by how many connections were open.
+    pub by_open: Vec<Outcomes>,
     /// Connections with at least one of these.
     pub connections: Connections,
     /// Decided just after the mark had changed.
@@ -191,14 +201,20 @@ pub struct SynEvidence {
     pub unanswered_requests: u64,
     /// Connections that received something, or ended otherwise.
     pub answered_requests: u64,
-    /// Connections whose response was longer than a full-size segment and of which only the FIN behind it arrived.
-    pub holes: u64,
+    /// Connections whose response was longer than a full-size segment and of which only the FIN behind it arrived, by the
+    /// remote host's port.
+    pub holes: Vec<(u16, u64)>,
+    /// Connections on which a FIN carries an older timestamp than the packet that opened them, of either side: PAWS
+    /// discards it (RFC 7323, section 5.3).
+    pub older_timestamps: u64,
     /// FINs that are longer than what may cross the link in one piece, without Don't Fragment.
     pub reassembled: u64,
     /// Time to live of the newest SYN-ACK.
     pub ttl: Option<u8>,
     /// Clocks that its SYN-ACKs show.
     pub clocks: Clocks,
+    /// Connections that the remote host closed first: those that had waited for it (as dropped), and those that had not.
+    pub served: Outcomes,
     /// Connections that both sides closed with FIN.
     pub orderly: u64,
     /// How old the oldest of them was at its end, in nanoseconds.
@@ -242,6 +258,15 @@ impl SynEvidence {
         self.services
             .iter()
             .any(|service| service.local == local && service.outcomes.answered > 0)
+    }
+
+    /// Counts a response of which only the end came.
+    pub(super) fn note_hole(&mut self, port: u16) {
+        if let Some((_, holes)) = self.holes.iter_mut().find(|(known, _)| *known == port) {
+            *holes += 1;
+        } else if self.holes.len() < MAX_HOLE_PORTS {
+            self.holes.push((port, 1));
+        }
     }
 
     /// What is known about resets.
@@ -299,6 +324,13 @@ impl SynEvidence {
             self.first_contact.add(fate, amount);
         }
         self.spells.add(class.second, fate, amount);
+        let open = class.open.min(MAX_OPEN);
+        if self.by_open.len() <= open {
+            self.by_open.resize(open + 1, Outcomes::default());
+        }
+        if let Some(outcomes) = self.by_open.get_mut(open) {
+            outcomes.add(fate, amount);
+        }
         if let Some(service) = self.services.get_mut(class.service) {
             service.outcomes.add(fate, amount);
         }

@@ -15,7 +15,7 @@ use natdiag_common::counter::FragmentProtocol;
 
 use crate::{
     analysis::close_up::FragmentSizes,
-    event::{Event, FragmentPart, Timestamp},
+    event::{Content, Event, FragmentPart, Timestamp},
 };
 
 /// How long the fragments of a datagram may take.
@@ -26,7 +26,7 @@ const DUPLICATES_NS: u64 = 1_000_000_000;
 /// First fragments below this are no link's making: every IPv4 host takes 576 octets (RFC 1122, section 3.3.3), and the
 /// smallest MTU met on links is 296 (RFC 1191, section 7.1).
 const TINY_OCTETS: u32 = 256;
-/// IPv4 in IPv4, IPv6 in IPv4, GRE, ESP, AH, EtherIP, PIM register (IANA protocol numbers).
+/// IPv4 in IPv4, IPv6 in IPv4, GRE, ESP, AH, `EtherIP`, PIM register (IANA protocol numbers).
 const TUNNELS: [u8; 7] = [4, 41, 47, 50, 51, 97, 103];
 /// Datagrams followed at once. Others are not observed.
 const MAX_OPEN: usize = 1 << 16;
@@ -50,6 +50,8 @@ pub struct Datagrams {
     pub overlapping: u64,
     /// Whether tunnels and other protocols are among them.
     pub carried: Carried,
+    /// Ports that sent TCP in fragments, the first ones met; 0 for none.
+    pub ports: [u16; 4],
     /// How large the fragments were, of those that gave a record.
     pub sizes: FragmentSizes,
 }
@@ -76,6 +78,12 @@ impl Datagrams {
             } else {
                 self.carried.others = true;
             }
+        }
+        if let Content::Segment(segment) = event.content
+            && !self.ports.contains(&segment.source_port)
+            && let Some(free) = self.ports.iter_mut().find(|port| **port == 0)
+        {
+            *free = segment.source_port;
         }
         self.sizes.add(part, event.total_len);
     }

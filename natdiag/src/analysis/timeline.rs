@@ -27,6 +27,7 @@ pub(super) struct Client {
     pub(super) remote: IpAddr,
     pub(super) port: u16,
     pub(super) server_port: u16,
+    isn: u32,
 }
 
 impl Client {
@@ -37,6 +38,7 @@ impl Client {
             remote: "203.0.113.80".parse().unwrap(),
             port,
             server_port: 80,
+            isn: ISN,
         }
     }
 
@@ -54,14 +56,19 @@ impl Client {
         }
     }
 
+    /// With another sequence number of its SYN; for the SYN and what answers it.
+    pub(super) fn with_isn(self, isn: u32) -> Self {
+        Self { isn, ..self }
+    }
+
     pub(super) fn syn(self, ms: u64, tsval: Option<u32>) -> Event {
-        self.sent(ms, SYN, ISN, 0, options(tsval, 0))
+        self.sent(ms, SYN, self.isn, 0, options(tsval, 0))
     }
 
     pub(super) fn syn_ack(self, ms: u64, tsecr: Option<u32>) -> Event {
         let mut options = options(tsecr.map(|_| 77), tsecr.unwrap_or(0));
         options.mss = Some(1460);
-        self.received(ms, SYN | ACK, SERVER_ISN, ISN + 1, options)
+        self.received(ms, SYN | ACK, SERVER_ISN, self.isn + 1, options)
     }
 
     /// The server's FIN behind `octets` of response, acknowledging all of ours up to `ack`.

@@ -82,6 +82,8 @@ struct MarkKey {
 struct RemoteState {
     evidence: SynEvidence,
     handshake_ns: Option<u64>,
+    /// Open connections.
+    open: usize,
 }
 
 /// Follows all connections of one source.
@@ -214,6 +216,7 @@ impl Tracker {
         let Some(state) = self.remotes.get_mut(&tuple.remote) else {
             return;
         };
+        flow.leave(&mut state.open);
         for transmission in flow
             .transmissions
             .iter_mut()
@@ -280,11 +283,13 @@ impl Tracker {
             first_contact: false,
             service: 0,
             second: now.0 / 1_000_000_000,
+            open: 0,
         };
         let state = self.remotes.entry(tuple.remote).or_default();
         state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
         let class = SynClass {
             first_contact: !state.evidence.knows(tuple.local),
+            open: state.open,
             service: state.evidence.service(tuple.local, tuple.remote_port),
             ..class
         };
@@ -294,6 +299,7 @@ impl Tracker {
         flow.reuses_time_wait = reuses_time_wait;
         flow.syn_ttl = event.ttl;
         flow.syn_mss = segment.options.mss;
+        flow.tsval = tsval;
         if repeated {
             state.evidence.retransmitted += 1;
             for earlier in flow

@@ -5,6 +5,7 @@
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
 pub mod base_rates;
+mod crossing;
 mod fragmentation;
 mod likelihood;
 mod refusal;
@@ -12,7 +13,10 @@ mod reset;
 mod response;
 mod syn;
 
-pub use self::fragmentation::{is_junk, scattered_flood};
+pub use self::{
+    crossing::add_crossing,
+    fragmentation::{is_junk, scattered_flood},
+};
 
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
@@ -75,7 +79,8 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.resets.is_some()
             || syns.refused > 0
             || syns.unreachable > 0
-            || syns.holes > 0
+            || !syns.holes.is_empty()
+            || syns.older_timestamps > 0
             || syns.reassembled > 0
             || syns.unanswered_requests >= UNANSWERED_REQUESTS
     });
@@ -115,6 +120,14 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         b.severity
             .cmp(&a.severity)
             .then(b.confidence.total_cmp(&a.confidence))
+    });
+    // Two kinds of evidence may tell of one cause.
+    let mut named = Vec::new();
+    findings.retain(|finding| {
+        let is_new =
+            finding.cause == Cause::InsufficientEvidence || !named.contains(&finding.cause);
+        named.push(finding.cause);
+        is_new
     });
     findings
 }

@@ -10,7 +10,7 @@ use super::{
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
-    analysis::{Analysis, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
+    analysis::{Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     config::Network,
     event::Timestamp,
     survey::{SourceKind, SourceSurvey},
@@ -144,6 +144,16 @@ impl Playback {
             }
             _ => Ok(()),
         }
+    }
+
+    /// From here on keeps what is to be joined with other captures.
+    pub fn share_sightings(&mut self) {
+        self.analysis.share_sightings();
+    }
+
+    /// What is to be joined with other captures, since the last call.
+    pub fn take_sightings(&mut self) -> Vec<Sighting> {
+        self.analysis.take_sightings()
     }
 
     /// Says what is known so far.

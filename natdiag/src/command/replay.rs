@@ -7,9 +7,10 @@ use std::{io, time::Duration};
 
 use self::progress::Progress;
 use crate::{
+    analysis::crossing::Crossing,
     capture::{Capture, CaptureError, Playback},
     config::ReplayConfig,
-    survey::{Survey, View},
+    survey::{self, Survey, View},
 };
 
 /// Why a replay came to no report.
@@ -40,9 +41,15 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
         })
         .collect::<Result<Vec<_>, CaptureError>>()?;
     let top = config.top.limit();
+    let mut crossing = Crossing::default();
+    if playbacks.len() > 1 {
+        for playback in &mut playbacks {
+            playback.share_sightings();
+        }
+    }
     if let Some(interval) = config.interval {
         play_in_steps(&mut playbacks, interval, |playbacks| {
-            view.interim(survey(playbacks, top))
+            view.interim(survey(playbacks, &mut crossing, top))
                 .map_err(ReplayError::View)
         })?;
     }
@@ -50,7 +57,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
         playback.play(None)?;
     }
     progress.end();
-    let survey = survey(&playbacks, top);
+    let survey = survey(&mut playbacks, &mut crossing, top);
     view.finish(&survey).map_err(ReplayError::View)?;
     Ok(survey)
 }
@@ -59,7 +66,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
 fn play_in_steps(
     playbacks: &mut [Playback],
     interval: Duration,
-    mut show: impl FnMut(&[Playback]) -> Result<(), ReplayError>,
+    mut show: impl FnMut(&mut [Playback]) -> Result<(), ReplayError>,
 ) -> Result<(), ReplayError> {
     let interval_ns = u64::try_from(interval.as_nanos())
         .unwrap_or(u64::MAX)
@@ -82,16 +89,22 @@ fn play_in_steps(
     Ok(())
 }
 
-fn survey(playbacks: &[Playback], top: usize) -> Survey {
+fn survey(playbacks: &mut [Playback], crossing: &mut Crossing, top: usize) -> Survey {
+    for (source, playback) in playbacks.iter_mut().enumerate() {
+        crossing.take(source, playback.take_sightings());
+    }
     let start = playbacks.iter().filter_map(Playback::start).min();
     let end = playbacks.iter().map(Playback::now).max();
+    crossing.advance(end.unwrap_or_default());
+    let mut sources: Vec<_> = playbacks
+        .iter()
+        .map(|playback| playback.survey(top))
+        .collect();
+    survey::add_crossing(crossing, &mut sources);
     Survey {
         start: start.unwrap_or_default(),
         end: end.unwrap_or_default(),
-        sources: playbacks
-            .iter()
-            .map(|playback| playback.survey(top))
-            .collect(),
+        sources,
         blind_to: Vec::new(),
         own_cpu_ns: None,
     }

@@ -16,7 +16,7 @@ use tokio::{
 
 use self::interface::WatchedInterface;
 use crate::{
-    analysis::suspicion::SUSPICION_PERIOD_NS,
+    analysis::{crossing::Crossing, suspicion::SUSPICION_PERIOD_NS},
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
     clock::Clock,
     config::WatchConfig,
@@ -27,7 +27,7 @@ use crate::{
         route,
     },
     privilege::{self, MissingPrivileges},
-    survey::{Survey, View, Wish},
+    survey::{self, Survey, View, Wish},
 };
 
 /// How often the rings are emptied. At this pace they hold a million records a second.
@@ -178,6 +178,8 @@ struct Run {
     start: Timestamp,
     end: Option<Timestamp>,
     interfaces: Vec<WatchedInterface>,
+    /// Joins what several interfaces see.
+    crossing: Crossing,
     blind_to: Vec<String>,
     top: usize,
 }
@@ -189,15 +191,21 @@ impl Run {
         if links.iter().any(is_behind_nat) {
             blind_to.push(BLIND_BEHIND_NAT.to_owned());
         }
-        let interfaces = links
+        let mut interfaces = links
             .into_iter()
             .map(|link| WatchedInterface::open(link, config, clock))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        if interfaces.len() > 1 {
+            for interface in &mut interfaces {
+                interface.share_sightings();
+            }
+        }
         Ok(Self {
             clock,
             start: clock.now(),
             end: None,
             interfaces,
+            crossing: Crossing::default(),
             blind_to,
             top: config.top.limit(),
         })
@@ -253,7 +261,16 @@ impl Run {
                 is_all &= interface.turn()?;
             }
         }
+        self.cross();
         Ok(is_all)
+    }
+
+    /// Joins what the interfaces have seen.
+    fn cross(&mut self) {
+        for (source, interface) in self.interfaces.iter_mut().enumerate() {
+            self.crossing.take(source, interface.take_sightings());
+        }
+        self.crossing.advance(self.clock.now());
     }
 
     /// Closes interfaces that have vanished. Returns whether any is left.
@@ -267,14 +284,17 @@ impl Run {
 
     fn survey(&mut self) -> Result<Survey, MapsError> {
         let top = self.top;
+        let mut sources = self
+            .interfaces
+            .iter_mut()
+            .map(|interface| interface.survey(top))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.cross();
+        survey::add_crossing(&self.crossing, &mut sources);
         Ok(Survey {
             start: self.start,
             end: self.end.unwrap_or_else(|| self.clock.now()),
-            sources: self
-                .interfaces
-                .iter_mut()
-                .map(|interface| interface.survey(top))
-                .collect::<Result<_, _>>()?,
+            sources,
             blind_to: self.blind_to.clone(),
             own_cpu_ns: Some(self.clock.own_cpu_ns()),
         })

@@ -1,10 +1,8 @@
 //! What the simulation is made of: how many remote hosts, which troubles and how often, how much loss, which clocks, and
-//! the seeds. The shares of the troubles are the priors of the verdict.
+//! the seed. The shares of the troubles are the priors of the verdict.
 
 pub(crate) use natdiag::analysis::verdict::base_rates::{SYN_TROUBLES, SynTrouble};
 
-/// Seeds of the scenarios, each of which is played under all of them.
-pub(crate) const SEEDS: [u64; 5] = [1, 2, 3, 5, 8];
 /// Seed of the simulation.
 pub(crate) const SIMULATION_SEED: u64 = 20_260_101;
 

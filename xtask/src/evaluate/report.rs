@@ -34,6 +34,18 @@ pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",
         outcome.timed, outcome.median_dropped_syns_to_verdict, outcome.median_seconds_to_verdict
     )?;
+    for (title, rows) in [
+        ("Said in place of a missed `tw-recycle`", &outcome.missed_as),
+        ("Wrong at a confidence of 0.99 and more", &outcome.wrong),
+    ] {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        if !rows.is_empty() {
+            writeln!(out, "{title}: {}.\n", rows.join(", "))?;
+        }
+    }
     calibration(out, &outcome.calibration)?;
     writeln!(out)?;
     matrix(out, &outcome.matrix)

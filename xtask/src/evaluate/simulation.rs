@@ -2,6 +2,7 @@
 //! over all troubles, and how many SYNs a verdict takes.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
         Mutex,
@@ -25,6 +26,8 @@ use super::{
     tally::{Bound, Calibration, Matrix},
 };
 
+/// Confidence from which on a wrong finding is told apart.
+const SURE: f64 = 0.99;
 /// How long is watched after the last packet.
 const AFTERWARDS_NS: u64 = 5_000_000_000;
 
@@ -47,6 +50,10 @@ pub(crate) struct Outcome {
     pub(crate) matrix: Matrix,
     /// How often confidence was right.
     pub(crate) calibration: Calibration,
+    /// What was said wrongly at a confidence of 0.99 and more, and how often.
+    pub(crate) wrong: BTreeMap<String, u64>,
+    /// What was said in place of a missed `tw-recycle`, and how often.
+    pub(crate) missed_as: BTreeMap<String, u64>,
 }
 
 /// Runs everything, with one in `part` of the hosts.
@@ -174,11 +181,17 @@ fn guilty(outcome: &mut Outcome, hosts: u64) {
         let drop = counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered;
         let pass = counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered;
         let is_enough = drop >= mix::ENOUGH && pass >= mix::ENOUGH;
-        is_enough.then(|| names(&findings, Cause::TwRecycle))
+        is_enough.then(|| match names(&findings, Cause::TwRecycle) {
+            true => None,
+            false => Some(findings.first().map_or("none", |it| it.cause.as_str())),
+        })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);
-    for is_named in said.into_iter().flatten().take(wanted) {
-        outcome.missed_tw_recycle.add(!is_named);
+    for missed_as in said.into_iter().flatten().take(wanted) {
+        outcome.missed_tw_recycle.add(missed_as.is_some());
+        if let Some(cause) = missed_as {
+            *outcome.missed_as.entry(cause.to_owned()).or_default() += 1;
+        }
     }
 }
 
@@ -197,9 +210,12 @@ fn troubled(outcome: &mut Outcome, hosts: u64) {
             .matrix
             .add(&format!("{trouble:?}"), findings.first().map(|it| it.cause));
         for finding in findings.iter().filter(|it| is_verdict(it.cause)) {
-            outcome
-                .calibration
-                .add(finding.confidence, is_right(trouble, finding.cause));
+            let is_right = is_right(trouble, finding.cause);
+            outcome.calibration.add(finding.confidence, is_right);
+            if !is_right && finding.confidence >= SURE {
+                let what = format!("{trouble:?} as {}", finding.cause.as_str());
+                *outcome.wrong.entry(what).or_default() += 1;
+            }
         }
     }
 }

@@ -92,6 +92,7 @@ impl World {
         let (loss, loss_back) = match trouble {
             Some(SynTrouble::Loss) => (heavy, if both_ways { heavy } else { 0.0 }),
             Some(SynTrouble::ReturnLoss) => (0.0, heavy),
+            None => (0.0, 0.0),
             _ => (stray, 0.0),
         };
         let backends = match trouble {

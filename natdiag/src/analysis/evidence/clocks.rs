@@ -37,8 +37,8 @@ impl Clocks {
                 continue;
             }
             let ticks = u128::from(now.0) * u128::from(hz) / 1_000_000_000;
-            // Both wrap.
-            let offset = tsval.0.wrapping_sub((ticks & u128::from(u32::MAX)) as u32);
+            #[expect(clippy::cast_possible_truncation, reason = "both wrap")]
+            let offset = tsval.0.wrapping_sub(ticks as u32);
             let tolerance = (hz / TOLERANCE_DIVISOR).cast_signed();
             let near = lines.iter_mut().find(|line| {
                 i64::from(offset.wrapping_sub(line.offset).cast_signed()).abs() <= tolerance

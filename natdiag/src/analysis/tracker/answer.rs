@@ -39,6 +39,12 @@ impl Tracker {
         flow.remote_isn = Some(segment.seq);
         flow.established_at = Some(now);
         flow.answer = Some(Baseline::of(event));
+        flow.remote_tsval = segment
+            .options
+            .timestamps
+            .map(|timestamps| timestamps.tsval);
+        flow.is_open = true;
+        state.open += 1;
         state.evidence.ttl = Some(event.ttl);
         if let Some(timestamps) = segment.options.timestamps {
             state.evidence.clocks.note(timestamps.tsval, now);

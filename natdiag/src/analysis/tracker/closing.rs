@@ -9,6 +9,9 @@ use crate::{
     event::{Event, Segment, Timestamp},
 };
 
+/// How long a connection that the server ends must have taken to count as one that waited to be accepted: longer than most
+/// requests take.
+const WAITED_NS: u64 = 300_000_000;
 /// How long a connection must have waited for a response to count as one that got none.
 const RESPONSE_TIME_NS: u64 = 1_000_000_000;
 
@@ -25,10 +28,16 @@ impl Tracker {
             .map(|timestamps| timestamps.tsval);
         flow.fin_sent = Some((segment.seq.plus(segment.payload_len).plus(1), tsval));
         let has_hole = flow.has_hole(segment);
+        let is_older = is_older(tsval, flow.tsval);
         let orderly_ns = flow.orderly_ns(now);
         let response = flow.response(segment, now, RESPONSE_TIME_NS);
         if has_hole {
-            self.remote(tuple.remote).evidence.holes += 1;
+            self.remote(tuple.remote)
+                .evidence
+                .note_hole(tuple.remote_port);
+        }
+        if is_older {
+            self.remote(tuple.remote).evidence.older_timestamps += 1;
         }
         self.note_orderly(tuple, orderly_ns);
         let flow = self.flow_that_closes(tuple);
@@ -57,10 +66,18 @@ impl Tracker {
         flow.remote_end = Some(segment.seq.plus(segment.payload_len));
         let orderly_ns = flow.orderly_ns(now);
         let is_reassembled = flow.is_reassembled(event);
+        let remote_tsval = segment
+            .options
+            .timestamps
+            .map(|timestamps| timestamps.tsval);
+        let is_older = is_older(remote_tsval, flow.remote_tsval);
         let id = flow.id;
         let one_way = flow.unanswered && flow.remote_sent_nothing();
         let fin_sent = flow.fin_sent;
         self.note_orderly(tuple, orderly_ns);
+        if is_older {
+            self.remote(tuple.remote).evidence.older_timestamps += 1;
+        }
         if is_reassembled {
             self.remote(tuple.remote).evidence.reassembled += 1;
         }
@@ -71,7 +88,18 @@ impl Tracker {
             // It has seen our FIN: we closed first, and it enters LAST-ACK, not TIME-WAIT.
             return;
         }
-        self.flow_that_closes(tuple).remote_closed_at = Some(now);
+        let flow = self.flow_that_closes(tuple);
+        flow.remote_closed_at = Some(now);
+        if let Some(since) = flow.established_at
+            && fin_sent.is_none()
+        {
+            let served = &mut self.remote(tuple.remote).evidence.served;
+            if now.since(since) >= WAITED_NS {
+                served.dropped += 1;
+            } else {
+                served.answered += 1;
+            }
+        }
         let echoed = segment
             .options
             .timestamps
@@ -85,6 +113,9 @@ impl Tracker {
     /// Counts a connection that both sides have closed.
     fn note_orderly(&mut self, tuple: FourTuple, age_ns: Option<u64>) {
         if let (Some(age_ns), Some(state)) = (age_ns, self.remotes.get_mut(&tuple.remote)) {
+            if let Some(flow) = self.flows.get_mut(&tuple) {
+                flow.leave(&mut state.open);
+            }
             state.evidence.orderly += 1;
             state.evidence.oldest_orderly_ns = state.evidence.oldest_orderly_ns.max(age_ns);
         }
@@ -122,4 +153,9 @@ impl Tracker {
             self.marks_after_pruning = self.marks.len();
         }
     }
+}
+
+/// Whether a later timestamp of one side lies before an earlier one.
+fn is_older(later: Option<TsVal>, earlier: Option<TsVal>) -> bool {
+    matches!((later, earlier), (Some(later), Some(earlier)) if later.ahead_of(earlier) < 0)
 }

@@ -70,6 +70,7 @@ impl Baseline {
 
 /// What is remembered of one connection.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Flow {
     /// Tells it from others with the same four-tuple.
     pub(super) id: u64,
@@ -89,6 +90,11 @@ pub(super) struct Flow {
     pub(super) syn_mss: Option<u16>,
     /// What the header of the SYN-ACK looked like.
     pub(super) answer: Option<Baseline>,
+    /// Timestamp of our SYN, and of the SYN-ACK.
+    pub(super) tsval: Option<TsVal>,
+    pub(super) remote_tsval: Option<TsVal>,
+    /// Whether it counts as open.
+    pub(super) is_open: bool,
     /// Whether the SYN-ACK came again though it had arrived.
     pub(super) answered_again: bool,
     /// The RST that ended it.
@@ -112,6 +118,13 @@ impl Flow {
             id,
             isn,
             ..Self::default()
+        }
+    }
+
+    /// Counts as open no longer.
+    pub(super) fn leave(&mut self, open: &mut usize) {
+        if std::mem::take(&mut self.is_open) {
+            *open = open.saturating_sub(1);
         }
     }
 

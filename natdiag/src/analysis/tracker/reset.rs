@@ -40,6 +40,7 @@ impl Tracker {
             return;
         };
         let state = self.remotes.entry(tuple.remote).or_default();
+        flow.leave(&mut state.open);
         let resets = state.evidence.resets_mut();
         if let Some(reset) = &mut flow.reset {
             if reset.seq != segment.seq
@@ -111,6 +112,11 @@ impl Tracker {
             }
             return;
         }
+        if flow.reset.is_some() {
+            // Only what comes after a RST is answered by one of ours.
+            self.went_on(tuple);
+            return;
+        }
         if event.ttl > flow.syn_ttl && flow.answer.is_some() && !flow.is_closing() {
             // A forwarded SYN has passed one hop more than what this host sends itself.
             self.remotes
@@ -119,6 +125,9 @@ impl Tracker {
                 .evidence
                 .resets_mut()
                 .own += 1;
+        }
+        if let Some(state) = self.remotes.get_mut(&tuple.remote) {
+            flow.leave(&mut state.open);
         }
         let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
         if flow.remote_closed_at.is_some() && !ended_by_fin {

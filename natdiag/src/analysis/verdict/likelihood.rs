@@ -54,13 +54,6 @@ pub(super) fn normalise(lns: &[f64]) -> Vec<f64> {
     lns.iter().map(|ln| (ln - whole).exp()).collect()
 }
 
-/// Logarithm of the number of ways to choose `some` of `all`.
-pub(super) fn ln_choose(all: u64, some: u64) -> f64 {
-    let some = count(some);
-    let others = count(all) - some;
-    -ln_beta(some + 1.0, others + 1.0) - (count(all) + 1.0).ln()
-}
-
 /// Logarithm of the beta function.
 fn ln_beta(a: f64, b: f64) -> f64 {
     libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b)
@@ -119,12 +112,6 @@ mod tests {
             ),
             (0.1 * 2.0 / 11.0 * 0.75_f64).ln(),
         );
-    }
-
-    #[test]
-    fn ways_to_choose_are_counted() {
-        close(ln_choose(5, 2), 10.0_f64.ln());
-        close(ln_choose(7, 0), 0.0);
     }
 
     #[test]

@@ -18,13 +18,61 @@ const ONE_OF: f64 = 20.0;
 /// What is wrong with responses.
 pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if syns.holes >= HOLES {
-        findings.push(black_hole(case, syns));
+    let holes = holes(case, syns);
+    if holes >= HOLES && !syns.shared_address {
+        findings.push(black_hole(case, syns, holes));
     } else {
         findings.extend(unanswered(case, syns));
     }
+    findings.extend(paws(syns));
     findings.extend(reassembled(syns));
     findings
+}
+
+/// Responses of which only the end came, at ports that send no fragments: where they do, somebody behind us drops those.
+fn holes(case: &Case, syns: &SynEvidence) -> u64 {
+    syns.holes
+        .iter()
+        .filter(|(port, _)| !case.datagrams.ports.contains(port))
+        .map(|(_, holes)| holes)
+        .sum()
+}
+
+/// Timestamps that go back on an open connection.
+fn paws(syns: &SynEvidence) -> Option<Finding> {
+    /// Of connections whose timestamps go back, nearly all are hit by PAWS: it is a rule (RFC 7323, section 5.3).
+    const BY_RULE: f64 = 0.97;
+    if syns.older_timestamps < HOLES {
+        return None;
+    }
+    let summary = format!(
+        "on {} connections timestamps go back after the handshake: the receiver takes such segments for old ones and drops them",
+        syns.older_timestamps
+    );
+    let evidence = vec![
+        (
+            "connections_with_older_timestamps",
+            Evidence::Count(syns.older_timestamps),
+        ),
+        (
+            "requests_unanswered",
+            Evidence::Count(syns.unanswered_requests),
+        ),
+    ];
+    let remedy = vec![
+        "find what answers for the server or rewrites timestamps: load balancers and SYN proxies that use a clock of their own".to_owned(),
+        "`nstat -az TcpExtPAWSEstab` rises at the receiver".to_owned(),
+    ];
+    Some(Finding {
+        confidence: BY_RULE,
+        ..finding(
+            Cause::PawsEstablished,
+            Severity::Critical,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
 }
 
 fn evidence(case: &Case, syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
@@ -35,7 +83,7 @@ fn evidence(case: &Case, syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
             Evidence::Count(syns.unanswered_requests),
         ),
         ("requests_answered", Evidence::Count(syns.answered_requests)),
-        ("responses_cut_short", Evidence::Count(syns.holes)),
+        ("responses_cut_short", Evidence::Count(holes(case, syns))),
         ("fragments_seen", Evidence::Count(fragments)),
         (
             "packet_too_big",
@@ -44,11 +92,10 @@ fn evidence(case: &Case, syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
     ]
 }
 
-fn black_hole(case: &Case, syns: &SynEvidence) -> Finding {
-    let holes = i32::try_from(syns.holes).unwrap_or(i32::MAX);
+fn black_hole(case: &Case, syns: &SynEvidence, holes: u64) -> Finding {
     let summary = format!(
-        "full-size segments vanish and small ones pass: {} responses came without anything but their end, {} requests were answered in full",
-        syns.holes, syns.answered_requests
+        "full-size segments vanish and small ones pass: {holes} responses came without anything but their end, {} requests were answered in full",
+        syns.answered_requests
     );
     let remedy = vec![
         "fetch the same with a smaller MSS, which proves it: `ip route change ... advmss 1200`".to_owned(),
@@ -62,20 +109,19 @@ fn black_hole(case: &Case, syns: &SynEvidence) -> Finding {
         evidence(case, syns),
         remedy,
     );
-    finding.confidence = 1.0 - 1.0 / (ONE_OF * 2.0_f64.powi(holes.min(20) - 2));
-    if syns.shared_address {
-        finding.not_excluded.push(Alternative {
-            cause: Cause::PathFragmentation,
-            why: "a NAT gateway may have dropped fragments of them before this interface"
-                .to_owned(),
-        });
-    }
+    let further = i32::try_from(holes.min(20)).unwrap_or(0) - 2;
+    finding.confidence = 1.0 - 1.0 / (ONE_OF * 2.0_f64.powi(further));
     finding
 }
 
 fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
     let fragments = case.counts.fragments_at(FragmentPosition::First);
-    if syns.unanswered_requests < UNANSWERED_REQUESTS || fragments > 0 {
+    // Timestamps that go back, or RSTs of this machine, explain them.
+    let is_explained = syns.older_timestamps >= HOLES
+        || syns.resets.as_deref().is_some_and(|resets| resets.own > 0);
+    let unanswered = syns.unanswered_requests;
+    let is_symptom = unanswered >= UNANSWERED_REQUESTS || holes(case, syns) >= HOLES;
+    if !is_symptom || fragments > 0 || is_explained {
         return None;
     }
     let hole = Alternative {
@@ -95,7 +141,7 @@ fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
         return Some(finding);
     }
     let summary = format!(
-        "blind from here: {} of {} requests got no response; a NAT gateway may have dropped fragments before this interface",
+        "blind from here: {} of {} requests got no response or only its end; a NAT gateway may have dropped fragments before this interface",
         syns.unanswered_requests,
         syns.unanswered_requests + syns.answered_requests
     );

@@ -60,6 +60,10 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         .filter(|best| can_be_named(*best, case, syns, &posterior))
         .filter(|best| share_of(cause(*best)) >= NAMED);
     let Some(best) = best else {
+        if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
+            // A SYN-ACK that is confirmed twice harms nobody.
+            return Vec::new();
+        }
         return vec![unexplained(syns, candidates(&posterior))];
     };
     let confidence = share_of(cause(best));
@@ -116,9 +120,12 @@ fn can_be_named(
                     .sum()
             };
             let recycle = share(&[SynTrouble::Recycle, SynTrouble::RecycleOfSome]);
-            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss, SynTrouble::Outage]);
+            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss]);
+            let outage = share(&[SynTrouble::Outage]);
             // Marks that nobody saw prove nothing.
-            hypothesis::predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
+            hypothesis::predicted_hit(syns).dropped > 0
+                && recycle >= chance * ODDS_OF_AN_ACCUSATION
+                && outage <= RULED_OUT
         }
         SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,

@@ -5,7 +5,7 @@ use std::{error::Error, thread, time::Duration};
 use natdiag_common::LinkType;
 
 use crate::{
-    analysis::{Analysis, filter::Filter},
+    analysis::{Analysis, crossing::Sighting, filter::Filter},
     bpf::{
         attach::{Attachment, attach},
         events::{HOLD_BACK_NS, Records},
@@ -155,6 +155,16 @@ impl WatchedInterface {
             }
             Err(error) => self.following = refuse(&mut self.notes, &error),
         }
+    }
+
+    /// From here on keeps what is to be joined with other interfaces.
+    pub(super) fn share_sightings(&mut self) {
+        self.analysis.share_sightings();
+    }
+
+    /// What is to be joined with other interfaces, since the last call.
+    pub(super) fn take_sightings(&mut self) -> Vec<Sighting> {
+        self.analysis.take_sightings()
     }
 
     /// Whether the programs are attached.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use crate::analysis::{
     diagnosis::Cause,
-    evidence::{Outcomes, Service, SynEvidence, spells::Spell},
+    evidence::{Fate, Outcomes, Service, SynEvidence},
     verdict::{
         Case, Neighbours,
         base_rates::{SYN_TROUBLES, SynTrouble},
-        likelihood::{Rate, ln_choose, ln_known, ln_mixture, ln_series, normalise},
+        likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
     },
 };
+use crate::event::Timestamp;
 
 /// Share of SYNs that do not do what a rule of all or nothing says: real servers with tcp_tw_recycle dropped 7,518 of
 /// 7,518 SYNs below the mark, and the marks of hosts that we do not see blur this a little.
@@ -22,12 +23,22 @@ const STRAY_LOSS: f64 = 0.01;
 const LATE_ALL_THE_SAME: f64 = 0.02;
 /// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
 const STRAY_ACKS: f64 = 0.000_01;
-/// Share of seconds within an outage, where there are outages at all.
-const OUT: f64 = 0.1;
+/// Share of seconds within an outage or a spell of overload, where there are any.
+const BAD: f64 = 0.1;
+/// How often a bad second is followed by another: spells of three seconds.
+const GOES_ON: f64 = 0.7;
+/// Seconds without SYNs after which nothing is left of what was before.
+const PAUSE_SECONDS: u64 = 3;
 /// Most connections a second that a rate limit is looked for at.
-const MAX_LIMIT: u64 = 40;
-/// Share of seconds in which a rate limit lets just so many pass, give or take one; in others it fills or empties a burst.
-const AT_THE_LIMIT: f64 = 0.85;
+const MAX_LIMIT: u32 = 40;
+/// Bursts that a rate limit is looked for with.
+const BURSTS: [f64; 5] = [1.0, 2.0, 4.0, 6.0, 10.0];
+/// Share of SYNs of which a limit is wrong: we do not see just when they reach it.
+const OFF_THE_LIMIT: f64 = 0.04;
+/// Part of a SYN's room for which it cannot be said whether there was room.
+const DOUBT: f64 = 0.25;
+/// Share of servers with a full accept queue that reset what finds no room, and of others whose RSTs look so.
+const ABORTS: (f64, f64) = (0.15, 0.0005);
 
 /// Loss on a path is mostly small: as if 1 of 10 had been lost before.
 const LOSS: Rate = Rate::new(1.0, 9.0);
@@ -37,12 +48,15 @@ const BACKGROUND: Rate = Rate::new(1.0, 19.0);
 const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
 /// Share of servers that only hosts unseen by us make marks at: ours would make some too.
 const UNSEEN_ONLY: f64 = 0.05;
-/// A full backlog drops nothing, some, or all within a second.
-const SPELL: Rate = Rate::new(0.25, 0.75);
-/// A server with a full accept queue repeats its SYN-ACK to a third of those that it answers.
-const REPEATED: Rate = Rate::new(1.0, 2.0);
+/// A queue that is nearly full drops nothing, some, or all within a second.
+const NOW_AND_THEN: Rate = Rate::new(0.25, 0.75);
+/// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
+/// once, to few where the queue is full when the SYN comes.
+const REPEATED: Rate = Rate::new(0.5, 4.0);
 /// Most are dropped, how many is open.
 const MOSTLY: Rate = Rate::new(3.0, 1.0);
+/// Connections that wait in a queue that is always full wait long.
+const WAITS: Rate = Rate::new(9.0, 1.0);
 /// Anything goes.
 const OPEN: Rate = Rate::new(1.0, 1.0);
 /// What was dropped for its four-tuple or its server is dropped again.
@@ -84,6 +98,7 @@ fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> f64 {
     ln_fates(trouble, syns)
         + ln_lost_answers(trouble, syns)
         + ln_repeats(trouble, syns)
+        + ln_aborts(trouble, syns)
         + ln_reuse(trouble, syns)
         + ln_clocks(trouble, syns)
         + ln_neighbours(trouble, case.neighbours, syns)
@@ -102,16 +117,22 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
             let answers = outcomes(all.dropped - missed.dropped + late, all.answered - late);
             ln_known(EXCEPTIONS, missed) + ln_series(LOSS, answers)
         }
-        SynTrouble::Outage => ln_by_second(syns, ln_second_of_outage),
-        SynTrouble::Backlog => ln_by_second(syns, |spell| ln_series(SPELL, spell.outcomes)),
+        SynTrouble::Outage => ln_in_spells(syns, ln_outage),
+        // Where the application accepts at a steady pace, a full queue lets just as many pass, after a wait.
+        SynTrouble::Backlog => {
+            let wait = ln_series(WAITS, syns.served) - ln_series(OPEN, syns.served);
+            ln_mixture(&[
+                (0.35, ln_in_spells(syns, ln_overload)),
+                (
+                    0.15,
+                    ln_by_second(syns, |second| ln_series(NOW_AND_THEN, second)),
+                ),
+                (0.25, ln_limit(syns) + wait),
+                (0.25, ln_open_limit(&syns.by_open) + wait),
+            ])
+        }
         SynTrouble::RateLimit => {
-            let limits: Vec<(f64, f64)> = (1..=MAX_LIMIT)
-                .map(|limit| {
-                    let ln = ln_by_second(syns, |spell| ln_second_of_limit(spell, limit));
-                    (1.0 / count(MAX_LIMIT), ln)
-                })
-                .collect();
-            ln_mixture(&limits)
+            ln_mixture(&[(0.6, ln_limit(syns)), (0.4, ln_open_limit(&syns.by_open))])
         }
         SynTrouble::NewHosts => {
             let first = syns.first_contact;
@@ -153,10 +174,29 @@ fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let answers = outcomes(repeated, syns.handshakes - repeated);
     let stray = ln_known(EXCEPTIONS, answers);
     match trouble {
-        SynTrouble::Backlog => ln_mixture(&[(0.5, ln_series(REPEATED, answers)), (0.5, stray)]),
+        // A queue that finds no room for ACKs has dropped SYNs too.
+        SynTrouble::Backlog => ln_mixture(&[(0.6, ln_series(REPEATED, answers)), (0.4, stray)]),
         // Data behind a lost ACK acknowledges as well, so that few are missed.
         SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(BACKGROUND, answers)), (0.5, stray)]),
-        _ => ln_mixture(&[(0.95, stray), (0.05, ln_series(BACKGROUND, answers))]),
+        _ => ln_mixture(&[(0.98, stray), (0.02, ln_series(BACKGROUND, answers))]),
+    }
+}
+
+/// Handshakes that a RST cut off as soon as they were complete: `tcp_abort_on_overflow`.
+fn ln_aborts(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let aborted = syns
+        .resets
+        .as_deref()
+        .is_some_and(|resets| resets.aborted_handshakes > 0);
+    let share = if trouble == SynTrouble::Backlog {
+        ABORTS.0
+    } else {
+        ABORTS.1
+    };
+    if aborted {
+        share.ln()
+    } else {
+        (1.0 - share).ln()
     }
 }
 
@@ -188,7 +228,10 @@ fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         | SynTrouble::Backlog
         | SynTrouble::NewHosts
         | SynTrouble::OneOfSeveral
-        | SynTrouble::RateLimit => ln_known(STRAY_ACKS, acks) + ln_series(LOSS, dropped),
+        | SynTrouble::RateLimit => {
+            let all = syns.all();
+            ln_known(STRAY_ACKS, acks) + ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all)
+        }
         // These may hit just the ports that are used again.
         SynTrouble::Filter
         | SynTrouble::FilterOfClients
@@ -231,37 +274,126 @@ fn ln_neighbours(trouble: SynTrouble, neighbours: Neighbours, syns: &SynEvidence
     ln_known(share, outcomes(neighbours.silent, neighbours.answering))
 }
 
-/// The likelihood under a rule for single seconds, in place of one rate, for the seconds that are remembered.
-fn ln_by_second(syns: &SynEvidence, ln_second: impl Fn(Spell) -> f64) -> f64 {
+/// The likelihood of good and bad times, in place of one rate, for the seconds that are remembered: a bad second is
+/// followed by another more often than not (a hidden Markov chain of two states; the forward algorithm).
+fn ln_in_spells(syns: &SynEvidence, ln_bad: impl Fn(Outcomes) -> f64) -> f64 {
+    let mut remembered = Outcomes::default();
+    // Logarithms of the probabilities of all so far and a good, or a bad, second at the end.
+    let (mut good, mut bad) = ((1.0 - BAD).ln(), BAD.ln());
+    let mut last: Option<u64> = None;
+    for spell in syns.spells.iter() {
+        if let Some(last) = last {
+            // After a pause nothing is left of what was before.
+            let goes_on = if spell.second - last <= PAUSE_SECONDS {
+                GOES_ON
+            } else {
+                BAD
+            };
+            let begins = BAD * (1.0 - GOES_ON) / (1.0 - BAD);
+            let to_bad = ln_mixture(&[(begins, good), (goes_on, bad)]);
+            let to_good = ln_mixture(&[(1.0 - begins, good), (1.0 - goes_on, bad)]);
+            (good, bad) = (to_good, to_bad);
+        }
+        good += ln_known(STRAY_LOSS, spell.outcomes);
+        bad += ln_bad(spell.outcomes);
+        last = Some(spell.second);
+        remembered = remembered.plus(spell.outcomes);
+    }
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered)
+        + ln_mixture(&[(1.0, good), (1.0, bad)])
+}
+
+/// The likelihood under a rule for single seconds, in place of one rate.
+fn ln_by_second(syns: &SynEvidence, ln_second: impl Fn(Outcomes) -> f64) -> f64 {
     let (mut ln, mut remembered) = (0.0, Outcomes::default());
     for spell in syns.spells.iter() {
-        ln += ln_second(spell);
+        ln += ln_second(spell.outcomes);
         remembered = remembered.plus(spell.outcomes);
     }
     ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered) + ln
 }
 
-fn ln_second_of_outage(spell: Spell) -> f64 {
+/// A full queue drops all, or some while it is being emptied.
+fn ln_overload(second: Outcomes) -> f64 {
     ln_mixture(&[
-        (1.0 - OUT, ln_known(STRAY_LOSS, spell.outcomes)),
-        (OUT, ln_known(1.0 - EXCEPTIONS, spell.outcomes)),
+        (0.5, ln_known(1.0 - EXCEPTIONS, second)),
+        (0.5, ln_series(OPEN, second)),
     ])
 }
 
-/// Up to `limit` SYNs pass; of more, about so many.
-fn ln_second_of_limit(spell: Spell, limit: u64) -> f64 {
-    let Outcomes { dropped, answered } = spell.outcomes;
-    let total = dropped + answered;
-    if total <= limit {
-        return ln_known(STRAY_LOSS, spell.outcomes);
+/// All or nothing, but for the seconds in which an outage begins and ends.
+fn ln_outage(second: Outcomes) -> f64 {
+    ln_mixture(&[
+        (0.7, ln_known(1.0 - EXCEPTIONS, second)),
+        (0.3, ln_series(OPEN, second)),
+    ])
+}
+
+/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes one
+/// whenever there is room makes each fate predictable from those before.
+fn ln_limit(syns: &SynEvidence) -> f64 {
+    let newest: Vec<(f64, bool)> = syns
+        .recent
+        .to_vec()
+        .iter()
+        .filter(|syn| syn.counts)
+        .filter_map(|syn| match syn.fate {
+            Fate::Answered => Some((seconds(syn.sent), true)),
+            Fate::Dropped => Some((seconds(syn.sent), false)),
+            Fate::Pending | Fate::Undecided => None,
+        })
+        .collect();
+    let answered = newest.iter().filter(|(_, answered)| *answered).count() as u64;
+    let remembered = outcomes(newest.len() as u64 - answered, answered);
+    let weight = 1.0 / (f64::from(MAX_LIMIT) * count(BURSTS.len() as u64));
+    let mut limits = Vec::new();
+    for per_second in 1..=MAX_LIMIT {
+        for burst in BURSTS {
+            limits.push((weight, ln_bucket(&newest, f64::from(per_second), burst)));
+        }
     }
-    let elsewhere = (1.0 - AT_THE_LIMIT) / count(total + 1);
-    let probability = if answered.abs_diff(limit) <= 1 {
-        AT_THE_LIMIT / 3.0 + elsewhere
-    } else {
-        elsewhere
-    };
-    probability.ln() - ln_choose(total, answered)
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered) + ln_mixture(&limits)
+}
+
+fn ln_bucket(newest: &[(f64, bool)], per_second: f64, burst: f64) -> f64 {
+    let (mut ln, mut room) = (0.0, burst);
+    let mut last = newest.first().map_or(0.0, |(at, _)| *at);
+    for (at, answered) in newest {
+        room = ((at - last) * per_second + room).min(burst);
+        last = *at;
+        let probability = if (room - 1.0).abs() < DOUBT {
+            0.5
+        } else if (room > 1.0) == *answered {
+            1.0 - OFF_THE_LIMIT
+        } else {
+            OFF_THE_LIMIT
+        };
+        ln += probability.ln();
+        if *answered {
+            room = (room - 1.0).max(0.0);
+        }
+    }
+    ln
+}
+
+/// So many open connections and no more.
+fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
+    let limits: Vec<(f64, f64)> = (1..=by_open.len())
+        .map(|limit| {
+            let (below, above) = by_open.split_at(limit.min(by_open.len()));
+            let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
+            let ln =
+                ln_known(OFF_THE_LIMIT, sum(below)) + ln_known(1.0 - OFF_THE_LIMIT, sum(above));
+            (1.0 / count(by_open.len() as u64), ln)
+        })
+        .collect();
+    ln_mixture(&limits)
+}
+
+/// Seconds since 1970, exact to microseconds.
+#[expect(clippy::cast_precision_loss, reason = "microseconds are enough")]
+fn seconds(at: Timestamp) -> f64 {
+    at.0 as f64 / 1e9
 }
 
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
@@ -272,9 +404,14 @@ fn ln_recycle(syns: &SynEvidence) -> f64 {
         (0, true) => UNSEEN_ONLY.ln(),
         (_, _) => 0.0,
     };
-    unseen
-        + ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
-        + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
+    let stands = ln_known(1.0 - EXCEPTIONS, syns.predicted_drop);
+    let hit = if syns.shared_address {
+        // On the circle of timestamps an unseen mark may lie above ours and yet not above the SYN's.
+        ln_mixture(&[(0.7, stands), (0.3, ln_series(AGAIN, syns.predicted_drop))])
+    } else {
+        stands
+    };
+    unseen + hit + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
 }
 
 /// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN
@@ -291,15 +428,19 @@ fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
 
 /// The SYNs that the rule lets pass, and those without timestamps by the age of the server.
 fn ln_of_either_age(syns: &SynEvidence, ln_armed: impl Fn(Outcomes) -> f64) -> f64 {
-    let others = if syns.shared_address {
-        UNSEEN_RIVALS
-    } else {
-        BACKGROUND
-    };
     let pass = predicted_pass(syns);
+    let again = syns.repeated.less(syns.repeated_below);
+    let ln_others = |others: Outcomes| {
+        if syns.shared_address {
+            // What met a mark unseen by us meets it again.
+            ln_series(UNSEEN_RIVALS, others.less(again)) + ln_series(AGAIN, again)
+        } else {
+            ln_series(BACKGROUND, others)
+        }
+    };
     let armed = syns.armed_without_timestamps;
-    let old = ln_series(others, pass.plus(armed));
-    let young = ln_series(others, pass) + ln_armed(armed);
+    let old = ln_others(pass.plus(armed));
+    let young = ln_others(pass) + ln_armed(armed);
     ln_mixture(&[(0.5, old), (0.5, young)])
 }
 

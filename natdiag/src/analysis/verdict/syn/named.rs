@@ -293,6 +293,10 @@ fn backlog(syns: &SynEvidence) -> Finding {
 
 fn rate_limit(syns: &SynEvidence) -> Finding {
     let all = syns.all();
+    let limit_of_open = syns
+        .by_open
+        .iter()
+        .position(|outcomes| outcomes.dropped > outcomes.answered);
     let mut passed: Vec<u64> = syns
         .spells
         .iter()
@@ -302,7 +306,7 @@ fn rate_limit(syns: &SynEvidence) -> Finding {
     passed.sort_unstable();
     let limit = passed.get(passed.len() / 2).copied().unwrap_or(0);
     let summary = format!(
-        "about {limit} connections a second pass and no more: {} of {} SYNs got no answer",
+        "connections are limited in number, to about {limit} a second: {} of {} SYNs got no answer",
         all.dropped,
         all.total()
     );
@@ -313,6 +317,12 @@ fn rate_limit(syns: &SynEvidence) -> Finding {
     finding
         .evidence
         .push(("syn_passed_per_second", Evidence::Count(limit)));
+    if let Some(open) = limit_of_open {
+        finding.evidence.push((
+            "connections_open_at_first_drop",
+            Evidence::Count(open as u64),
+        ));
+    }
     finding
 }
 

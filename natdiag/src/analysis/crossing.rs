@@ -1,0 +1,366 @@
+//! A NAT host watched on both sides: joins what comes in at one interface with what leaves at another. A NAT changes
+//! addresses and ports of the near side and keeps the rest, so a SYN is known again by the remote host's address and port,
+//! its sequence number and its timestamp.
+//!
+//! It tells which hosts behind the NAT are hit, and which SYNs this very host has swallowed. It adds no evidence about what
+//! lies beyond: there each connection counts once, where it leaves.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::IpAddr,
+};
+
+use foldhash::fast::FixedState;
+use natdiag_common::wire::{
+    seq::{SeqNumber, TsVal},
+    tcp::{ACK, RST, SYN},
+};
+
+use super::evidence::Outcomes;
+use crate::event::{Event, Segment, Timestamp};
+
+/// How long a SYN may take through this host before it counts as swallowed: interfaces are read in turns.
+const PASSAGE_NS: u64 = 500_000_000;
+/// How long a connection is remembered: longer than SYNs are sent again, but for the last tries of patient clients.
+const MEMORY_NS: u64 = 75_000_000_000;
+/// Connections remembered at once. More are not joined.
+const MAX_CONNECTIONS: usize = 1 << 18;
+/// Remote hosts with evidence at once.
+const MAX_REMOTES: usize = 1 << 18;
+/// Clients told apart per remote host.
+const MAX_CLIENTS: usize = 64;
+/// Transmissions of one SYN told apart.
+const MAX_TRANSMISSIONS: usize = 16;
+/// SYNs that must have crossed from an interface before those that do not are called swallowed.
+const FOUNDED: u64 = 3;
+
+/// A packet of a handshake, as one source saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    time: Timestamp,
+    kind: Kind,
+    near: IpAddr,
+    remote: IpAddr,
+    remote_port: u16,
+    /// Sequence number of the SYN.
+    isn: SeqNumber,
+    tsval: Option<TsVal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Syn,
+    /// A SYN-ACK or a RST in answer.
+    Answer,
+}
+
+impl Sighting {
+    /// What is to be joined of a segment, if anything.
+    #[must_use]
+    pub fn of(event: &Event, segment: &Segment) -> Option<Self> {
+        let is_answer = segment.has(SYN | ACK) || segment.has(RST | ACK);
+        let kind = match is_answer {
+            true => Kind::Answer,
+            false if segment.has(SYN) => Kind::Syn,
+            false => return None,
+        };
+        // A SYN goes to the remote host, an answer comes from it, whichever way that is here.
+        let (near, remote, remote_port, isn) = match kind {
+            Kind::Syn => (
+                event.source,
+                event.destination,
+                segment.destination_port,
+                segment.seq,
+            ),
+            Kind::Answer => (
+                event.destination,
+                event.source,
+                segment.source_port,
+                SeqNumber(segment.ack.0.wrapping_sub(1)),
+            ),
+        };
+        Some(Self {
+            time: event.time,
+            kind,
+            near,
+            remote,
+            remote_port,
+            isn,
+            tsval: segment
+                .options
+                .timestamps
+                .map(|timestamps| timestamps.tsval),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    remote: IpAddr,
+    port: u16,
+    isn: SeqNumber,
+}
+
+/// One transmission of a SYN: where it was seen first, and where then.
+#[derive(Clone, Copy, Debug)]
+struct Transmission {
+    tsval: Option<TsVal>,
+    first: Seen,
+    then: Option<Seen>,
+    is_settled: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    time: Timestamp,
+    source: usize,
+    near: IpAddr,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Connection {
+    transmissions: Vec<Transmission>,
+    /// When the first answer was seen, and by which source.
+    answered: Option<(Timestamp, usize)>,
+    /// Whether it has been counted as its client's.
+    is_counted: bool,
+    is_hit: bool,
+    /// Whether its answer has been counted.
+    is_noted: bool,
+}
+
+/// Connections of one client to one remote host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientConnections {
+    /// All.
+    pub all: u64,
+    /// Those whose SYN had to be sent again, or was never answered.
+    pub hit: u64,
+}
+
+/// What crossing has shown about one remote host.
+#[derive(Clone, Debug, Default)]
+pub struct CrossingEvidence {
+    /// First transmissions: swallowed by this host (as dropped), and passed on.
+    pub first: Outcomes,
+    /// Transmissions of a SYN of which this host had swallowed one.
+    pub again: Outcomes,
+    /// Connections answered by another interface than the SYN left by.
+    pub astray: u64,
+    /// Connections answered by the interface that the SYN left by.
+    pub straight: u64,
+    /// By the host behind the NAT.
+    pub clients: BTreeMap<IpAddr, ClientConnections>,
+    /// The source at which SYNs to this host come in.
+    pub inside: Option<usize>,
+    /// The source by which they leave, or would.
+    pub outside: Option<usize>,
+}
+
+/// Joins the sightings of all sources.
+#[derive(Debug, Default)]
+pub struct Crossing {
+    connections: HashMap<Key, Connection, FixedState>,
+    due: VecDeque<(Timestamp, Key)>,
+    forget: VecDeque<(Timestamp, Key)>,
+    remotes: BTreeMap<IpAddr, CrossingEvidence>,
+    /// SYNs that crossed, by the source they came in at and the one they left by.
+    ways: BTreeMap<(usize, usize), u64>,
+}
+
+impl Crossing {
+    /// Takes what a source has seen, in any order among the sources.
+    pub fn take(&mut self, source: usize, sightings: impl IntoIterator<Item = Sighting>) {
+        for sighting in sightings {
+            match sighting.kind {
+                Kind::Syn => self.syn(source, sighting),
+                Kind::Answer => self.answer(source, sighting),
+            }
+        }
+    }
+
+    fn syn(&mut self, source: usize, sighting: Sighting) {
+        let key = Key {
+            remote: sighting.remote,
+            port: sighting.remote_port,
+            isn: sighting.isn,
+        };
+        if !self.connections.contains_key(&key) {
+            if self.connections.len() >= MAX_CONNECTIONS {
+                return;
+            }
+            self.forget.push_back((sighting.time.plus(MEMORY_NS), key));
+        }
+        let connection = self.connections.entry(key).or_default();
+        let seen = Seen {
+            time: sighting.time,
+            source,
+            near: sighting.near,
+        };
+        let known = connection.transmissions.len();
+        let open = connection.transmissions.iter_mut().find(|transmission| {
+            let apart = transmission
+                .first
+                .time
+                .since(seen.time)
+                .max(seen.time.since(transmission.first.time));
+            transmission.tsval == sighting.tsval
+                && transmission.then.is_none()
+                && transmission.first.source != source
+                && apart < PASSAGE_NS
+        });
+        match open {
+            // Sources are read one after the other: what is earlier was seen first.
+            Some(transmission) if seen.time < transmission.first.time => {
+                transmission.then = Some(transmission.first);
+                transmission.first = seen;
+            }
+            Some(transmission) => transmission.then = Some(seen),
+            None if known < MAX_TRANSMISSIONS => {
+                connection.transmissions.push(Transmission {
+                    tsval: sighting.tsval,
+                    first: seen,
+                    then: None,
+                    is_settled: false,
+                });
+                self.due.push_back((sighting.time.plus(PASSAGE_NS), key));
+            }
+            None => {}
+        }
+    }
+
+    fn answer(&mut self, source: usize, sighting: Sighting) {
+        let key = Key {
+            remote: sighting.remote,
+            port: sighting.remote_port,
+            isn: sighting.isn,
+        };
+        let Some(connection) = self.connections.get_mut(&key) else {
+            return;
+        };
+        let seen = (sighting.time, source);
+        if connection.answered.is_none_or(|earlier| seen < earlier) {
+            connection.answered = Some(seen);
+        }
+    }
+
+    /// Lets time pass: all sources have been taken up to `now`.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some((_, key)) = self.due.pop_front_if(|(due, _)| *due <= now) {
+            self.settle(key, now);
+        }
+        while let Some((_, key)) = self.forget.pop_front_if(|(due, _)| *due <= now) {
+            self.connections.remove(&key);
+        }
+    }
+
+    /// Decides about the transmissions of a connection that have had their time.
+    fn settle(&mut self, key: Key, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(&key) else {
+            return;
+        };
+        if self.remotes.len() >= MAX_REMOTES && !self.remotes.contains_key(&key.remote) {
+            return;
+        }
+        let evidence = self.remotes.entry(key.remote).or_default();
+        let mut swallowed_before = false;
+        let mut client = None;
+        // What is delivered to this host itself, or refused by it, crosses nothing.
+        let is_own = connection.answered.is_some()
+            && connection.transmissions.iter().all(|it| it.then.is_none());
+        for transmission in &mut connection.transmissions {
+            let first = transmission.first;
+            let outside = match transmission.then {
+                Some(then) => Some(then.source),
+                None => way_of(&self.ways, first.source),
+            };
+            let Some(outside) = outside else {
+                // This host's own connection crosses nothing, but its answer may come astray.
+                evidence.outside.get_or_insert(first.source);
+                continue;
+            };
+            evidence.inside = Some(first.source);
+            evidence.outside = Some(outside);
+            client = Some(first.near);
+            let is_swallowed = transmission.then.is_none();
+            let is_due = now.since(first.time) >= PASSAGE_NS;
+            if is_due && !transmission.is_settled && !is_own {
+                transmission.is_settled = true;
+                let outcomes = if swallowed_before {
+                    &mut evidence.again
+                } else {
+                    &mut evidence.first
+                };
+                if is_swallowed {
+                    outcomes.dropped += 1;
+                } else {
+                    outcomes.answered += 1;
+                    *self.ways.entry((first.source, outside)).or_default() += 1;
+                }
+            }
+            swallowed_before |= is_swallowed;
+        }
+        if let Some(client) = client {
+            note_client(connection, evidence, client);
+        }
+        note_answer(connection, evidence);
+    }
+
+    /// What is known of each remote host.
+    pub fn remotes(&self) -> impl Iterator<Item = (IpAddr, &CrossingEvidence)> {
+        self.remotes
+            .iter()
+            .map(|(remote, evidence)| (*remote, evidence))
+    }
+}
+
+/// The source by which SYNs leave that come in at another, if enough have.
+fn way_of(ways: &BTreeMap<(usize, usize), u64>, source: usize) -> Option<usize> {
+    let leaves_here = ways
+        .iter()
+        .any(|((_, to), crossed)| *to == source && *crossed >= FOUNDED);
+    let mut from_here = ways
+        .iter()
+        .filter(|((from, _), crossed)| *from == source && **crossed >= FOUNDED);
+    let (way, _) = from_here.next().filter(|_| !leaves_here)?;
+    Some(way.1)
+}
+
+/// Counts a connection as its client's.
+fn note_client(connection: &mut Connection, evidence: &mut CrossingEvidence, client: IpAddr) {
+    let has_room = evidence.clients.len() < MAX_CLIENTS;
+    if !has_room && !evidence.clients.contains_key(&client) {
+        return;
+    }
+    let counts = evidence.clients.entry(client).or_default();
+    if !std::mem::replace(&mut connection.is_counted, true) {
+        counts.all += 1;
+    }
+    let is_hit = connection.transmissions.len() > 1 || connection.answered.is_none();
+    if is_hit && !std::mem::replace(&mut connection.is_hit, true) {
+        counts.hit += 1;
+    }
+}
+
+/// Counts by which way a connection was answered, once.
+fn note_answer(connection: &mut Connection, evidence: &mut CrossingEvidence) {
+    let Some(transmission) = connection.transmissions.last() else {
+        return;
+    };
+    let ways = [
+        Some(transmission.first.source),
+        transmission.then.map(|then| then.source),
+    ];
+    if let Some((_, by)) = connection.answered
+        && !std::mem::replace(&mut connection.is_noted, true)
+    {
+        if ways.contains(&Some(by)) {
+            evidence.straight += 1;
+        } else {
+            evidence.astray += 1;
+        }
+    }
+}

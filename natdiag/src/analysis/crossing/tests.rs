@@ -1,0 +1,68 @@
+use super::*;
+use crate::{
+    analysis::timeline::{Client, MS},
+    event::Content,
+};
+
+const INSIDE: usize = 0;
+const OUTSIDE: usize = 1;
+
+fn sighting(event: Event) -> Sighting {
+    let Content::Segment(segment) = event.content else {
+        panic!("a segment")
+    };
+    Sighting::of(&event, &segment).unwrap()
+}
+
+/// A little later: the way through the NAT.
+fn later(mut event: Event) -> Event {
+    event.time = event.time.plus(1000);
+    event
+}
+
+/// Connections of a client of which each `swallowed`-th loses its first SYN in the NAT.
+fn play(swallowed: u16) -> CrossingEvidence {
+    let mut crossing = Crossing::default();
+    for number in 0..40_u16 {
+        let ms = u64::from(number) * 100;
+        let client = Client::new(number)
+            .from("10.60.1.3")
+            .with_isn(number.into());
+        let public = Client::new(9000 + number).with_isn(number.into());
+        let mut tries = vec![ms];
+        if number % swallowed == swallowed - 1 {
+            tries.push(ms + 1000);
+        }
+        for (place, at) in tries.iter().enumerate() {
+            let tsval = Some(u32::try_from(*at).unwrap());
+            crossing.take(INSIDE, [sighting(client.syn(*at, tsval))]);
+            if place + 1 == tries.len() {
+                crossing.take(OUTSIDE, [sighting(later(public.syn(*at, tsval)))]);
+                crossing.take(OUTSIDE, [sighting(public.syn_ack(at + 1, tsval))]);
+                crossing.take(INSIDE, [sighting(later(client.syn_ack(at + 1, tsval)))]);
+            }
+        }
+        crossing.advance(Timestamp(ms * MS));
+    }
+    crossing.advance(Timestamp(20_000 * MS));
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    evidence.clone()
+}
+
+#[test]
+fn what_leaves_is_what_came_in() {
+    let evidence = play(1000);
+    assert_eq!((evidence.first.dropped, evidence.first.answered), (0, 40));
+    assert_eq!((evidence.straight, evidence.astray), (40, 0));
+    assert_eq!(evidence.outside, Some(OUTSIDE));
+}
+
+#[test]
+fn syn_that_does_not_leave_is_swallowed_and_its_client_is_hit() {
+    let evidence = play(8);
+    assert_eq!((evidence.first.dropped, evidence.first.answered), (5, 35));
+    assert_eq!((evidence.again.dropped, evidence.again.answered), (0, 5));
+    let client = evidence.clients.first_key_value().unwrap();
+    assert_eq!(client.0.to_string(), "10.60.1.3");
+    assert_eq!((client.1.all, client.1.hit), (40, 5));
+}
