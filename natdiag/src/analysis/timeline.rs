@@ -27,7 +27,7 @@ pub(super) struct Client {
     pub(super) remote: IpAddr,
     pub(super) port: u16,
     pub(super) server_port: u16,
-    isn: u32,
+    pub(super) isn: u32,
 }
 
 impl Client {

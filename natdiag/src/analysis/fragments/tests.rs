@@ -48,6 +48,7 @@ fn decide(fragments: &[(Event, FragmentPart)]) -> Vec<Decision> {
         .take_decided()
         .into_iter()
         .map(|(_, decision)| decision)
+        .filter(|decision| *decision != Decision::Overlapping)
         .collect()
 }
 
