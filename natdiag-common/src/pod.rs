@@ -1,6 +1,11 @@
 //! Permission for aya to copy shared types out of maps.
 
-use crate::{counter::Totals, follow::FollowCounts, slot::RemoteSlot};
+use crate::{
+    counter::Totals,
+    follow::{FlowEnds, FollowCounts},
+    probe::ProbeConnection,
+    slot::RemoteSlot,
+};
 
 // SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for Totals {}
@@ -8,6 +13,10 @@ unsafe impl aya::Pod for Totals {}
 unsafe impl aya::Pod for RemoteSlot {}
 // SAFETY: as above.
 unsafe impl aya::Pod for FollowCounts {}
+// SAFETY: as above.
+unsafe impl aya::Pod for FlowEnds {}
+// SAFETY: as above.
+unsafe impl aya::Pod for ProbeConnection {}
 
 #[cfg(test)]
 mod tests {
@@ -21,6 +30,8 @@ mod tests {
         assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 4);
         assert_eq!(size_of::<Record>(), Record::SIZE);
         assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
+        assert_eq!(size_of::<FlowEnds>(), 2 * 16 + 2 * 2);
+        assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
         assert_eq!(size_of::<FollowedFlow>(), 2 * 8 + 2 * 16 + 4 * 2 + 2 * 16);
     }
 }

@@ -9,4 +9,5 @@ pub mod follow;
 pub mod ladder;
 pub mod load;
 pub mod maps;
+pub mod probe;
 pub mod reconcile;
