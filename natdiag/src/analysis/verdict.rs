@@ -5,7 +5,7 @@
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
 mod fragmentation;
-mod likelihood;
+pub(crate) mod likelihood;
 mod syn;
 
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
