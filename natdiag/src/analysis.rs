@@ -1,5 +1,6 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
+pub mod close_up;
 pub mod diagnosis;
 pub mod established;
 pub mod evidence;
@@ -26,19 +27,23 @@ use natdiag_common::{
 };
 
 use self::{
+    close_up::CloseUp,
     diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
     established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     suspicion::Suspicion,
     table::{Counts, Table},
-    tracker::Tracker,
-    verdict::Case,
+    tracker::{Networks, Tracker},
+    verdict::{Case, Neighbours},
 };
-use crate::event::{Content, Event, IcmpError, Timestamp};
+use crate::event::{Content, Event, Timestamp};
 
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;
+
+/// Remote hosts of a diagnosis that are looked at closely, at up to a kibioctet each.
+const CLOSE_UPS: usize = 1000;
 
 /// Remote hosts whose datagrams are told apart. The rest is counted together.
 const MAX_FRAGMENTING: usize = 1 << 18;
@@ -80,6 +85,7 @@ impl Analysis {
                 syns: tracker.evidence(address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
+                neighbours: Neighbours::default(),
                 missed_share: 0.0,
                 now,
             })
@@ -159,6 +165,9 @@ impl Analysis {
         {
             let left_out = self.left_out(event.source);
             self.reassembly.fragment(event, part, left_out);
+            self.datagrams_of(event.source)
+                .sizes
+                .add(part, event.total_len);
             self.settle_datagrams();
         }
         match &event.content {
@@ -166,22 +175,8 @@ impl Analysis {
             Content::Segment(segment) if event.fragment.is_none() || !segment.has(SYN) => {
                 self.tracker.segment(event, segment);
             }
-            Content::IcmpError(IcmpError {
-                quoted: Some(quoted),
-                ..
-            }) => {
-                if let Some((source_port, destination_port, seq)) = quoted.tcp {
-                    let ports = (source_port, destination_port);
-                    self.tracker.icmp_error(
-                        quoted.source,
-                        quoted.destination,
-                        ports,
-                        seq,
-                        event.time,
-                    );
-                }
-            }
-            Content::Segment(_) | Content::IcmpError(_) | Content::Other => {}
+            Content::IcmpError(error) => self.tracker.icmp_error(event, error),
+            Content::Segment(_) | Content::Other => {}
         }
     }
 
@@ -209,16 +204,20 @@ impl Analysis {
                 None => busiest.push((Reverse(packets), remote.address)),
             }
         }
+        let networks = self.tracker.networks();
         let mut remotes: Vec<_> = first(with_findings, top.max(MIN_FINDINGS))
             .into_iter()
-            .filter_map(|address| self.remote(address, now))
+            .filter_map(|address| self.remote(address, &networks, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         remotes.extend(
             first(busiest, top)
                 .into_iter()
-                .filter_map(|address| self.remote(address, now)),
+                .filter_map(|address| self.remote(address, &networks, now)),
         );
+        for remote in remotes.iter_mut().take(CLOSE_UPS) {
+            remote.close_up = self.close_up(remote.address);
+        }
         let (overflow, overflow_remotes) = self.table.overflow();
         let charged = self.totals.value(Counter::Charged);
         Diagnosis {
@@ -232,15 +231,38 @@ impl Analysis {
         }
     }
 
-    fn remote(&self, address: Address, now: Timestamp) -> Option<RemoteDiagnosis> {
+    fn remote(
+        &self,
+        address: Address,
+        networks: &Networks,
+        now: Timestamp,
+    ) -> Option<RemoteDiagnosis> {
         let counts = &self.table.get(address)?.counts;
         let syns = self.tracker.evidence(address.into());
-        let case = self.case(address, counts, syns, now);
+        let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
+        let case = Case {
+            neighbours: neighbours.unwrap_or_default(),
+            ..self.case(address, counts, syns, now)
+        };
         Some(RemoteDiagnosis {
             address: address.into(),
             counters: counters(counts, syns, case.datagrams),
             findings: verdict::findings(&case),
+            close_up: None,
         })
+    }
+
+    /// A closer look, where there is anything to see.
+    fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
+        let syns = self.tracker.evidence(address);
+        let datagrams = self.datagrams.get(&address);
+        let close_up = CloseUp {
+            syns: syns.map(|syns| syns.recent.to_vec()).unwrap_or_default(),
+            fragment_sizes: datagrams
+                .map(|datagrams| datagrams.sizes)
+                .unwrap_or_default(),
+        };
+        (close_up != CloseUp::default()).then(|| Box::new(close_up))
     }
 
     fn case<'a>(
@@ -258,6 +280,7 @@ impl Analysis {
             syns,
             datagrams,
             is_ipv6: address.is_ipv6(),
+            neighbours: Neighbours::default(),
             missed_share,
             now,
         }
@@ -285,15 +308,20 @@ impl Analysis {
         }
     }
 
+    /// What is known of the datagrams from a source, or of all that there was no room for.
+    fn datagrams_of(&mut self, source: IpAddr) -> &mut Datagrams {
+        let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+        if has_room || self.datagrams.contains_key(&source) {
+            self.datagrams.entry(source).or_default()
+        } else {
+            &mut self.overflow_datagrams
+        }
+    }
+
     fn settle_datagrams(&mut self) {
         for (source, decision) in self.reassembly.take_decided() {
             let left_out = self.left_out(source);
-            let has_room = self.datagrams.len() < MAX_FRAGMENTING;
-            let datagrams = if has_room || self.datagrams.contains_key(&source) {
-                self.datagrams.entry(source).or_default()
-            } else {
-                &mut self.overflow_datagrams
-            };
+            let datagrams = self.datagrams_of(source);
             let cell = match decision {
                 Decision::Complete(protocol) => datagrams.complete.get_mut(protocol as usize),
                 Decision::Incomplete { protocol, before } if before == left_out => {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::config::{HookChoice, Network, Output, Top, duration};
+use crate::config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration};
 
 /// Names the cause when TCP through a NAT fails now and then
 ///
@@ -42,6 +42,37 @@ pub enum Command {
     /// Reads pcap and pcapng files, also gzipped, and analyses them exactly as live traffic.
     #[command(verbatim_doc_comment, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Look at this host itself
+    #[command(subcommand)]
+    Check(Check),
+}
+
+/// What natdiag can look at.
+#[derive(Debug, Subcommand)]
+pub enum Check {
+    /// This host as the server: tcp_tw_recycle and full queues; needs no privileges
+    ///
+    /// Reads settings, counters and configuration files, twice within --duration, and says whether
+    /// this host drops connections of clients behind a NAT. Needs neither privileges nor eBPF.
+    #[command(verbatim_doc_comment, after_long_help = CHECK_SERVER_EXAMPLES)]
+    Server(CheckServerArgs),
+}
+
+/// Arguments of `natdiag check server`.
+#[derive(Debug, Args)]
+pub struct CheckServerArgs {
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: CheckOutput,
+    /// How long to watch the counters
+    #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub duration: Duration,
+    /// Read proc and etc of this folder: another root, or what the script has collected
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print a shell script that collects what is needed, for servers on which natdiag does not run
+    #[arg(long, conflicts_with_all = ["root", "duration", "output"])]
+    pub script: bool,
 }
 
 /// Arguments of `natdiag watch`.
@@ -50,9 +81,9 @@ pub struct WatchArgs {
     /// Interface to watch; repeat it for several [default: that of the default route]
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub interfaces: Vec<String>,
-    /// Form of the report
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    /// Form of the report [default: tui on a terminal, else text]
+    #[arg(short, long, value_enum)]
+    pub output: Option<LiveOutput>,
     /// End after this time, such as 30s or 1h30m [default: at Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     pub duration: Option<Duration>,
@@ -63,8 +94,9 @@ pub struct WatchArgs {
     #[arg(long, value_enum, default_value_t)]
     pub hook: HookChoice,
     /// Remote hosts to report beside those with findings: the N busiest, or `all`
-    #[arg(long, value_name = "N|all", default_value_t)]
-    pub top: Top,
+    /// [default: 1000; 10 in the table of a text]
+    #[arg(long, value_name = "N|all", verbatim_doc_comment)]
+    pub top: Option<Top>,
 }
 
 /// Arguments of `natdiag replay`.
@@ -83,8 +115,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub interval: Option<Duration>,
     /// Remote hosts to report beside those with findings: the N busiest, or `all`
-    #[arg(long, value_name = "N|all", default_value_t)]
-    pub top: Top,
+    /// [default: 1000; 10 in the table of a text]
+    #[arg(long, value_name = "N|all", verbatim_doc_comment)]
+    pub top: Option<Top>,
 }
 
 const ROOT_EXAMPLES: &str = "\
@@ -118,6 +151,24 @@ Examples:
     natdiag replay --local 10.0.0.0/8 trouble.pcap
   How things developed, a line of JSON per minute of the capture:
     natdiag replay trouble.pcap -o jsonl --interval 1min";
+
+const CHECK_SERVER_EXAMPLES: &str = "\
+Examples:
+  Does this server drop connections?
+    natdiag check server --duration 1min
+  For a script: is tcp_tw_recycle on, off, gone, hidden or unknown?
+    natdiag check server -o json | jq -r .server.tcp_tw_recycle.state
+  The network namespace of a container, seen from the host:
+    sudo nsenter --target PID --net natdiag check server
+  A server too old for natdiag (Linux before 3.2): collect there for 10 s, read here:
+    natdiag check server --script | ssh server sh -s /tmp/facts 10
+    scp -r server:/tmp/facts . && natdiag check server --root facts
+
+Exit codes:
+  0  nothing wrong was found
+  1  a cause was found that harms connections, or will
+  2  natdiag itself failed
+  3  from here it cannot be told";
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -40,6 +40,12 @@ impl Clock {
         read_ns(ClockId::CLOCK_MONOTONIC)
     }
 
+    /// CPU time that this process has used, in nanoseconds.
+    #[must_use]
+    pub fn own_cpu_ns(&self) -> u64 {
+        read_ns(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+    }
+
     /// What a monotonic time is since 1970.
     #[must_use]
     pub const fn timestamp(&self, monotonic_ns: u64) -> Timestamp {

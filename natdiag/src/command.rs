@@ -1,17 +1,27 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
+pub mod check;
 pub mod replay;
 pub mod watch;
 
-use std::io;
+use std::io::{self, BufWriter, ErrorKind};
 
 use thiserror::Error;
 
-use self::{replay::ReplayError, watch::WatchError};
+use self::{
+    check::server::CheckServerError,
+    replay::ReplayError,
+    watch::{
+        WatchError,
+        view::{Form, NoTerminal},
+    },
+};
 use crate::{
-    cli::{Cli, Command},
-    config::{ConfigError, ReplayConfig, WatchConfig},
+    cli::{Check, Cli, Command},
+    config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     report::{self, exit_code::ExitStatus, graded::Graded},
+    survey::View,
+    tui::Tui,
 };
 
 /// Why a command failed.
@@ -26,6 +36,12 @@ pub enum CommandError {
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The screen has nowhere to be.
+    #[error(transparent)]
+    NoTerminal(#[from] NoTerminal),
+    /// Looking at a server failed.
+    #[error(transparent)]
+    CheckServer(#[from] CheckServerError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -36,12 +52,38 @@ pub enum CommandError {
 /// # Errors
 /// Whatever keeps the command from its report. A reader who closes the pipe is no error.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
-    let mut view = Graded::new(report::view(cli));
-    let outcome = match &cli.command {
-        Command::Watch(args) => watch(&args.try_into()?, &mut view),
-        Command::Replay(args) => replay(&args.try_into()?, &mut view),
+    match &cli.command {
+        Command::Watch(args) => {
+            let form = watch::view::choose(args.output)?;
+            graded(form, args.top, |view| watch(&args.try_into()?, view))
+        }
+        Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
+            replay(&args.try_into()?, view)
+        }),
+        Command::Check(Check::Server(args)) => {
+            match check::server::check(args, &mut BufWriter::new(io::stdout())) {
+                Err(CheckServerError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                    Ok(ExitStatus::Clear)
+                }
+                checked => Ok(checked?),
+            }
+        }
+    }
+}
+
+/// Runs a command that shows surveys; the last one decides how it ended.
+fn graded(
+    form: Form,
+    top: Option<Top>,
+    command: impl FnOnce(&mut Graded) -> Result<(), CommandError>,
+) -> Result<ExitStatus, CommandError> {
+    let rows = top.map(Top::limit);
+    let shown: Box<dyn View> = match form {
+        Form::Screen => Box::new(Tui::new(report::view(Output::Text, rows), rows)),
+        Form::Report(output) => report::view(output, rows),
     };
-    match outcome {
+    let mut view = Graded::new(shown);
+    match command(&mut view) {
         Err(error) if !view.reader_left() => Err(error),
         _ => Ok(view.status()),
     }

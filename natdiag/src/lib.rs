@@ -3,16 +3,19 @@
 pub mod analysis;
 pub mod bpf;
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod event;
 pub mod host;
+pub mod log;
 pub mod privilege;
 pub mod probe;
 pub mod report;
 pub mod survey;
+pub mod tui;
 
 /// The object with the programs that watch an interface.
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));

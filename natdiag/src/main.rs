@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use natdiag::{cli::Cli, command, report::exit_code::ExitStatus};
+use natdiag::{cli::Cli, command, log::Log, report::exit_code::ExitStatus};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -35,7 +35,7 @@ fn start_log(verbose: u8) {
         .from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| Log)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false)
         .init();

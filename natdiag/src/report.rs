@@ -2,36 +2,32 @@
 
 pub mod exit_code;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod graded;
+pub mod host;
 pub mod json;
 mod json_layout;
-mod live;
+pub(crate) mod live;
+pub(crate) mod markdown;
 pub mod model;
-mod ranking;
-mod table;
-mod text;
-mod wording;
+pub(crate) mod note;
+pub(crate) mod ranking;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod wording;
 
 use std::io::{self, BufWriter};
 
-use crate::{
-    cli::{Cli, Command},
-    config::Output,
-    survey::View,
-};
+use crate::{config::Output, survey::View};
 
-/// The view that the command line asks for, on standard output.
+/// The view of this form, on standard output; `rows` bounds its table of remote hosts.
 #[must_use]
-pub fn view(cli: &Cli) -> Box<dyn View> {
+pub fn view(output: Output, rows: Option<usize>) -> Box<dyn View> {
     let out = BufWriter::new(io::stdout());
-    let (output, log) = match &cli.command {
-        Command::Watch(args) => (args.output, cli.verbose > 0),
-        Command::Replay(args) => (args.output, true),
-    };
     match output {
-        Output::Text => Box::new(live::TextView::new(out, log)),
+        Output::Text => Box::new(live::TextView::new(out, rows)),
         Output::Json => Box::new(json::JsonView::once(out)),
         Output::Jsonl => Box::new(json::JsonView::lines(out)),
+        Output::Markdown => Box::new(markdown::MarkdownView::new(out, rows)),
     }
 }

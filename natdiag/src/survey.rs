@@ -2,6 +2,8 @@
 
 use std::io;
 
+use natdiag_common::counter::Counter;
+
 use crate::{analysis::diagnosis::Diagnosis, event::Timestamp};
 
 /// The state of a run at one time.
@@ -15,6 +17,17 @@ pub struct Survey {
     pub sources: Vec<SourceSurvey>,
     /// What cannot be observed from here, one sentence each.
     pub blind_to: Vec<String>,
+    /// CPU time that natdiag itself has used so far, in nanoseconds; what its programs use in the kernel is not in it.
+    pub own_cpu_ns: Option<u64>,
+}
+
+impl Survey {
+    /// Remote hosts known, over all sources.
+    #[must_use]
+    pub fn remotes_known(&self) -> usize {
+        let sources = self.sources.iter();
+        sources.map(|source| source.diagnosis.remotes_known).sum()
+    }
 }
 
 /// One interface or capture, and its diagnosis.
@@ -32,6 +45,15 @@ pub struct SourceSurvey {
     pub diagnosis: Diagnosis,
 }
 
+impl SourceSurvey {
+    /// Whether no packet was seen that says anything about anybody.
+    #[must_use]
+    pub fn has_seen_nothing(&self) -> bool {
+        let diagnosis = &self.diagnosis;
+        diagnosis.remotes_known == 0 && diagnosis.totals.value(Counter::Charged) == 0
+    }
+}
+
 /// Where packets come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
@@ -41,13 +63,41 @@ pub enum SourceKind {
     Capture,
 }
 
+/// What a person at the terminal wants of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    GoOn,
+    /// That it ends.
+    End,
+}
+
 /// Something that shows a run.
 pub trait View {
-    /// Shows how things stand, once per interval.
+    /// Shows what is watched, as soon as it is.
     ///
     /// # Errors
     /// Standard output cannot be written; a closed pipe ends the run quietly.
-    fn interim(&mut self, survey: &Survey) -> io::Result<()>;
+    fn begin(&mut self, _survey: Survey) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Shows how things stand, once per interval.
+    ///
+    /// # Errors
+    /// As above.
+    fn interim(&mut self, survey: Survey) -> io::Result<()>;
+
+    /// Takes what the person at the terminal has typed, many times a second.
+    ///
+    /// # Errors
+    /// As above.
+    fn attend(&mut self) -> io::Result<Wish> {
+        Ok(Wish::GoOn)
+    }
+
+    /// Gives the terminal back. Only `finish` comes after this.
+    fn release(&mut self) {}
 
     /// Shows the final report.
     ///

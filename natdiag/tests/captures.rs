@@ -197,7 +197,7 @@ fn server(survey: &Survey) -> (RemoteCounters, Vec<Finding>) {
 struct Silent;
 
 impl View for Silent {
-    fn interim(&mut self, _survey: &Survey) -> io::Result<()> {
+    fn interim(&mut self, _survey: Survey) -> io::Result<()> {
         Ok(())
     }
 

@@ -169,7 +169,7 @@ struct Shown {
 }
 
 impl View for Shown {
-    fn interim(&mut self, survey: &Survey) -> io::Result<()> {
+    fn interim(&mut self, survey: Survey) -> io::Result<()> {
         self.ends.push(survey.end);
         Ok(())
     }
@@ -183,7 +183,7 @@ impl View for Shown {
 struct ClosedPipe;
 
 impl View for ClosedPipe {
-    fn interim(&mut self, _survey: &Survey) -> io::Result<()> {
+    fn interim(&mut self, _survey: Survey) -> io::Result<()> {
         Err(io::ErrorKind::BrokenPipe.into())
     }
 

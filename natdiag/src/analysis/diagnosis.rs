@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use natdiag_common::counter::Totals;
 
+use crate::analysis::close_up::CloseUp;
+
 /// What is known about one source at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnosis {
@@ -32,6 +34,8 @@ pub struct RemoteDiagnosis {
     pub counters: RemoteCounters,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
+    /// A closer look at it; the first remote hosts of a diagnosis have one.
+    pub close_up: Option<Box<CloseUp>>,
 }
 
 /// Counters of one remote host, named as in the report.

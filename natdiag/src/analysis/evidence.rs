@@ -1,10 +1,18 @@
 //! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
 
+pub mod clocks;
+pub mod resets;
+pub mod spells;
+
 use std::net::IpAddr;
 
 use natdiag_common::wire::seq::TsVal;
 
-use crate::{analysis::mark::Prediction, event::Timestamp};
+use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells};
+use crate::{
+    analysis::{close_up::RecentSyns, mark::Prediction},
+    event::Timestamp,
+};
 
 /// Most (local address, port) pairs told apart per remote host; what is beyond is counted as the last one.
 const MAX_SERVICES: usize = 64;
@@ -36,6 +44,15 @@ impl Outcomes {
     #[must_use]
     pub const fn total(self) -> u64 {
         self.dropped + self.answered
+    }
+
+    /// What is left without another.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self {
+            dropped: self.dropped.saturating_sub(other.dropped),
+            answered: self.answered.saturating_sub(other.answered),
+        }
     }
 
     /// Sum with another.
@@ -91,8 +108,12 @@ pub struct SynClass {
     pub ambiguous: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
+    /// Whether the remote host had never answered this local address before.
+    pub first_contact: bool,
     /// Place in [`SynEvidence::services`].
     pub service: usize,
+    /// When it was sent, in whole seconds since 1970.
+    pub second: u64,
 }
 
 impl SynClass {
@@ -120,8 +141,14 @@ pub struct SynEvidence {
     pub without_timestamps: Outcomes,
     /// Of all these, those that followed a dropped transmission of the same SYN.
     pub repeated: Outcomes,
+    /// Of all these, those from a local address that the remote host had not answered before.
+    pub first_contact: Outcomes,
+    /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
+    pub reused: Outcomes,
     /// Of all these, by who sent them and to which port.
     pub services: Vec<Service>,
+    /// Of all these, by the second in which they were sent.
+    pub spells: Spells,
     /// Connections with at least one of these.
     pub connections: Connections,
     /// Decided just after the mark had changed.
@@ -132,18 +159,50 @@ pub struct SynEvidence {
     pub pending: u64,
     /// Transmissions after the first.
     pub retransmitted: u64,
+    /// Dropped SYNs of which the echo of a later one's timestamp tells that the server never took them.
+    pub known_lost: u64,
+    /// Handshakes whose SYN-ACK was seen, with timestamps on both sides.
+    pub handshakes_with_echo: u64,
+    /// Of these, those whose SYN-ACK answers an earlier transmission than the last: the first SYN-ACK was lost.
+    pub syn_acks_lost: u64,
+    /// Handshakes whose SYN-ACK was seen.
+    pub handshakes: u64,
+    /// Of these, those whose SYN-ACK came again though it had arrived: the server did not take our ACK.
+    pub syn_acks_repeated: u64,
+    /// Handshakes whose SYN carried timestamps and whose SYN-ACK did not.
+    pub echo_missing: u64,
+    /// Handshakes whose SYN-ACK echoes a timestamp that no SYN carried.
+    pub echo_foreign: u64,
     /// SYNs that a bare ACK answered.
     pub acks: u64,
     /// SYNs that a RST answered.
     pub refused: u64,
+    /// Of these, those whose RST has another time to live than the host's SYN-ACKs.
+    pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub unreachable: u64,
+    /// SYNs that an `ICMP` error answered which says that a rule forbids them.
+    pub prohibited: u64,
     /// Largest MSS that the remote host offered in a SYN-ACK.
     pub largest_mss: Option<u16>,
     /// Connections whose request got no octet of a response.
     pub unanswered_requests: u64,
     /// Connections that received something, or ended otherwise.
     pub answered_requests: u64,
+    /// Connections whose response was longer than a full-size segment and of which only the FIN behind it arrived.
+    pub holes: u64,
+    /// FINs that are longer than what may cross the link in one piece, without Don't Fragment.
+    pub reassembled: u64,
+    /// Time to live of the newest SYN-ACK.
+    pub ttl: Option<u8>,
+    /// Clocks that its SYN-ACKs show.
+    pub clocks: Clocks,
+    /// Connections that both sides closed with FIN.
+    pub orderly: u64,
+    /// How old the oldest of them was at its end, in nanoseconds.
+    pub oldest_orderly_ns: u64,
+    /// Its RSTs, once there was one.
+    pub resets: Option<Box<ResetEvidence>>,
     /// Whether hosts that cannot be seen from here share our address towards the remote host.
     pub shared_address: bool,
     /// When a SYN was last dropped that the rule predicts to be.
@@ -152,6 +211,8 @@ pub struct SynEvidence {
     pub answered_since: u64,
     /// The newest mark.
     pub mark: Option<(TsVal, Timestamp)>,
+    /// The newest SYNs one by one, to be shown.
+    pub recent: RecentSyns,
 }
 
 impl SynEvidence {
@@ -173,6 +234,19 @@ impl SynEvidence {
         })
     }
 
+    /// Whether the remote host has answered this local address.
+    #[must_use]
+    pub fn knows(&self, local: IpAddr) -> bool {
+        self.services
+            .iter()
+            .any(|service| service.local == local && service.outcomes.answered > 0)
+    }
+
+    /// What is known about resets.
+    pub(super) fn resets_mut(&mut self) -> &mut ResetEvidence {
+        self.resets.get_or_insert_default()
+    }
+
     /// Moves one SYN from one fate to another.
     pub fn settle(&mut self, class: SynClass, from: Fate, to: Fate, now: Timestamp) {
         self.add(class, from, -1);
@@ -191,6 +265,9 @@ impl SynEvidence {
     }
 
     fn add(&mut self, class: SynClass, fate: Fate, amount: i64) {
+        if class.reuses_time_wait {
+            self.reused.add(fate, amount);
+        }
         let whole = match class.counted(fate) {
             Fate::Pending => Some(&mut self.pending),
             Fate::Undecided => Some(&mut self.undecided),
@@ -210,6 +287,10 @@ impl SynEvidence {
         if class.repeated {
             self.repeated.add(fate, amount);
         }
+        if class.first_contact {
+            self.first_contact.add(fate, amount);
+        }
+        self.spells.add(class.second, fate, amount);
         if let Some(service) = self.services.get_mut(class.service) {
             service.outcomes.add(fate, amount);
         }

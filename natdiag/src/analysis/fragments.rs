@@ -13,7 +13,10 @@ use std::{
 use foldhash::fast::FixedState;
 use natdiag_common::counter::FragmentProtocol;
 
-use crate::event::{Event, FragmentPart, Timestamp};
+use crate::{
+    analysis::close_up::FragmentSizes,
+    event::{Event, FragmentPart, Timestamp},
+};
 
 /// How long the fragments of a datagram may take.
 /// Kernel: `IP_FRAG_TIME` 30 s, include/net/ip.h.
@@ -34,6 +37,8 @@ pub struct Datagrams {
     pub incomplete: [u64; FragmentProtocol::ALL.len()],
     /// Some fragments gave no record, or there was no room.
     pub unobserved: u64,
+    /// How large the fragments were, of those that gave a record.
+    pub sizes: FragmentSizes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,12 @@
 //! Follows handshakes and closings: which SYN was answered, who closed first, and so which mark a server with
 //! tcp_tw_recycle would hold. One tracker serves live traffic and captures.
 
+mod answer;
+mod closing;
+mod fate;
 mod flow;
+mod network;
+mod reset;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +20,16 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Direction,
     wire::{
-        seq::{SeqNumber, TsVal},
+        seq::SeqNumber,
         tcp::{ACK, FIN, RST, SYN},
     },
 };
 
-use self::flow::{Flow, Transmission};
+pub use self::network::Networks;
+use self::{
+    fate::{settle, unanswered},
+    flow::{Flow, Transmission},
+};
 use crate::{
     analysis::{
         evidence::{Fate, SynClass, SynEvidence},
@@ -38,10 +47,6 @@ const ANSWER_HANDSHAKES: u64 = 4;
 const MIN_RACE_NS: u64 = 20_000_000;
 /// The same in smoothed handshake times.
 const RACE_HANDSHAKES: u64 = 2;
-/// Weight of the past in the smoothed handshake time (RFC 6298, section 2: 1 - 1/8).
-const SMOOTHING: u64 = 8;
-/// How long a connection must have waited for a response to count as one that got none.
-const RESPONSE_TIME_NS: u64 = 1_000_000_000;
 /// Places in the order of connections below which none is let go.
 const MIN_ORDER: usize = 1024;
 /// Transmissions of one SYN that are told apart. No kernel sends more.
@@ -135,38 +140,16 @@ impl Tracker {
             remote: event.remote(),
             remote_port,
         };
-        let now = event.time;
         match (event.direction, segment) {
-            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, now),
-            (Direction::Ingress, s) if s.has(RST) => self.reset_received(tuple, s, now),
+            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, event),
+            (Direction::Ingress, s) if s.has(RST) => self.reset_received(tuple, event, s),
             (Direction::Egress, s) if s.has(SYN | ACK) => {}
-            (Direction::Ingress, s) if s.has(SYN | ACK) => self.syn_ack_received(tuple, s, now),
-            (Direction::Egress, s) if s.has(SYN) => self.syn_sent(tuple, s, now),
+            (Direction::Ingress, s) if s.has(SYN | ACK) => self.syn_ack_received(tuple, event, s),
+            (Direction::Egress, s) if s.has(SYN) => self.syn_sent(tuple, event, s),
             (Direction::Ingress, s) if s.has(SYN) => self.syn_received(tuple),
-            (Direction::Egress, s) if s.has(FIN) => self.fin_sent(tuple, s, now),
-            (Direction::Ingress, s) if s.has(FIN) => self.fin_received(tuple, s, now),
+            (Direction::Egress, s) if s.has(FIN) => self.fin_sent(tuple, event, s),
+            (Direction::Ingress, s) if s.has(FIN) => self.fin_received(tuple, event, s),
             _ => {}
-        }
-    }
-
-    /// Takes an `ICMP` error about a SYN.
-    pub fn icmp_error(
-        &mut self,
-        local: IpAddr,
-        remote: IpAddr,
-        ports: (u16, u16),
-        seq: SeqNumber,
-        now: Timestamp,
-    ) {
-        self.advance(now);
-        let tuple = FourTuple {
-            local,
-            local_port: ports.0,
-            remote,
-            remote_port: ports.1,
-        };
-        if self.answer_last(tuple, seq, now) {
-            self.remote(remote).evidence.unreachable += 1;
         }
     }
 
@@ -246,7 +229,8 @@ impl Tracker {
         }
     }
 
-    fn syn_sent(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
+    fn syn_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
+        let now = event.time;
         if self.remotes.len() >= MAX_REMOTES && !self.remotes.contains_key(&tuple.remote) {
             self.left_out += 1;
             return;
@@ -293,11 +277,14 @@ impl Tracker {
             reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
             repeated,
+            first_contact: false,
             service: 0,
+            second: now.0 / 1_000_000_000,
         };
         let state = self.remotes.entry(tuple.remote).or_default();
         state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
         let class = SynClass {
+            first_contact: !state.evidence.knows(tuple.local),
             service: state.evidence.service(tuple.local, tuple.remote_port),
             ..class
         };
@@ -305,6 +292,8 @@ impl Tracker {
             return;
         };
         flow.reuses_time_wait = reuses_time_wait;
+        flow.syn_ttl = event.ttl;
+        flow.syn_mss = segment.options.mss;
         if repeated {
             state.evidence.retransmitted += 1;
             for earlier in flow
@@ -322,6 +311,7 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
+            number: state.evidence.recent.push(now, class),
             tsval,
             class,
             fate: Fate::Pending,
@@ -331,190 +321,6 @@ impl Tracker {
     /// The remote host opens a connection to us: what it writes is no mark of ours, but its closing is.
     fn syn_received(&mut self, tuple: FourTuple) {
         self.open(tuple, None);
-    }
-
-    fn syn_ack_received(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
-        let Some(flow) = self.flows.get_mut(&tuple) else {
-            return;
-        };
-        let state = self.remotes.entry(tuple.remote).or_default();
-        state.evidence.largest_mss = state.evidence.largest_mss.max(segment.options.mss);
-        if flow.isn.map(|isn| isn.plus(1)) != Some(segment.ack) || flow.remote_isn.is_some() {
-            return;
-        }
-        flow.remote_isn = Some(segment.seq);
-        flow.established_at = Some(now);
-        let echo = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsecr);
-        let taken = flow.taken(echo);
-        for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
-            let fate = if Some(place) == taken {
-                let sample = now.since(transmission.sent);
-                state.handshake_ns = Some(smooth(state.handshake_ns, sample));
-                Fate::Answered
-            } else if taken.is_none_or(|taken| place > taken) {
-                Fate::Undecided
-            } else if transmission.fate == Fate::Pending {
-                unanswered(self.missed, transmission.sent, now)
-            } else {
-                continue;
-            };
-            settle(
-                &mut state.evidence,
-                &mut flow.fates,
-                transmission,
-                fate,
-                now,
-            );
-        }
-    }
-
-    fn reset_received(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
-        if !segment.has(ACK) {
-            return;
-        }
-        let before = SeqNumber(segment.ack.0.wrapping_sub(1));
-        if self.answer_last(tuple, before, now) {
-            self.remote(tuple.remote).evidence.refused += 1;
-        }
-    }
-
-    /// A RST or an `ICMP` error answers the last transmission of a SYN with this sequence number.
-    fn answer_last(&mut self, tuple: FourTuple, isn: SeqNumber, now: Timestamp) -> bool {
-        let Some(flow) = self.flows.get_mut(&tuple) else {
-            return false;
-        };
-        if flow.isn != Some(isn) || flow.remote_isn.is_some() {
-            return false;
-        }
-        let Some(last) = flow.transmissions.last_mut() else {
-            return false;
-        };
-        let state = self.remotes.entry(tuple.remote).or_default();
-        settle(
-            &mut state.evidence,
-            &mut flow.fates,
-            last,
-            Fate::Answered,
-            now,
-        );
-        true
-    }
-
-    fn reset_sent(&mut self, tuple: FourTuple, now: Timestamp) {
-        let Some(flow) = self.flows.get_mut(&tuple) else {
-            return;
-        };
-        if let Some(last) = flow.transmissions.last_mut()
-            && flow.remote_isn.is_none()
-            && let Some(state) = self.remotes.get_mut(&tuple.remote)
-        {
-            // Our side refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
-            if matches!(last.fate, Fate::Pending | Fate::Dropped) {
-                settle(
-                    &mut state.evidence,
-                    &mut flow.fates,
-                    last,
-                    Fate::Undecided,
-                    now,
-                );
-                state.evidence.acks += 1;
-            }
-            return;
-        }
-        let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
-        if flow.remote_closed_at.is_some() && !ended_by_fin {
-            flow.remote_closed_at = None;
-            self.marks(tuple).take_back(id);
-        }
-    }
-
-    fn fin_sent(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
-        let flow = self.flow_that_closes(tuple);
-        if flow.fin_sent.is_some() {
-            return;
-        }
-        let tsval = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsval);
-        flow.fin_sent = Some((segment.seq.plus(segment.payload_len).plus(1), tsval));
-        let response = flow.response(segment, now, RESPONSE_TIME_NS);
-        let (id, remote_closed) = (flow.id, flow.remote_closed_at.is_some());
-        if let Some(answered) = response {
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            if answered {
-                evidence.answered_requests += 1;
-            } else {
-                evidence.unanswered_requests += 1;
-                self.flow_that_closes(tuple).unanswered = true;
-            }
-        }
-        if remote_closed && let Some(tsval) = tsval {
-            self.write_mark(tuple, tsval, now, id);
-        }
-    }
-
-    fn fin_received(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
-        let flow = self.flow_that_closes(tuple);
-        if flow.remote_end.is_some() {
-            return;
-        }
-        flow.remote_end = Some(segment.seq.plus(segment.payload_len));
-        let id = flow.id;
-        let one_way = flow.unanswered && flow.remote_sent_nothing();
-        let fin_sent = flow.fin_sent;
-        if one_way {
-            self.remote(tuple.remote).evidence.take_back_unanswered();
-        }
-        if fin_sent.is_some_and(|(end, _)| segment.ack.at_or_after(end)) {
-            // It has seen our FIN: we closed first, and it enters LAST-ACK, not TIME-WAIT.
-            return;
-        }
-        self.flow_that_closes(tuple).remote_closed_at = Some(now);
-        let echoed = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsecr);
-        let crossing = fin_sent.and_then(|(_, tsval)| tsval);
-        for tsval in [echoed, crossing].into_iter().flatten() {
-            self.write_mark(tuple, tsval, now, id);
-        }
-    }
-
-    /// The connection that a FIN belongs to, also one whose SYN was not seen.
-    fn flow_that_closes(&mut self, tuple: FourTuple) -> &mut Flow {
-        if !self.flows.contains_key(&tuple) {
-            self.open(tuple, None);
-        }
-        self.flows.entry(tuple).or_default()
-    }
-
-    fn write_mark(&mut self, tuple: FourTuple, tsval: TsVal, now: Timestamp, writer: u64) {
-        self.prune_marks(now);
-        if self.marks.len() >= MAX_MARKS && !self.marks.contains_key(&Self::mark_key(tuple)) {
-            return;
-        }
-        let marks = self.marks(tuple);
-        marks.write(tsval, now, writer);
-        let current = marks.current().map(|mark| (mark.tsval, mark.since));
-        if let Some(state) = self.remotes.get_mut(&tuple.remote) {
-            state.evidence.mark = current;
-        }
-    }
-
-    /// Lets go of marks that have expired, when there are twice as many as after the last time.
-    fn prune_marks(&mut self, now: Timestamp) {
-        if self.marks.len() > self.marks_after_pruning.max(MIN_MARKS) * 2 {
-            self.marks.retain(|_, marks| {
-                marks
-                    .current()
-                    .is_some_and(|mark| now.since(mark.since) < LIFETIME_NS)
-            });
-            self.marks_after_pruning = self.marks.len();
-        }
     }
 
     /// A SYN's time to be answered is over.
@@ -538,48 +344,4 @@ impl Tracker {
             now,
         );
     }
-}
-
-/// Fate of a SYN that nobody was seen to answer.
-fn unanswered(missed: Option<(Timestamp, Timestamp)>, sent: Timestamp, now: Timestamp) -> Fate {
-    match missed {
-        Some((from, to)) if from <= now && to >= sent => Fate::Undecided,
-        _ => Fate::Dropped,
-    }
-}
-
-/// Gives a SYN another fate, everywhere it counts.
-fn settle(
-    evidence: &mut SynEvidence,
-    fates: &mut super::evidence::ConnectionFates,
-    transmission: &mut Transmission,
-    fate: Fate,
-    now: Timestamp,
-) {
-    if transmission.fate == fate {
-        return;
-    }
-    evidence.settle(transmission.class, transmission.fate, fate, now);
-    if !transmission.class.ambiguous {
-        let before = *fates;
-        match transmission.class.counted(transmission.fate) {
-            Fate::Dropped => fates.dropped = fates.dropped.saturating_sub(1),
-            Fate::Answered => fates.answered = fates.answered.saturating_sub(1),
-            Fate::Pending | Fate::Undecided => {}
-        }
-        match transmission.class.counted(fate) {
-            Fate::Dropped => fates.dropped += 1,
-            Fate::Answered => fates.answered += 1,
-            Fate::Pending | Fate::Undecided => {}
-        }
-        evidence.connections.settle(before, *fates);
-    }
-    transmission.fate = fate;
-}
-
-/// Exponentially smoothed time.
-fn smooth(average: Option<u64>, sample: u64) -> u64 {
-    average.map_or(sample, |average| {
-        average - average / SMOOTHING + sample / SMOOTHING
-    })
 }

@@ -1,11 +1,15 @@
 //! Weighs the evidence about one remote host and names the cause. Every threshold and every prior stands here or in
-//! the two modules below, with its reason.
+//! the modules below, with its reason.
 //!
 //! Each hypothesis says how likely it makes what was observed; with a prior for how often it is the cause of such
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
+pub mod base_rates;
 mod fragmentation;
 pub(crate) mod likelihood;
+mod refusal;
+mod reset;
+mod response;
 mod syn;
 
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
@@ -43,10 +47,21 @@ pub struct Case<'a> {
     pub datagrams: Datagrams,
     /// Whether it has an IPv6 address.
     pub is_ipv6: bool,
+    /// What other hosts of its network do.
+    pub neighbours: Neighbours,
     /// Share of all records that were missed, 0 to 1.
     pub missed_share: f64,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Other hosts of the same network, /24 or /64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Those that answered no SYN.
+    pub silent: u64,
+    /// Those that answered some.
+    pub answering: u64,
 }
 
 /// The worst that [`findings`] may say about a remote host, without saying it: for ranking many of them.
@@ -54,10 +69,12 @@ pub struct Case<'a> {
 pub fn severity(case: &Case) -> Option<Severity> {
     let counts = case.counts;
     let syns = case.syns.is_some_and(|syns| {
-        syns.all().dropped > 0
+        syn::has_symptom(syns)
+            || syns.resets.is_some()
             || syns.refused > 0
             || syns.unreachable > 0
-            || syns.acks > 0
+            || syns.holes > 0
+            || syns.reassembled > 0
             || syns.unanswered_requests >= UNANSWERED_REQUESTS
     });
     if syns {
@@ -68,10 +85,14 @@ pub fn severity(case: &Case) -> Option<Severity> {
     {
         return Some(Severity::Warning);
     }
+    let stripped = case
+        .syns
+        .is_some_and(|syns| syn::timestamps_stripped(syns).is_some());
     let fragments = FragmentProtocol::ALL
         .iter()
         .any(|protocol| counts.fragments_of(*protocol) > 0);
-    (fragments || counts.value(RemoteCounter::RstAnsweringSyn) > 0).then_some(Severity::Info)
+    (fragments || stripped || counts.value(RemoteCounter::RstAnsweringSyn) > 0)
+        .then_some(Severity::Info)
 }
 
 /// What is wrong with a remote host, worst first.
@@ -79,7 +100,11 @@ pub fn severity(case: &Case) -> Option<Severity> {
 pub fn findings(case: &Case) -> Vec<Finding> {
     let mut findings = fragmentation::findings(case);
     if let Some(syns) = case.syns {
+        findings.extend(refusal::findings(syns));
         findings.extend(syn::findings(case, syns));
+        findings.extend(reset::findings(syns));
+        findings.extend(response::findings(case, syns));
+        findings.extend(syn::timestamps_stripped(syns));
     }
     for finding in &mut findings {
         finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
@@ -117,15 +142,33 @@ pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Findin
     Vec::new()
 }
 
+/// A symptom that no cause explains.
 fn insufficient(
     summary: String,
     evidence: Vec<(&'static str, Evidence)>,
     remedy: Vec<String>,
 ) -> Finding {
+    finding(
+        Cause::InsufficientEvidence,
+        Severity::Warning,
+        summary,
+        evidence,
+        remedy,
+    )
+}
+
+/// A finding without alternatives.
+fn finding(
+    cause: Cause,
+    severity: Severity,
+    summary: String,
+    evidence: Vec<(&'static str, Evidence)>,
+    remedy: Vec<String>,
+) -> Finding {
     Finding {
-        cause: Cause::InsufficientEvidence,
+        cause,
         confidence: 1.0,
-        severity: Severity::Warning,
+        severity,
         summary,
         evidence,
         excluded: Vec::new(),

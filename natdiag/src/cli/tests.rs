@@ -6,7 +6,13 @@ use crate::config::{ConfigError, ReplayConfig, WatchConfig};
 #[test]
 fn help_teaches() {
     Cli::command().debug_assert();
-    for path in [&[][..], &["watch"], &["replay"]] {
+    for path in [
+        &[][..],
+        &["watch"],
+        &["replay"],
+        &["check"],
+        &["check", "server"],
+    ] {
         let mut command = Cli::command();
         command.build();
         for name in path {
@@ -116,7 +122,7 @@ fn wrong_values_are_usage_errors_that_name_the_value() {
         ),
         (
             &["watch", "--output", "xml"],
-            "[possible values: text, json, jsonl]",
+            "[possible values: tui, text, json, jsonl, markdown]",
         ),
         (&["replay"], "<FILE>..."),
     ] {
@@ -133,13 +139,13 @@ fn parse(typed: &[&str]) -> Result<Cli, clap::Error> {
 fn watch(typed: &[&str]) -> Result<WatchConfig, ConfigError> {
     match parse(&[&["watch"], typed].concat()).unwrap().command {
         Command::Watch(args) => (&args).try_into(),
-        Command::Replay(_) => panic!("parsed as replay"),
+        other => panic!("parsed as {other:?}"),
     }
 }
 
 fn replay(typed: &[&str]) -> Result<ReplayConfig, ConfigError> {
     match parse(&[&["replay"], typed].concat()).unwrap().command {
         Command::Replay(args) => (&args).try_into(),
-        Command::Watch(_) => panic!("parsed as watch"),
+        other => panic!("parsed as {other:?}"),
     }
 }

@@ -34,7 +34,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
     let top = config.top.limit();
     if let Some(interval) = config.interval {
         play_in_steps(&mut playbacks, interval, |playbacks| {
-            view.interim(&survey(playbacks, top))
+            view.interim(survey(playbacks, top))
                 .map_err(ReplayError::View)
         })?;
     }
@@ -84,5 +84,6 @@ fn survey(playbacks: &[Playback], top: usize) -> Survey {
             .map(|playback| playback.survey(top))
             .collect(),
         blind_to: Vec::new(),
+        own_cpu_ns: None,
     }
 }

@@ -2,6 +2,7 @@
 //! interface.
 
 mod interface;
+pub(super) mod view;
 
 use std::{io, time::Duration};
 
@@ -26,7 +27,7 @@ use crate::{
         route,
     },
     privilege::{self, MissingPrivileges},
-    survey::{Survey, View},
+    survey::{Survey, View, Wish},
 };
 
 /// How often the rings are emptied. At this pace they hold a million records a second.
@@ -99,6 +100,8 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
     let mut ending = Ending::new(config.duration).map_err(WatchError::Signals)?;
     let mut run = Run::start(links, config)?;
     let watched = run.watch(config.interval, &mut ending, view).await;
+    // Before anything else: what comes now may end the process.
+    view.release();
     // Also when the view has failed: nothing stays attached.
     let closed = run.close();
     default_signals();
@@ -212,6 +215,7 @@ impl Run {
         let mut views = ticks(between_views);
         let end = ending.come();
         tokio::pin!(end);
+        view.begin(self.survey()?).map_err(WatchError::Output)?;
         loop {
             tokio::select! {
                 biased;
@@ -225,9 +229,12 @@ impl Run {
                     self.interfaces.iter_mut().for_each(WatchedInterface::suspect);
                 }
                 _ = views.tick() => {
-                    view.interim(&self.survey()?).map_err(WatchError::Output)?;
+                    view.interim(self.survey()?).map_err(WatchError::Output)?;
                 }
                 _ = turns.tick() => {
+                    if view.attend().map_err(WatchError::Output)? == Wish::End {
+                        return Ok(());
+                    }
                     if !self.turn()? {
                         turns.reset_immediately();
                         // Signals are seen between turns.
@@ -269,6 +276,7 @@ impl Run {
                 .map(|interface| interface.survey(top))
                 .collect::<Result<_, _>>()?,
             blind_to: self.blind_to.clone(),
+            own_cpu_ns: Some(self.clock.own_cpu_ns()),
         })
     }
 

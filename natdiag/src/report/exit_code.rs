@@ -51,14 +51,16 @@ impl ExitStatus {
     #[must_use]
     pub fn of(survey: &Survey) -> Self {
         let diagnoses = survey.sources.iter().map(|source| &source.diagnosis);
-        let weightiest = diagnoses
-            .flat_map(|diagnosis| {
-                let remotes = diagnosis.remotes.iter().flat_map(|remote| &remote.findings);
-                remotes.chain(&diagnosis.findings)
-            })
-            .map(Weight::of)
-            .min();
-        match weightiest {
+        Self::of_findings(diagnoses.flat_map(|diagnosis| {
+            let remotes = diagnosis.remotes.iter().flat_map(|remote| &remote.findings);
+            remotes.chain(&diagnosis.findings)
+        }))
+    }
+
+    /// The status of a run that ended with these findings.
+    #[must_use]
+    pub fn of_findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+        match findings.into_iter().map(Weight::of).min() {
             Some(Weight::Harm) => Self::Harm,
             Some(Weight::Unclear) => Self::Unclear,
             Some(Weight::Harmless) | None => Self::Clear,

@@ -8,10 +8,16 @@ use natdiag_common::{
 };
 
 use crate::{
-    analysis::diagnosis::{
-        Alternative, Cause, Diagnosis, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
+    analysis::{
+        close_up::{CloseUp, FragmentSizes, RecentSyn},
+        diagnosis::{
+            Alternative, Cause, Diagnosis, Evidence, Finding, RemoteCounters, RemoteDiagnosis,
+            Severity,
+        },
+        evidence::Fate,
+        mark::Prediction,
     },
-    event::Timestamp,
+    event::{FragmentPart, Timestamp},
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -153,8 +159,109 @@ pub(crate) fn two_interfaces() -> Survey {
     ])
 }
 
+/// An interface that has shown nothing of interest yet.
+pub(crate) fn idle() -> Survey {
+    let finding = Finding {
+        summary: "no connection was opened and no fragment was seen, so nothing can be said"
+            .to_owned(),
+        ..finding(Cause::InsufficientEvidence, Severity::Warning)
+    };
+    let findings = vec![finding];
+    survey(vec![live(
+        "ens5",
+        Diagnosis {
+            findings,
+            ..diagnosis(vec![])
+        },
+    )])
+}
+
 pub(crate) fn nothing_seen() -> Survey {
     Survey::default()
+}
+
+/// An interface with all kinds of remote hosts, and closer looks at them.
+pub(crate) fn busy() -> Survey {
+    let mut found = tw_recycle_diagnosis();
+    let mut fragments = fragments_diagnosis();
+    let mut recycling = found.remotes.remove(0);
+    let mut fragmenting = fragments.remotes.remove(0);
+    recycling.close_up = Some(Box::new(CloseUp {
+        syns: recent_syns(),
+        ..CloseUp::default()
+    }));
+    let mut sizes = FragmentSizes::default();
+    for datagram in 0..2560_u32 {
+        let mut add = |offset_octets, more, octets| {
+            let part = FragmentPart {
+                offset_octets,
+                more,
+                data_octets: octets - 20,
+            };
+            sizes.add(part, octets);
+        };
+        add(0, true, 1396);
+        add(1376, false, if datagram % 4 == 0 { 96 } else { 144 });
+    }
+    fragmenting.close_up = Some(Box::new(CloseUp {
+        fragment_sizes: sizes,
+        ..CloseUp::default()
+    }));
+    let lossy = Finding {
+        confidence: 0.97,
+        summary: "packets are lost on the way: 88 of 2210 SYNs (4.0 %) got no answer, at random"
+            .to_owned(),
+        remedy: vec![
+            "look for loss hop by hop, in both directions: `mtr --tcp --port PORT HOST`".to_owned(),
+        ],
+        ..finding(Cause::PacketLoss, Severity::Warning)
+    };
+    let lost = RemoteCounters {
+        syn_sent: 2210,
+        syn_predicted_pass_dropped: 88,
+        syn_predicted_pass_answered: 2122,
+        ..RemoteCounters::default()
+    };
+    let mut remotes = vec![
+        recycling,
+        fragmenting,
+        remote("192.0.2.10", lost, vec![lossy]),
+    ];
+    remotes.extend((1..60_u32).map(|host| {
+        let counters = RemoteCounters {
+            syn_sent: 1000 / u64::from(host),
+            syn_ack_received: 1000 / u64::from(host),
+            syn_predicted_pass_answered: 1000 / u64::from(host),
+            rst_established: u64::from(host % 7),
+            ..RemoteCounters::default()
+        };
+        remote(&format!("192.0.2.{}", 100 + host), counters, vec![])
+    }));
+    let mut diagnosis = diagnosis(remotes);
+    diagnosis.remotes_known = 1204;
+    survey(vec![live("ens5", diagnosis)])
+}
+
+/// SYNs of two clients in turns: the clock of one is ahead, and the other waits for its mark to heal.
+fn recent_syns() -> Vec<RecentSyn> {
+    let syn = |number: u64| {
+        let hit = number % 3 == 1;
+        RecentSyn {
+            sent: Timestamp(1_767_226_460_000_000_000 + number * 30_000_000),
+            prediction: if hit {
+                Prediction::Drop
+            } else {
+                Prediction::Pass
+            },
+            counts: number != 20,
+            fate: match number {
+                63 => Fate::Pending,
+                _ if hit => Fate::Dropped,
+                _ => Fate::Answered,
+            },
+        }
+    };
+    (0..64).map(syn).collect()
 }
 
 /// One source, with these findings about one remote host and about no host.
@@ -198,6 +305,7 @@ pub(crate) fn remote(
         address,
         counters,
         findings,
+        close_up: None,
     }
 }
 
@@ -231,6 +339,7 @@ pub(crate) fn survey(sources: Vec<SourceSurvey>) -> Survey {
         end: start.plus(862_000_000_000),
         sources,
         blind_to: vec![],
+        own_cpu_ns: Some(3_448_000_000),
     }
 }
 

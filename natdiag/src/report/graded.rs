@@ -1,10 +1,10 @@
 //! A view that remembers how the last survey it showed would end the run, and whether anybody still reads.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use crate::{
     report::exit_code::ExitStatus,
-    survey::{Survey, View},
+    survey::{Survey, View, Wish},
 };
 
 /// A view, graded.
@@ -12,6 +12,7 @@ pub struct Graded {
     view: Box<dyn View>,
     status: ExitStatus,
     reader_left: bool,
+    is_on_terminal: bool,
 }
 
 impl Graded {
@@ -22,6 +23,7 @@ impl Graded {
             view,
             status: ExitStatus::default(),
             reader_left: false,
+            is_on_terminal: io::stdout().is_terminal(),
         }
     }
 
@@ -31,23 +33,38 @@ impl Graded {
         self.status
     }
 
-    /// Whether standard output is a pipe that its reader has closed.
+    /// Whether standard output is a pipe that its reader has closed, or a terminal that is gone.
     #[must_use]
     pub const fn reader_left(&self) -> bool {
         self.reader_left
     }
 
-    fn note(&mut self, shown: io::Result<()>) -> io::Result<()> {
+    fn note<T>(&mut self, shown: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &shown {
-            self.reader_left = error.kind() == io::ErrorKind::BrokenPipe;
+            self.reader_left = error.kind() == io::ErrorKind::BrokenPipe
+                || self.is_on_terminal && error.raw_os_error() == Some(libc::EIO);
         }
         shown
     }
 }
 
 impl View for Graded {
-    fn interim(&mut self, survey: &Survey) -> io::Result<()> {
-        self.status = ExitStatus::of(survey);
+    fn begin(&mut self, survey: Survey) -> io::Result<()> {
+        let shown = self.view.begin(survey);
+        self.note(shown)
+    }
+
+    fn attend(&mut self) -> io::Result<Wish> {
+        let wish = self.view.attend();
+        self.note(wish)
+    }
+
+    fn release(&mut self) {
+        self.view.release();
+    }
+
+    fn interim(&mut self, survey: Survey) -> io::Result<()> {
+        self.status = ExitStatus::of(&survey);
         let shown = self.view.interim(survey);
         self.note(shown)
     }
@@ -70,7 +87,7 @@ mod tests {
     struct Broken(io::ErrorKind);
 
     impl View for Broken {
-        fn interim(&mut self, _survey: &Survey) -> io::Result<()> {
+        fn interim(&mut self, _survey: Survey) -> io::Result<()> {
             Err(self.0.into())
         }
 
@@ -87,7 +104,7 @@ mod tests {
             (io::ErrorKind::StorageFull, false),
         ] {
             let mut view = Graded::new(Box::new(Broken(kind)));
-            assert!(view.interim(&survey).is_err());
+            assert!(view.interim(survey.clone()).is_err());
             assert_eq!(view.reader_left(), left, "{kind}");
             assert_eq!(view.status(), ExitStatus::Harm, "{kind}");
         }

@@ -36,9 +36,9 @@ impl<W: Write> JsonView<W> {
 }
 
 impl<W: Write> View for JsonView<W> {
-    fn interim(&mut self, survey: &Survey) -> io::Result<()> {
+    fn interim(&mut self, survey: Survey) -> io::Result<()> {
         if self.lines {
-            self.write_line(survey)?;
+            self.write_line(&survey)?;
         }
         Ok(())
     }
@@ -74,7 +74,7 @@ mod tests {
     fn single_object_is_written_at_the_end_only() {
         let mut out = Vec::new();
         JsonView::once(&mut out)
-            .interim(&fixture::healthy())
+            .interim(fixture::healthy())
             .unwrap();
         assert!(out.is_empty());
     }
@@ -84,7 +84,7 @@ mod tests {
         let (mut lines, mut once) = (Vec::new(), Vec::new());
         let survey = fixture::tw_recycle();
         let mut view = JsonView::lines(&mut lines);
-        view.interim(&survey).unwrap();
+        view.interim(survey.clone()).unwrap();
         view.finish(&survey).unwrap();
         JsonView::once(&mut once).finish(&survey).unwrap();
         let once: serde_json::Value = serde_json::from_slice(&once).unwrap();

@@ -162,6 +162,36 @@ impl<'a> From<&'a Survey> for Report<'a> {
     }
 }
 
+impl<'a> Report<'a> {
+    /// A report about a host that was looked at and of which no packet was watched.
+    pub(crate) fn of_host(
+        name: &'a str,
+        (start, end): (Timestamp, Timestamp),
+        blind_to: &'a [String],
+        findings: &'a [diagnosis::Finding],
+    ) -> Self {
+        let findings = findings.iter().map(|finding| SourceFinding {
+            finding: Finding::from(finding),
+            source: 0,
+        });
+        Self {
+            schema: SCHEMA,
+            sources: vec![Source {
+                kind: "host",
+                name,
+                hooks: &[],
+                notes: &[],
+            }],
+            start,
+            end,
+            vantage: Vantage { blind_to },
+            totals: vec![SourceTotals::from(&Diagnosis::default())],
+            remotes: Vec::new(),
+            findings: findings.collect(),
+        }
+    }
+}
+
 impl<'a> From<&'a SourceSurvey> for Source<'a> {
     fn from(source: &'a SourceSurvey) -> Self {
         Self {
@@ -209,7 +239,7 @@ impl From<&Diagnosis> for SourceTotals {
 }
 
 impl<'a> From<Ranked<'a>> for Remote<'a> {
-    fn from(Ranked { source, remote }: Ranked<'a>) -> Self {
+    fn from(Ranked { source, remote, .. }: Ranked<'a>) -> Self {
         Self {
             address: remote.address,
             source,

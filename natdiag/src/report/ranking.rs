@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct Ranked<'a> {
     /// Place of the source.
     pub(crate) source: usize,
+    /// Place among the remote hosts of the source.
+    pub(crate) place: usize,
     /// The remote host.
     pub(crate) remote: &'a RemoteDiagnosis,
 }
@@ -24,8 +26,12 @@ pub(crate) fn ranked(survey: &Survey) -> Vec<Ranked<'_>> {
         .iter()
         .enumerate()
         .flat_map(|(source, survey)| {
-            let remotes = survey.diagnosis.remotes.iter();
-            remotes.map(move |remote| Ranked { source, remote })
+            let remotes = survey.diagnosis.remotes.iter().enumerate();
+            remotes.map(move |(place, remote)| Ranked {
+                source,
+                place,
+                remote,
+            })
         })
         .partition(|ranked| !ranked.remote.findings.is_empty());
     ranked.sort_by_key(|ranked| {

@@ -82,7 +82,7 @@ impl Row {
                 || "-".to_owned(),
                 |share| format!("{} {share:>5}", wording::count(dropped)),
             ),
-            wording::count(counters.rst_answering_syn + counters.rst_established),
+            wording::count(resets(counters)),
             wording::count(fragments(counters)),
         ];
         row
@@ -131,6 +131,11 @@ pub(crate) const fn decided(counters: &RemoteCounters) -> (u64, u64) {
         + counters.syn_predicted_pass_answered
         + counters.syn_without_timestamps_answered;
     (dropped, dropped + answered)
+}
+
+/// RSTs received.
+pub(crate) const fn resets(counters: &RemoteCounters) -> u64 {
+    counters.rst_answering_syn + counters.rst_established
 }
 
 /// Fragments received, atomic ones left out.

@@ -117,6 +117,7 @@ fn print(diagnosis: Diagnosis, now: Timestamp) -> Result<()> {
             diagnosis,
         }],
         blind_to: Vec::new(),
+        own_cpu_ns: None,
     };
     Ok(JsonView::once(io::sink()).finish(&survey)?)
 }

@@ -8,8 +8,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
-use natdiag_common::{LinkType, testkit::SERVER};
+use natdiag::{
+    bpf::{
+        follow::Follower,
+        load::{LoadOptions, WatchObject, WatchProgram},
+    },
+    host::link,
+};
+use natdiag_common::{LinkType, follow::FollowCounter, testkit::SERVER};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -57,7 +63,38 @@ pub(crate) fn run() -> Result<ExitCode> {
             }
         }
     }
+    match follow() {
+        Ok(()) => writeln!(out, "follow: all RSTs equal those sent")?,
+        Err(error) if kernel < OLDEST => writeln!(out, "follow: missing here, {error:#}")?,
+        Err(error) => {
+            writeln!(out, "follow: FAILED, {error:#}")?;
+            passed = false;
+        }
+    }
     Ok(ExitCode::from(u8::from(!passed)))
+}
+
+/// Follows the server's connections while frames go through.
+fn follow() -> Result<()> {
+    let links = link::all()?;
+    let watched = links.iter().find(|link| link.name == WATCHED);
+    let watched = watched.with_context(|| format!("there is no {WATCHED}"))?;
+    let mut follower = Follower::attach(watched, LinkType::Ethernet)?;
+    follower.set(&[SERVER.into()])?;
+    let expected = traffic::send(WATCHED, FAR)?;
+    let resets: u64 = expected
+        .iter()
+        .filter(|(name, _)| name.starts_with("rst_"))
+        .map(|(_, count)| count)
+        .sum();
+    let (_, counts) = *follower.read()?.first().context("nobody is followed")?;
+    let seen =
+        counts.value(FollowCounter::ResetUnprovoked) + counts.reset_after.iter().sum::<u64>();
+    ensure!(
+        seen == resets && resets > 0,
+        "{seen} RSTs are followed, not {resets}"
+    );
+    Ok(())
 }
 
 /// The kernel's version.

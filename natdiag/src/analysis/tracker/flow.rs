@@ -3,9 +3,12 @@
 use natdiag_common::wire::seq::{SeqNumber, TsVal};
 
 use crate::{
-    analysis::evidence::{ConnectionFates, Fate, SynClass},
-    event::{Segment, Timestamp},
+    analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
+    event::{Event, Segment, Timestamp},
 };
+
+/// Octets that timestamps take of each segment (RFC 7323, appendix A).
+const TIMESTAMPS_OCTETS: u32 = 12;
 
 /// One transmission of a SYN.
 #[derive(Clone, Copy, Debug)]
@@ -14,10 +17,55 @@ pub(super) struct Transmission {
     pub(super) sent: Timestamp,
     /// Its timestamp, if it carries one.
     pub(super) tsval: Option<TsVal>,
+    /// Its number among the SYNs to this remote host.
+    pub(super) number: u64,
     /// How it counts.
     pub(super) class: SynClass,
     /// What became of it.
     pub(super) fate: Fate,
+}
+
+/// The first RST of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reset {
+    /// Its sequence number.
+    pub(super) seq: SeqNumber,
+    /// As what it counts; `None` where it ended the handshake.
+    pub(super) signals: Option<u8>,
+}
+
+/// What the header of a packet looks like that the remote host itself has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Baseline {
+    ttl: u8,
+    dont_fragment: bool,
+    is_numbered: bool,
+}
+
+impl Baseline {
+    /// That of one packet.
+    pub(super) const fn of(event: &Event) -> Self {
+        Self {
+            ttl: event.ttl,
+            dont_fragment: event.dont_fragment,
+            is_numbered: event.identification != 0,
+        }
+    }
+
+    /// In what a RST differs from it.
+    pub(super) fn signals(self, event: &Event, is_bare: bool) -> u8 {
+        let other = Self::of(event);
+        let mut signals = 0;
+        if other.ttl != self.ttl {
+            signals |= signal::OTHER_TTL;
+        }
+        // Linux numbers the packets of an open socket and leaves SYN-ACKs and RSTs without a socket at 0.
+        let is_misnumbered = is_bare && other.is_numbered && !self.is_numbered;
+        if other.dont_fragment != self.dont_fragment || is_misnumbered {
+            signals |= signal::OTHER_HEADER;
+        }
+        signals
+    }
 }
 
 /// What is remembered of one connection.
@@ -35,6 +83,16 @@ pub(super) struct Flow {
     pub(super) transmissions: Vec<Transmission>,
     /// What they count as together.
     pub(super) fates: ConnectionFates,
+    /// Time to live of our SYN.
+    pub(super) syn_ttl: u8,
+    /// MSS that our SYN offered.
+    pub(super) syn_mss: Option<u16>,
+    /// What the header of the SYN-ACK looked like.
+    pub(super) answer: Option<Baseline>,
+    /// Whether the SYN-ACK came again though it had arrived.
+    pub(super) answered_again: bool,
+    /// The RST that ended it.
+    pub(super) reset: Option<Reset>,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.
     pub(super) reuses_time_wait: bool,
     /// Sequence number behind our FIN, and its timestamp.
@@ -55,6 +113,35 @@ impl Flow {
             isn,
             ..Self::default()
         }
+    }
+
+    /// Whether either side has closed it.
+    pub(super) fn is_closing(&self) -> bool {
+        self.fin_sent.is_some() || self.remote_end.is_some()
+    }
+
+    /// How old it was when both sides had closed it, if they have by `now` and no RST came between.
+    pub(super) fn orderly_ns(&self, now: Timestamp) -> Option<u64> {
+        let is_over = self.fin_sent.is_some() && self.remote_end.is_some() && self.reset.is_none();
+        is_over.then(|| self.established_at.map(|at| now.since(at)))?
+    }
+
+    /// Whether a FIN is longer than our own MSS lets a packet be, and may be fragmented: somebody before us has put
+    /// fragments together. Segments that the receiving card merges keep Don't Fragment.
+    pub(super) fn is_reassembled(&self, event: &Event) -> bool {
+        /// Octets of an IPv4 and a TCP header without options (RFC 6691).
+        const IPV4_TCP_HEADERS: u32 = 40;
+        event.source.is_ipv4()
+            && !event.dont_fragment
+            && event.fragment.is_none()
+            && self
+                .syn_mss
+                .is_some_and(|mss| event.total_len > u32::from(mss) + IPV4_TCP_HEADERS)
+    }
+
+    /// As what the RST that ended it counts.
+    pub(super) fn reset_signals(&mut self) -> Option<&mut u8> {
+        self.reset.as_mut()?.signals.as_mut()
     }
 
     /// Place of the transmission that a SYN-ACK with this timestamp echo answers. Without timestamps on either side it is
@@ -88,6 +175,18 @@ impl Flow {
             return Some(true);
         }
         (request_octets != 0 && now.since(established_at) >= patience_ns).then_some(false)
+    }
+
+    /// Whether of a long response only the end came, as our FIN tells: it does not acknowledge what the remote host's FIN
+    /// stands behind. A full-size segment at least is missing.
+    pub(super) fn has_hole(&self, fin: &Segment) -> bool {
+        /// MSS of a host that offers none (RFC 9293, section 3.7.1).
+        const DEFAULT_MSS: u16 = 536;
+        let mss = self.syn_mss.unwrap_or(DEFAULT_MSS);
+        self.remote_end.is_some_and(|end| {
+            let missing = end.0.wrapping_sub(fin.ack.0);
+            end.at_or_after(fin.ack) && missing >= u32::from(mss) - TIMESTAMPS_OCTETS
+        })
     }
 
     /// Whether the remote host closed without having sent an octet.

@@ -1,4 +1,6 @@
 use super::*;
+use natdiag_common::wire::seq::TsVal;
+
 use crate::{
     analysis::{
         evidence::{Connections, Outcomes},

@@ -12,6 +12,13 @@ pub(crate) struct Rate {
     pub(crate) answered: f64,
 }
 
+impl Rate {
+    /// A rate as if so many had been dropped and answered.
+    pub(super) const fn new(dropped: f64, answered: f64) -> Self {
+        Self { dropped, answered }
+    }
+}
+
 /// Logarithm of the probability of this very series of outcomes where all share one unknown rate.
 pub(crate) fn ln_series(rate: Rate, outcomes: Outcomes) -> f64 {
     ln_beta(
@@ -45,6 +52,13 @@ pub(crate) fn ln_mixture(parts: &[(f64, f64)]) -> f64 {
 pub(crate) fn normalise(lns: &[f64]) -> Vec<f64> {
     let whole = ln_mixture(&lns.iter().map(|ln| (1.0, *ln)).collect::<Vec<_>>());
     lns.iter().map(|ln| (ln - whole).exp()).collect()
+}
+
+/// Logarithm of the number of ways to choose `some` of `all`.
+pub(super) fn ln_choose(all: u64, some: u64) -> f64 {
+    let some = count(some);
+    let others = count(all) - some;
+    -ln_beta(some + 1.0, others + 1.0) - (count(all) + 1.0).ln()
 }
 
 /// Logarithm of the beta function.
@@ -105,6 +119,12 @@ mod tests {
             ),
             (0.1 * 2.0 / 11.0 * 0.75_f64).ln(),
         );
+    }
+
+    #[test]
+    fn ways_to_choose_are_counted() {
+        close(ln_choose(5, 2), 10.0_f64.ln());
+        close(ln_choose(7, 0), 0.0);
     }
 
     #[test]

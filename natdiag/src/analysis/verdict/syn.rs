@@ -1,57 +1,74 @@
-//! Why SYNs to a remote host stay unanswered, are refused, or bring no response.
+//! Why SYNs to a remote host stay unanswered.
 
 mod explain;
 mod hypothesis;
-
-use natdiag_common::counter::FragmentPosition;
+mod named;
 
 use self::{
-    explain::{finding, named, why},
-    hypothesis::{Hypothesis, posterior},
+    explain::why,
+    hypothesis::{cause, loss_beside, posterior, predicted_pass},
+    named::{finding, loss, named, port_reuse},
 };
-use super::{Case, NAMED, RULED_OUT, UNANSWERED_REQUESTS, insufficient};
+use super::{Case, NAMED, RULED_OUT, base_rates::SynTrouble, insufficient};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     evidence::SynEvidence,
 };
 
-/// What is wrong with SYNs to a remote host.
-pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    findings.extend(refused(syns));
-    if syns.all().dropped > 0 {
-        findings.push(dropped(case, syns));
-    } else if syns.refused + syns.unreachable == 0 && syns.acks > 0 {
-        findings.push(unexplained(syns, Vec::new()));
-    }
-    findings.extend(unanswered_requests(case, syns));
-    findings
+/// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of
+/// thousands of remote hosts, and chance must not accuse one of them; this asks for some seven dropped SYNs.
+const ODDS_OF_AN_ACCUSATION: f64 = 100_000.0;
+/// Connections with a symptom from which on a cause is named: one alone may have any.
+const CONNECTIONS: u64 = 2;
+/// Handshakes that had to be confirmed again from which on that is a symptom: a lost ACK makes one.
+const REPEATS: u64 = 3;
+/// Bare ACKs in answer to a SYN from which on reused ports are named beside another trouble.
+const ACKS: u64 = 2;
+/// Neighbours that must be silent too for the way to be blamed.
+const NEIGHBOURS: u64 = 2;
+/// Clients that must be seen for a queue kept for known ones to be told from a filter.
+const CLIENTS: usize = 3;
+/// SYNs dropped beside the named trouble from which on loss is looked for.
+const BESIDE: u64 = 3;
+
+/// Whether there is something to explain.
+pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
+    syns.all().dropped > 0
+        || syns.acks > 0
+        || syns.reused.dropped > 0
+        || syns.syn_acks_lost > 0
+        || syns.syn_acks_repeated >= REPEATS
 }
 
-/// Names why SYNs were dropped, or says that it cannot be known.
-fn dropped(case: &Case, syns: &SynEvidence) -> Finding {
-    let posterior = posterior(syns);
-    let share_of = |cause: Cause| -> f64 {
+/// What is wrong with SYNs to a remote host.
+pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+    if !has_symptom(syns) {
+        return Vec::new();
+    }
+    let posterior = posterior(case, syns);
+    let share_of = |wanted: Cause| -> f64 {
         posterior
             .iter()
-            .filter(|(hypothesis, _)| hypothesis.cause() == cause)
+            .filter(|(trouble, _)| goes_by(*trouble, wanted))
             .map(|(_, share)| share)
             .sum()
     };
-    let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((best, _)) = best.filter(|(best, _)| best.can_be_named(syns)) else {
-        return unexplained(syns, candidates(&posterior));
+    let best = posterior
+        .iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(best, _)| *best)
+        .filter(|best| can_be_named(*best, case, syns, &posterior))
+        .filter(|best| share_of(cause(*best)) >= NAMED);
+    let Some(best) = best else {
+        return vec![unexplained(syns, candidates(&posterior))];
     };
-    let confidence = share_of(best.cause());
-    if confidence < NAMED {
-        return unexplained(syns, candidates(&posterior));
-    }
+    let confidence = share_of(cause(best));
     let (mut excluded, mut not_excluded) = (Vec::<Alternative>::new(), Vec::<Alternative>::new());
     for (other, share) in posterior
         .iter()
-        .filter(|(other, _)| other.cause() != best.cause())
+        .filter(|(other, _)| cause(*other) != cause(best))
     {
-        let is_excluded = share_of(other.cause()) <= RULED_OUT;
+        let is_excluded = share_of(cause(*other)) <= RULED_OUT;
         let list = if is_excluded {
             &mut excluded
         } else {
@@ -59,37 +76,110 @@ fn dropped(case: &Case, syns: &SynEvidence) -> Finding {
         };
         // Of several that go by one name, the one that is left speaks for it.
         let speaks = is_excluded || *share > RULED_OUT;
-        if speaks && !list.iter().any(|known| known.cause == other.cause()) {
+        if speaks && !list.iter().any(|known| known.cause == cause(*other)) {
             list.push(Alternative {
-                cause: other.cause(),
-                why: why(*other, *best, syns, is_excluded),
+                cause: cause(*other),
+                why: why(*other, best, syns, is_excluded),
             });
         }
     }
-    Finding {
+    let mut findings = vec![Finding {
         confidence,
         excluded,
         not_excluded,
-        ..named(*best, case, syns)
+        ..named(best, case, syns)
+    }];
+    findings.extend(beside(best, syns));
+    findings
+}
+
+/// Whether a cause is true of a trouble: loss on the way back is loss.
+fn goes_by(trouble: SynTrouble, wanted: Cause) -> bool {
+    cause(trouble) == wanted || (wanted == Cause::PacketLoss && trouble == SynTrouble::ReturnLoss)
+}
+
+/// Whether what was observed can tell this trouble from all that look like it.
+fn can_be_named(
+    trouble: SynTrouble,
+    case: &Case,
+    syns: &SynEvidence,
+    posterior: &[(SynTrouble, f64)],
+) -> bool {
+    let connections = syns.connections.failed + syns.connections.late;
+    match trouble {
+        SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
+            let share = |wanted: &[SynTrouble]| -> f64 {
+                posterior
+                    .iter()
+                    .filter(|(trouble, _)| wanted.contains(trouble))
+                    .map(|(_, share)| share)
+                    .sum()
+            };
+            let recycle = share(&[SynTrouble::Recycle, SynTrouble::RecycleOfSome]);
+            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss, SynTrouble::Outage]);
+            // Marks that nobody saw prove nothing.
+            hypothesis::predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
+        }
+        SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
+        SynTrouble::OneOfSeveral => false,
+        SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,
+        SynTrouble::PortReuse | SynTrouble::ReturnLoss => true,
+        SynTrouble::Backlog => connections + syns.syn_acks_repeated >= CONNECTIONS,
+        SynTrouble::Loss
+        | SynTrouble::Outage
+        | SynTrouble::Filter
+        | SynTrouble::FilterOfClients
+        | SynTrouble::RateLimit
+        | SynTrouble::TimestampsFiltered
+        | SynTrouble::TimestampsDemanded => connections >= CONNECTIONS,
     }
 }
 
+/// What else is wrong beside the trouble that explains most.
+fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let others = match best {
+        // What hosts that we do not see do to the mark looks like loss.
+        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns)),
+        SynTrouble::TimestampsFiltered => Some(hypothesis::without_timestamps(syns)),
+        _ => None,
+    };
+    if let Some(others) = others.filter(|others| others.dropped >= BESIDE) {
+        let confidence = loss_beside(others);
+        if confidence >= NAMED {
+            findings.push(Finding {
+                confidence,
+                ..loss(syns, others)
+            });
+        }
+    }
+    if best != SynTrouble::PortReuse && syns.acks >= ACKS {
+        /// Of bare ACKs that answer SYNs, about one in a hundred pairs has another reason.
+        const BARE_ACKS: f64 = 0.99;
+        findings.push(Finding {
+            confidence: BARE_ACKS,
+            ..port_reuse(syns)
+        });
+    }
+    findings
+}
+
 /// The causes that are left, the likeliest first.
-fn candidates(posterior: &[(Hypothesis, f64)]) -> Vec<Alternative> {
+fn candidates(posterior: &[(SynTrouble, f64)]) -> Vec<Alternative> {
     let mut shares: Vec<_> = posterior
         .iter()
         .filter(|(_, share)| *share > RULED_OUT)
         .collect();
     shares.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut candidates = Vec::<Alternative>::new();
-    for (hypothesis, share) in shares {
+    for (trouble, share) in shares {
         if !candidates
             .iter()
-            .any(|known| known.cause == hypothesis.cause())
+            .any(|known| known.cause == cause(*trouble))
         {
             let why = format!("fits what was seen, at {:.0} %", share * 100.0);
             candidates.push(Alternative {
-                cause: hypothesis.cause(),
+                cause: cause(*trouble),
                 why,
             });
         }
@@ -108,8 +198,8 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
         )
     } else {
         format!(
-            "{} SYNs were answered by a bare ACK, which fits several causes",
-            syns.acks
+            "{} SYNs were answered by a bare ACK, {} SYN-ACKs came late and {} again, which fits several causes",
+            syns.acks, syns.syn_acks_lost, syns.syn_acks_repeated
         )
     };
     let remedy = vec![
@@ -128,96 +218,35 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
     finding
 }
 
-/// The host says no.
-fn refused(syns: &SynEvidence) -> Option<Finding> {
-    /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
-    const GENUINE: f64 = 0.99;
-    if syns.refused + syns.unreachable == 0 {
+/// Timestamps that do not come back harm nobody, and explain why no SYN has a predicted fate behind this host.
+pub(super) fn timestamps_stripped(syns: &SynEvidence) -> Option<Finding> {
+    /// Handshakes from which on the absence is no accident.
+    const ENOUGH: u64 = 3;
+    /// An echo that nobody sent was rewritten; servers that lack timestamps half of the time stand behind one address.
+    const CERTAIN_ENOUGH: f64 = 0.95;
+    let missing = syns.echo_missing;
+    let is_rewritten = syns.echo_foreign >= ENOUGH;
+    if !is_rewritten && (missing < ENOUGH || syns.handshakes_with_echo > missing) {
         return None;
     }
     let summary = format!(
-        "connections are refused at once: {} SYNs with a RST, as where nothing listens on the port, and {} with an ICMP error",
-        syns.refused, syns.unreachable
+        "timestamps do not come back: of {} handshakes that offered them {missing} got none and {} got a foreign one; the server has them off, or something on the way strips them",
+        missing + syns.echo_foreign + syns.handshakes_with_echo,
+        syns.echo_foreign
     );
-    let remedy = vec!["check the port number, and that the service runs".to_owned()];
-    let mut finding = finding(Cause::Refused, Severity::Warning, summary, syns, remedy);
-    finding.confidence = GENUINE;
-    finding
-        .evidence
-        .push(("syn_refused", Evidence::Count(syns.refused)));
-    finding
-        .evidence
-        .push(("syn_unreachable", Evidence::Count(syns.unreachable)));
-    finding.excluded = vec![
-        Alternative {
-            cause: Cause::Filtered,
-            why: "a filter that drops would stay silent".to_owned(),
-        },
-        Alternative {
-            cause: Cause::TwRecycle,
-            why: "it stays silent as well".to_owned(),
-        },
-    ];
-    finding.not_excluded = vec![Alternative {
-        cause: Cause::ResetInjected,
-        why: "a filter that rejects with a RST looks the same".to_owned(),
-    }];
-    Some(finding)
-}
-
-/// Connections open, requests go out, and no response comes.
-fn unanswered_requests(case: &Case, syns: &SynEvidence) -> Option<Finding> {
-    let fragments = case.counts.fragments_at(FragmentPosition::First);
-    if syns.unanswered_requests < UNANSWERED_REQUESTS || fragments > 0 {
-        return None;
-    }
-    let evidence = vec![
-        (
-            "requests_unanswered",
-            Evidence::Count(syns.unanswered_requests),
-        ),
-        ("requests_answered", Evidence::Count(syns.answered_requests)),
-        ("fragments_seen", Evidence::Count(fragments)),
-    ];
-    let hole = Alternative {
-        cause: Cause::PmtuBlackHole,
-        why: "large segments that find no way through leave the same hole".to_owned(),
-    };
-    if !syns.shared_address {
-        let summary = format!(
-            "{} of {} requests got no response though their connections opened, and no fragment came",
-            syns.unanswered_requests,
-            syns.unanswered_requests + syns.answered_requests
-        );
-        let remedy =
-            vec!["fetch the same with a smaller MSS: `ip route change ... advmss 1200`".to_owned()];
-        let mut finding = insufficient(summary, evidence, remedy);
-        finding.not_excluded = vec![hole];
-        return Some(finding);
-    }
-    let summary = format!(
-        "blind from here: {} of {} requests got no response; a NAT gateway may have dropped fragments before this interface",
-        syns.unanswered_requests,
-        syns.unanswered_requests + syns.answered_requests
-    );
-    Some(Finding {
-        cause: Cause::Blind,
-        confidence: 1.0,
-        severity: Severity::Warning,
+    let mut finding = finding(
+        Cause::TimestampsStripped,
+        Severity::Info,
         summary,
-        evidence,
-        excluded: Vec::new(),
-        not_excluded: vec![
-            Alternative {
-                cause: Cause::PathFragmentation,
-                why: "managed NAT gateways drop TCP fragments, and none can be seen behind one".to_owned(),
-            },
-            Alternative { cause: Cause::EndpointFragmentation, why: "as above".to_owned() },
-            hole,
-        ],
-        remedy: vec![
-            "watch on the public side: on a host with a public address, fetch the same response while `natdiag watch` runs"
-                .to_owned(),
-        ],
-    })
+        syns,
+        Vec::new(),
+    );
+    finding.confidence = CERTAIN_ENOUGH;
+    finding
+        .evidence
+        .push(("echo_missing", Evidence::Count(missing)));
+    finding
+        .evidence
+        .push(("echo_foreign", Evidence::Count(syns.echo_foreign)));
+    Some(finding)
 }

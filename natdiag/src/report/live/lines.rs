@@ -9,8 +9,8 @@ use std::{
 use crate::{
     analysis::diagnosis::{Cause, Finding, Severity},
     event::Timestamp,
-    report::{exit_code::Weight, live::pace::Rates, text, wording},
-    survey::Survey,
+    report::{exit_code::Weight, live::pace::Rates, note, text::page::Page, wording},
+    survey::{SourceSurvey, Survey},
 };
 
 /// Whom a verdict is about: a source, and a remote host if it is one's.
@@ -32,43 +32,35 @@ impl Lines {
         out: &mut impl Write,
         survey: &Survey,
         rates: &[Rates],
+        columns: Option<usize>,
     ) -> io::Result<()> {
+        // Without a terminal a line stays a line.
+        let page = &mut Page::new(out, columns.unwrap_or(usize::MAX));
         let time = clock_time(survey.end);
         if !self.introduced {
             self.introduced = true;
-            introduce(out, survey)?;
+            introduce(page, survey)?;
         }
-        self.write_changes(out, survey, &time)?;
+        self.write_changes(page, survey, &time)?;
         for (source, rates) in survey.sources.iter().zip(rates) {
-            let findings = source
-                .diagnosis
-                .remotes
-                .iter()
-                .flat_map(|remote| &remote.findings);
-            let harm = findings
-                .chain(&source.diagnosis.findings)
-                .filter(|finding| Weight::of(finding) == Weight::Harm)
-                .count() as u64;
-            writeln!(
-                out,
-                "{time} {}: in {}, out {} packets/s, {}, {}, {}",
-                wording::clean(&source.name),
+            let name = wording::clean(&source.name);
+            let how = if source.has_seen_nothing() {
+                "no connection and no fragment seen yet, so there is nothing to judge".to_owned()
+            } else {
+                how_it_goes(source)
+            };
+            let line = format!(
+                "{name}: in {}, out {} packets/s, {how}, {}",
                 wording::scaled(rates.ingress),
                 wording::scaled(rates.egress),
-                wording::counted(source.diagnosis.remotes_known as u64, "remote", "remotes"),
-                needs_attention(harm),
-                text::missed(source)
-            )?;
+                note::missed(source)
+            );
+            say(page, &time, &line)?;
         }
         Ok(())
     }
 
-    fn write_changes(
-        &mut self,
-        out: &mut impl Write,
-        survey: &Survey,
-        time: &str,
-    ) -> io::Result<()> {
+    fn write_changes(&mut self, page: &mut Page, survey: &Survey, time: &str) -> io::Result<()> {
         let mut verdicts = BTreeMap::new();
         for (subject, findings) in found(survey) {
             let verdict: Verdict = findings
@@ -77,22 +69,26 @@ impl Lines {
                 .collect();
             if self.verdicts.remove(&subject).as_ref() != Some(&verdict) {
                 for finding in findings {
-                    writeln!(
-                        out,
-                        "{time} {}: {}: {} ({}, {} sure)",
+                    let line = format!(
+                        "{}: {}: {} ({}, {} sure)",
                         name(&subject),
                         finding.cause.as_str(),
-                        wording::clean(&finding.summary),
+                        finding.summary,
                         finding.severity.as_str(),
                         wording::sure(finding.confidence)
-                    )?;
+                    );
+                    say(page, time, &line)?;
                 }
             }
             verdicts.insert(subject, verdict);
         }
         // Those left are of subjects without findings.
         for subject in self.verdicts.keys() {
-            writeln!(out, "{time} {}: nothing found any more", name(subject))?;
+            say(
+                page,
+                time,
+                &format!("{}: nothing found any more", name(subject)),
+            )?;
         }
         self.verdicts = verdicts;
         Ok(())
@@ -100,31 +96,48 @@ impl Lines {
 }
 
 /// Says what is watched, and why in this way.
-fn introduce(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
+fn introduce(page: &mut Page, survey: &Survey) -> io::Result<()> {
     let time = clock_time(survey.start);
     for source in &survey.sources {
         let name = wording::clean(&source.name);
-        writeln!(
-            out,
-            "{time} {name}: watching at {}",
-            source.hooks.join(", ")
-        )?;
+        let hooks = source.hooks.join(", ");
+        say(page, &time, &format!("{name}: watching at {hooks}"))?;
         for note in &source.notes {
-            writeln!(out, "{time} {name}: {}", wording::clean(note))?;
+            say(page, &time, &format!("{name}: {note}"))?;
         }
     }
     Ok(())
+}
+
+/// Writes a line with its time; on a terminal, what does not fit goes below, behind the time.
+fn say(page: &mut Page, time: &str, text: &str) -> io::Result<()> {
+    page.paragraph(&format!("{time} "), text)
+}
+
+/// How many hosts are known, and what is wrong.
+fn how_it_goes(source: &SourceSurvey) -> String {
+    let diagnosis = &source.diagnosis;
+    let findings = diagnosis.remotes.iter().flat_map(|remote| &remote.findings);
+    let harm = findings
+        .chain(&diagnosis.findings)
+        .filter(|finding| Weight::of(finding) == Weight::Harm)
+        .count() as u64;
+    let remotes = wording::counted(diagnosis.remotes_known as u64, "remote", "remotes");
+    format!("{remotes}, {}", needs_attention(harm))
 }
 
 /// All subjects with findings.
 fn found(survey: &Survey) -> impl Iterator<Item = (Subject, &[Finding])> {
     survey.sources.iter().flat_map(|source| {
         let diagnosis = &source.diagnosis;
-        let of_source = std::iter::once((None, diagnosis.findings.as_slice()));
+        // That nothing was seen is said with the rates.
+        let of_source =
+            (!source.has_seen_nothing()).then_some((None, diagnosis.findings.as_slice()));
         let of_remotes = diagnosis.remotes.iter();
         let of_remotes =
             of_remotes.map(|remote| (Some(remote.address), remote.findings.as_slice()));
         of_source
+            .into_iter()
             .chain(of_remotes)
             .filter(|(_, findings)| !findings.is_empty())
             .map(|(remote, findings)| ((source.name.clone(), remote), findings))

@@ -8,23 +8,23 @@ use crate::{event::Timestamp, survey::Survey};
 
 /// Packets per second of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     /// Received.
-    pub(super) ingress: f64,
+    pub(crate) ingress: f64,
     /// Sent.
-    pub(super) egress: f64,
+    pub(crate) egress: f64,
 }
 
 /// The counters at the last look.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     at: Option<Timestamp>,
     packets: BTreeMap<String, [u64; 2]>,
 }
 
 impl Pace {
     /// The rates since the last look, or since the start; one entry per source.
-    pub(super) fn rates(&mut self, survey: &Survey) -> Vec<Rates> {
+    pub(crate) fn rates(&mut self, survey: &Survey) -> Vec<Rates> {
         let ns = survey.end.since(self.at.unwrap_or(survey.start));
         self.at = Some(survey.end);
         let sources = survey.sources.iter().map(|source| {

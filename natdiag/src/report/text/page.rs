@@ -6,6 +6,8 @@ use crate::report::wording;
 
 /// Indent of everything below a heading.
 const INDENT: &str = "   ";
+/// Narrower pages have labels in lines of their own.
+const NARROW: usize = 50;
 /// Width of the labels below a heading.
 const LABEL: usize = 15;
 
@@ -41,10 +43,10 @@ impl<'a> Page<'a> {
         )
     }
 
-    /// A paragraph behind `first`, its later lines behind as many spaces.
+    /// A paragraph behind `first`, its later lines behind as many spaces as leave it half of the page.
     pub(crate) fn paragraph(&mut self, first: &str, text: &str) -> io::Result<()> {
-        let indent = first.chars().count();
-        let room = self.columns.saturating_sub(indent);
+        let indent = first.chars().count().min(self.columns / 2);
+        let room = self.columns.saturating_sub(first.chars().count());
         let mut first = Some(first);
         for line in broken(&wording::clean(text), room) {
             match first.take() {
@@ -62,9 +64,17 @@ impl<'a> Page<'a> {
         label: &str,
         items: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
+        let is_narrow = self.columns < NARROW;
         let mut label = label;
         for item in items {
-            self.paragraph(&format!("{INDENT}{label:<LABEL$}"), item.as_ref())?;
+            if is_narrow {
+                if !label.is_empty() {
+                    self.paragraph(INDENT, label)?;
+                }
+                self.paragraph(&format!("{INDENT}- "), item.as_ref())?;
+            } else {
+                self.paragraph(&format!("{INDENT}{label:<LABEL$}"), item.as_ref())?;
+            }
             label = "";
         }
         Ok(())
@@ -78,7 +88,7 @@ impl<'a> Page<'a> {
 
 /// Breaks text between words into lines of at most `room` columns; a longer word has a line of its own.
 /// A command in backticks is one word: who copies it wants it whole.
-fn broken(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;

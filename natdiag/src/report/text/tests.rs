@@ -13,7 +13,7 @@ fn report_reads_like_a_note_in_a_ticket() {
 
 #[test]
 fn report_keeps_to_its_width() {
-    for columns in [60, 80, 120] {
+    for columns in [40, 60, 80, 120] {
         for (name, survey) in fixture::all() {
             let text = written(&survey, columns);
             // A command is not broken.
@@ -81,6 +81,6 @@ fn name_of_a_file_cannot_steer_the_terminal() {
 
 fn written(survey: &Survey, columns: usize) -> String {
     let mut out = Vec::new();
-    write(survey, &mut out, columns).unwrap();
+    write(survey, &mut out, columns, None).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -1,132 +1,249 @@
-//! What may keep SYNs from being answered, and how likely each makes what was observed.
+//! How likely each trouble makes what was observed. A likelihood is a product over channels that do not overlap: fates
+//! of SYNs, SYN-ACKs that were lost, SYN-ACKs that came again, reused four-tuples, clocks, neighbours.
 
 use std::collections::BTreeMap;
 
 use crate::analysis::{
     diagnosis::Cause,
-    evidence::{Outcomes, Service, SynEvidence},
-    verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
+    evidence::{Outcomes, Service, SynEvidence, spells::Spell},
+    verdict::{
+        Case, Neighbours,
+        base_rates::{SYN_TROUBLES, SynTrouble},
+        likelihood::{Rate, ln_choose, ln_known, ln_mixture, ln_series, normalise},
+    },
 };
 
 /// Share of SYNs that do not do what a rule of all or nothing says: real servers with tcp_tw_recycle dropped 7,518 of
 /// 7,518 SYNs below the mark, and the marks of hosts that we do not see blur this a little.
 const EXCEPTIONS: f64 = 0.001;
-/// Share of SYNs lost beside a filter that lets others pass.
+/// Share of packets lost beside a trouble that lets others pass.
 const STRAY_LOSS: f64 = 0.01;
 /// Share of connections that get through late though something is wrong with their four-tuple.
 const LATE_ALL_THE_SAME: f64 = 0.02;
+/// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
+const STRAY_ACKS: f64 = 0.000_01;
+/// Share of seconds within an outage, where there are outages at all.
+const OUT: f64 = 0.1;
+/// Most connections a second that a rate limit is looked for at.
+const MAX_LIMIT: u64 = 40;
+/// Share of seconds in which a rate limit lets just so many pass, give or take one; in others it fills or empties a burst.
+const AT_THE_LIMIT: f64 = 0.85;
 
 /// Loss on a path is mostly small: as if 1 of 10 had been lost before.
-const LOSS: Rate = Rate {
-    dropped: 1.0,
-    answered: 9.0,
-};
+const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside a rule that drops others.
-const BACKGROUND: Rate = Rate {
-    dropped: 1.0,
-    answered: 19.0,
-};
+const BACKGROUND: Rate = Rate::new(1.0, 19.0);
 /// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
-const UNSEEN_RIVALS: Rate = Rate {
-    dropped: 1.0,
-    answered: 3.0,
-};
-/// A host that dropped a SYN for want of room is likely to drop the next one.
-const OVERLOAD_GOES_ON: Rate = Rate {
-    dropped: 2.0,
-    answered: 1.0,
-};
+const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
+/// A full backlog drops nothing, some, or all within a second.
+const SPELL: Rate = Rate::new(0.25, 0.75);
+/// A server with a full accept queue repeats its SYN-ACK to a third of those that it answers.
+const REPEATED: Rate = Rate::new(1.0, 2.0);
+/// Most are dropped, how many is open.
+const MOSTLY: Rate = Rate::new(3.0, 1.0);
+/// Anything goes.
+const OPEN: Rate = Rate::new(1.0, 1.0);
+/// Of the SYNs on a four-tuple in TIME-WAIT, bare ACKs answer some.
+const SOME: Rate = Rate::new(1.0, 3.0);
 
-/// What may be wrong. Several may stand for one cause, or for none that can be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hypothesis {
-    Recycle,
-    Loss,
-    /// A filter by port.
-    Filter,
-    /// A filter by port that knows clients apart which share one address outside.
-    FilterOfClients,
-    TimestampsFiltered,
-    /// A filter that drops SYNs without timestamps.
-    TimestampsDemanded,
-    /// Nothing answers at all.
-    Unreachable,
-    /// Drops that come in spells: a full backlog, a rate limit.
-    Overload,
-    /// Drops that follow the four-tuple: a reused port, one backend or path of several.
-    FourTuple,
+/// The cause that a trouble goes by.
+pub(super) const fn cause(trouble: SynTrouble) -> Cause {
+    match trouble {
+        SynTrouble::Recycle | SynTrouble::RecycleOfSome => Cause::TwRecycle,
+        SynTrouble::Loss | SynTrouble::Outage => Cause::PacketLoss,
+        SynTrouble::ReturnLoss => Cause::ReturnPathLoss,
+        SynTrouble::Filter | SynTrouble::FilterOfClients | SynTrouble::TimestampsDemanded => {
+            Cause::Filtered
+        }
+        SynTrouble::TimestampsFiltered => Cause::TimestampsFiltered,
+        SynTrouble::Unreachable | SynTrouble::OneOfSeveral => Cause::Routing,
+        SynTrouble::Backlog | SynTrouble::NewHosts => Cause::BacklogOverflow,
+        SynTrouble::RateLimit => Cause::RateLimit,
+        SynTrouble::PortReuse => Cause::PortReuse,
+    }
 }
 
-/// How often each is the cause where SYNs stay unanswered. Judgement, not measurement: what counts is that a verdict
-/// needs evidence that outweighs them.
-pub(super) const PRIORS: [(Hypothesis, f64); 9] = [
-    (Hypothesis::Loss, 0.45),
-    (Hypothesis::Filter, 0.25),
-    (Hypothesis::Overload, 0.152),
-    (Hypothesis::FourTuple, 0.09),
-    (Hypothesis::Recycle, 0.05),
-    // It must stand before the NAT and yet care about one destination.
-    (Hypothesis::FilterOfClients, 0.001),
-    (Hypothesis::TimestampsFiltered, 0.005),
-    (Hypothesis::Unreachable, 0.002),
-    // Nobody is known to do so.
-    (Hypothesis::TimestampsDemanded, 0.000_01),
-];
+/// Probability of each trouble, given what was observed.
+pub(super) fn posterior(case: &Case, syns: &SynEvidence) -> Vec<(SynTrouble, f64)> {
+    let lns: Vec<f64> = SYN_TROUBLES
+        .iter()
+        .map(|(trouble, prior)| prior.ln() + ln_likelihood(*trouble, case, syns))
+        .collect();
+    SYN_TROUBLES
+        .iter()
+        .map(|(trouble, _)| *trouble)
+        .zip(normalise(&lns))
+        .collect()
+}
 
-impl Hypothesis {
-    /// What a report calls it.
-    pub(super) fn cause(self) -> Cause {
-        match self {
-            Self::Recycle => Cause::TwRecycle,
-            Self::Loss => Cause::PacketLoss,
-            Self::Filter | Self::FilterOfClients | Self::TimestampsDemanded => Cause::Filtered,
-            Self::TimestampsFiltered => Cause::TimestampsFiltered,
-            Self::Unreachable => Cause::Routing,
-            Self::Overload => Cause::BacklogOverflow,
-            Self::FourTuple => Cause::PortReuse,
-        }
-    }
+fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> f64 {
+    ln_fates(trouble, syns)
+        + ln_lost_answers(trouble, syns)
+        + ln_repeats(trouble, syns)
+        + ln_reuse(trouble, syns)
+        + ln_clocks(trouble, syns)
+        + ln_neighbours(trouble, case.neighbours, syns)
+}
 
-    /// Whether what was observed can tell this one from all that look like it.
-    pub(super) fn can_be_named(self, syns: &SynEvidence) -> bool {
-        match self {
-            Self::Overload | Self::FourTuple | Self::Unreachable => false,
-            // Marks that nobody saw prove nothing.
-            Self::Recycle => predicted_hit(syns).dropped > 0,
-            Self::Loss
-            | Self::Filter
-            | Self::FilterOfClients
-            | Self::TimestampsFiltered
-            | Self::TimestampsDemanded => true,
+fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let all = syns.all();
+    match trouble {
+        SynTrouble::Recycle => ln_recycle(syns),
+        SynTrouble::RecycleOfSome => ln_recycle_of_some(syns),
+        SynTrouble::Loss => ln_series(LOSS, all),
+        SynTrouble::ReturnLoss => {
+            // A SYN that the server is known to have missed was not answered at all.
+            let lost = outcomes(syns.known_lost.min(all.dropped), 0);
+            ln_known(EXCEPTIONS, lost) + ln_series(LOSS, all.less(lost))
         }
+        SynTrouble::Outage => ln_by_second(syns, ln_second_of_outage),
+        SynTrouble::Backlog => ln_by_second(syns, |spell| ln_series(SPELL, spell.outcomes)),
+        SynTrouble::RateLimit => {
+            let limits: Vec<(f64, f64)> = (1..=MAX_LIMIT)
+                .map(|limit| {
+                    let ln = ln_by_second(syns, |spell| ln_second_of_limit(spell, limit));
+                    (1.0 / count(MAX_LIMIT), ln)
+                })
+                .collect();
+            ln_mixture(&limits)
+        }
+        SynTrouble::NewHosts => {
+            let first = syns.first_contact;
+            ln_series(MOSTLY, first) + ln_series(BACKGROUND, all.less(first))
+        }
+        SynTrouble::Filter => ln_filter(by_port(&syns.services)),
+        SynTrouble::FilterOfClients => {
+            ln_filter(syns.services.iter().map(|service| service.outcomes))
+        }
+        SynTrouble::TimestampsFiltered => {
+            ln_selective(with_timestamps(syns), without_timestamps(syns))
+        }
+        SynTrouble::TimestampsDemanded => {
+            ln_selective(without_timestamps(syns), with_timestamps(syns))
+        }
+        SynTrouble::Unreachable => ln_known(1.0 - EXCEPTIONS, all),
+        SynTrouble::OneOfSeveral => ln_four_tuple(syns),
+        SynTrouble::PortReuse => ln_series(BACKGROUND, all),
     }
+}
 
-    fn ln_likelihood(self, syns: &SynEvidence) -> f64 {
-        match self {
-            Self::Recycle => ln_recycle(syns),
-            Self::Loss => ln_series(LOSS, syns.all()),
-            Self::Filter => ln_filter(by_port(&syns.services)),
-            Self::FilterOfClients => {
-                ln_filter(syns.services.iter().map(|service| service.outcomes))
-            }
-            Self::TimestampsFiltered => {
-                ln_selective(with_timestamps(syns), without_timestamps(syns))
-            }
-            Self::TimestampsDemanded => {
-                ln_selective(without_timestamps(syns), with_timestamps(syns))
-            }
-            Self::Unreachable => ln_known(1.0 - EXCEPTIONS, syns.all()),
-            Self::Overload => {
-                let all = syns.all();
-                let first = Outcomes {
-                    dropped: all.dropped - syns.repeated.dropped,
-                    answered: all.answered - syns.repeated.answered,
-                };
-                ln_series(LOSS, first) + ln_series(OVERLOAD_GOES_ON, syns.repeated)
-            }
-            Self::FourTuple => ln_four_tuple(syns),
-        }
+/// SYN-ACKs that were lost on the way back, of those that the echo of a timestamp tells about.
+fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
+    let answers = outcomes(lost, syns.handshakes_with_echo - lost);
+    let stray = ln_known(EXCEPTIONS, answers);
+    match trouble {
+        SynTrouble::ReturnLoss => ln_series(LOSS, answers),
+        // What loses SYNs may lose SYN-ACKs as well, or not.
+        SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(LOSS, answers)), (0.5, stray)]),
+        _ => ln_mixture(&[(0.9, stray), (0.1, ln_series(BACKGROUND, answers))]),
     }
+}
+
+/// SYN-ACKs that came again though they had arrived: the server did not take our ACK, or never got it.
+fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let repeated = syns.syn_acks_repeated.min(syns.handshakes);
+    let answers = outcomes(repeated, syns.handshakes - repeated);
+    let stray = ln_known(EXCEPTIONS, answers);
+    match trouble {
+        SynTrouble::Backlog => ln_mixture(&[(0.5, ln_series(REPEATED, answers)), (0.5, stray)]),
+        // Data behind a lost ACK acknowledges as well, so that few are missed.
+        SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(BACKGROUND, answers)), (0.5, stray)]),
+        _ => ln_mixture(&[(0.95, stray), (0.05, ln_series(BACKGROUND, answers))]),
+    }
+}
+
+/// SYNs on a four-tuple that the server may hold in TIME-WAIT, and bare ACKs in answer to a SYN.
+fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    // The answered ones are among all SYNs already.
+    let dropped = outcomes(syns.reused.dropped, 0);
+    let connections = syns.connections;
+    let acks = outcomes(
+        syns.acks,
+        connections.failed + connections.clean + connections.late,
+    );
+    if trouble == SynTrouble::PortReuse {
+        if syns.acks == 0 && syns.reused.dropped == 0 {
+            return f64::NEG_INFINITY;
+        }
+        // Whether TIME-WAIT answers with an ACK or something on the way eats it.
+        ln_mixture(&[
+            (0.8, ln_series(SOME, acks)),
+            (0.2, ln_known(STRAY_ACKS, acks)),
+        ]) + ln_series(MOSTLY, syns.reused)
+            - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
+    } else {
+        // Beside any trouble, TIME-WAIT may drop a SYN by a rule of its own.
+        ln_known(STRAY_ACKS, acks)
+            + ln_mixture(&[
+                (0.5, ln_series(LOSS, dropped)),
+                (0.5, ln_series(OPEN, dropped)),
+            ])
+    }
+}
+
+/// Several clocks behind one address are several servers.
+fn ln_clocks(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    /// Of addresses that recycle in part, those that show several clocks; and of all others.
+    const SEVERAL: (f64, f64) = (0.7, 0.02);
+    let are_several = syns.clocks.count().is_some_and(|clocks| clocks > 1);
+    let share = match trouble {
+        SynTrouble::RecycleOfSome | SynTrouble::OneOfSeveral => SEVERAL.0,
+        _ => SEVERAL.1,
+    };
+    if are_several {
+        share.ln()
+    } else {
+        (1.0 - share).ln()
+    }
+}
+
+/// What fails on the way to a network fails for its other hosts too.
+fn ln_neighbours(trouble: SynTrouble, neighbours: Neighbours, syns: &SynEvidence) -> f64 {
+    /// Share of neighbours that are silent where the way is broken, and elsewhere.
+    const SILENT: (f64, f64) = (0.95, 0.05);
+    if syns.all().answered > 0 {
+        return 0.0;
+    }
+    let share = if trouble == SynTrouble::Unreachable {
+        SILENT.0
+    } else {
+        SILENT.1
+    };
+    ln_known(share, outcomes(neighbours.silent, neighbours.answering))
+}
+
+/// The likelihood under a rule for single seconds, in place of one rate, for the seconds that are remembered.
+fn ln_by_second(syns: &SynEvidence, ln_second: impl Fn(Spell) -> f64) -> f64 {
+    let (mut ln, mut remembered) = (0.0, Outcomes::default());
+    for spell in syns.spells.iter() {
+        ln += ln_second(spell);
+        remembered = remembered.plus(spell.outcomes);
+    }
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, remembered) + ln
+}
+
+fn ln_second_of_outage(spell: Spell) -> f64 {
+    ln_mixture(&[
+        (1.0 - OUT, ln_known(STRAY_LOSS, spell.outcomes)),
+        (OUT, ln_known(1.0 - EXCEPTIONS, spell.outcomes)),
+    ])
+}
+
+/// Up to `limit` SYNs pass; of more, about so many.
+fn ln_second_of_limit(spell: Spell, limit: u64) -> f64 {
+    let Outcomes { dropped, answered } = spell.outcomes;
+    let total = dropped + answered;
+    if total <= limit {
+        return ln_known(STRAY_LOSS, spell.outcomes);
+    }
+    let elsewhere = (1.0 - AT_THE_LIMIT) / count(total + 1);
+    let probability = if answered.abs_diff(limit) <= 1 {
+        AT_THE_LIMIT / 3.0 + elsewhere
+    } else {
+        elsewhere
+    };
+    probability.ln() - ln_choose(total, answered)
 }
 
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
@@ -135,16 +252,30 @@ fn ln_recycle(syns: &SynEvidence) -> f64 {
     if predicted_hit(syns).dropped == 0 && !syns.shared_address {
         return f64::NEG_INFINITY;
     }
+    ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
+        + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
+}
+
+/// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark.
+fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
+    if predicted_hit(syns).dropped == 0 {
+        return f64::NEG_INFINITY;
+    }
+    ln_series(OPEN, syns.predicted_drop) + ln_of_either_age(syns, |armed| ln_series(OPEN, armed))
+}
+
+/// The SYNs that the rule lets pass, and those without timestamps by the age of the server.
+fn ln_of_either_age(syns: &SynEvidence, ln_armed: impl Fn(Outcomes) -> f64) -> f64 {
     let others = if syns.shared_address {
         UNSEEN_RIVALS
     } else {
         BACKGROUND
     };
-    let pass = syns.predicted_pass.plus(syns.without_timestamps);
+    let pass = predicted_pass(syns);
     let armed = syns.armed_without_timestamps;
     let old = ln_series(others, pass.plus(armed));
-    let young = ln_series(others, pass) + ln_known(1.0 - EXCEPTIONS, armed);
-    ln_known(1.0 - EXCEPTIONS, syns.predicted_drop) + ln_mixture(&[(0.5, old), (0.5, young)])
+    let young = ln_series(others, pass) + ln_armed(armed);
+    ln_mixture(&[(0.5, old), (0.5, young)])
 }
 
 /// One kind of SYN is dropped, others only by the way.
@@ -153,24 +284,6 @@ fn ln_selective(dropped: Outcomes, others: Outcomes) -> f64 {
         return f64::NEG_INFINITY;
     }
     ln_known(1.0 - EXCEPTIONS, dropped) + ln_series(BACKGROUND, others)
-}
-
-/// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
-pub(super) fn predicted_hit(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_drop.plus(syns.armed_without_timestamps)
-}
-
-/// SYNs that it would let pass.
-pub(super) fn predicted_spared(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_pass.plus(syns.without_timestamps)
-}
-
-pub(super) fn with_timestamps(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_drop.plus(syns.predicted_pass)
-}
-
-pub(super) fn without_timestamps(syns: &SynEvidence) -> Outcomes {
-    syns.armed_without_timestamps.plus(syns.without_timestamps)
 }
 
 /// Each group is let through or blocked as a whole, at even odds; at least one is blocked.
@@ -198,26 +311,42 @@ fn by_port(services: &[Service]) -> impl Iterator<Item = Outcomes> {
 /// Each connection fails or succeeds as a whole.
 fn ln_four_tuple(syns: &SynEvidence) -> f64 {
     let connections = syns.connections;
-    let whole = Outcomes {
-        dropped: connections.failed,
-        answered: connections.clean + connections.late,
-    };
-    let late = Outcomes {
-        dropped: connections.late,
-        answered: 0,
-    };
-    ln_series(LOSS, whole) + ln_known(LATE_ALL_THE_SAME, late)
+    let whole = outcomes(connections.failed, connections.clean + connections.late);
+    ln_series(LOSS, whole) + ln_known(LATE_ALL_THE_SAME, outcomes(connections.late, 0))
 }
 
-/// Probability of each hypothesis, given the fates of SYNs.
-pub(super) fn posterior(syns: &SynEvidence) -> Vec<(Hypothesis, f64)> {
-    let lns: Vec<f64> = PRIORS
-        .iter()
-        .map(|(hypothesis, prior)| prior.ln() + hypothesis.ln_likelihood(syns))
-        .collect();
-    PRIORS
-        .iter()
-        .map(|(hypothesis, _)| *hypothesis)
-        .zip(normalise(&lns))
-        .collect()
+/// Probability that SYNs beside the named trouble are lost at random, and not just now and then.
+pub(super) fn loss_beside(others: Outcomes) -> f64 {
+    let lns = [
+        0.5_f64.ln() + ln_series(LOSS, others),
+        0.5_f64.ln() + ln_known(EXCEPTIONS, others),
+    ];
+    normalise(&lns).first().copied().unwrap_or(0.0)
+}
+
+/// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
+pub(super) fn predicted_hit(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_drop.plus(syns.armed_without_timestamps)
+}
+
+/// SYNs that it would let pass.
+pub(super) fn predicted_pass(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_pass.plus(syns.without_timestamps)
+}
+
+pub(super) fn with_timestamps(syns: &SynEvidence) -> Outcomes {
+    syns.predicted_drop.plus(syns.predicted_pass)
+}
+
+pub(super) fn without_timestamps(syns: &SynEvidence) -> Outcomes {
+    syns.armed_without_timestamps.plus(syns.without_timestamps)
+}
+
+const fn outcomes(dropped: u64, answered: u64) -> Outcomes {
+    Outcomes { dropped, answered }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of SYNs in a second")]
+fn count(number: u64) -> f64 {
+    number as f64
 }

@@ -1,0 +1,174 @@
+//! What answers a SYN: a SYN-ACK, a RST, an `ICMP` error. The echo of its timestamp tells which transmission was taken
+//! (RFC 7323, section 3.2), and so whether a SYN or a SYN-ACK was lost on the way.
+
+use natdiag_common::wire::seq::SeqNumber;
+
+use super::{
+    FourTuple, Tracker,
+    fate::{settle, unanswered},
+    flow::{Baseline, Flow},
+};
+use crate::{
+    analysis::evidence::{Fate, SynEvidence},
+    event::{Event, IcmpError, Segment, Timestamp},
+};
+
+/// Weight of the past in the smoothed handshake time (RFC 6298, section 2: 1 - 1/8).
+const SMOOTHING: u64 = 8;
+/// Shortest time after which a server repeats its SYN-ACK.
+/// Kernel: `TCP_TIMEOUT_INIT` 1 s, include/net/tcp.h; less what timers and paths vary by.
+const REPEAT_NS: u64 = 800_000_000;
+/// An answer that takes so many smoothed handshake times was lost once.
+const LATE_HANDSHAKES: u64 = 3;
+
+impl Tracker {
+    pub(super) fn syn_ack_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
+        let now = event.time;
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return;
+        };
+        let state = self.remotes.entry(tuple.remote).or_default();
+        state.evidence.largest_mss = state.evidence.largest_mss.max(segment.options.mss);
+        if flow.isn.map(|isn| isn.plus(1)) != Some(segment.ack) {
+            return;
+        }
+        if flow.remote_isn.is_some() {
+            note_repeat(flow, &mut state.evidence, segment, now);
+            return;
+        }
+        flow.remote_isn = Some(segment.seq);
+        flow.established_at = Some(now);
+        flow.answer = Some(Baseline::of(event));
+        state.evidence.ttl = Some(event.ttl);
+        if let Some(timestamps) = segment.options.timestamps {
+            state.evidence.clocks.note(timestamps.tsval, now);
+        }
+        let echo = segment
+            .options
+            .timestamps
+            .map(|timestamps| timestamps.tsecr);
+        let taken = flow.taken(echo);
+        note_handshake(flow, &mut state.evidence, echo.is_some(), taken);
+        let is_last = taken.is_some_and(|taken| taken + 1 == flow.transmissions.len());
+        for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
+            let fate = if Some(place) == taken {
+                let sample = now.since(transmission.sent);
+                let usual = state
+                    .handshake_ns
+                    .unwrap_or(sample)
+                    .max(REPEAT_NS / LATE_HANDSHAKES);
+                if is_last {
+                    state.handshake_ns = Some(smooth(state.handshake_ns, sample));
+                } else if sample > LATE_HANDSHAKES * usual {
+                    state.evidence.syn_acks_lost += 1;
+                }
+                Fate::Answered
+            } else if taken.is_none_or(|taken| place > taken) {
+                Fate::Undecided
+            } else if transmission.fate == Fate::Pending {
+                unanswered(self.missed, transmission.sent, now)
+            } else {
+                continue;
+            };
+            settle(
+                &mut state.evidence,
+                &mut flow.fates,
+                transmission,
+                fate,
+                now,
+            );
+        }
+    }
+
+    /// Takes an `ICMP` error about a SYN.
+    pub fn icmp_error(&mut self, event: &Event, error: &IcmpError) {
+        let Some(quoted) = error.quoted else {
+            return;
+        };
+        let Some((local_port, remote_port, seq)) = quoted.tcp else {
+            return;
+        };
+        self.advance(event.time);
+        let tuple = FourTuple {
+            local: quoted.source,
+            local_port,
+            remote: quoted.destination,
+            remote_port,
+        };
+        if self.answer_last(tuple, seq, event.time) {
+            let evidence = &mut self.remote(tuple.remote).evidence;
+            evidence.unreachable += 1;
+            evidence.prohibited += u64::from(is_prohibited(event, error));
+        }
+    }
+
+    /// A RST or an `ICMP` error answers the last transmission of a SYN with this sequence number.
+    pub(super) fn answer_last(&mut self, tuple: FourTuple, isn: SeqNumber, now: Timestamp) -> bool {
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return false;
+        };
+        if flow.isn != Some(isn) || flow.remote_isn.is_some() {
+            return false;
+        }
+        let Some(last) = flow.transmissions.last_mut() else {
+            return false;
+        };
+        let state = self.remotes.entry(tuple.remote).or_default();
+        settle(
+            &mut state.evidence,
+            &mut flow.fates,
+            last,
+            Fate::Answered,
+            now,
+        );
+        true
+    }
+}
+
+/// A SYN-ACK that comes again. Each repeated SYN brings one; by itself the server sends one only where it has not taken
+/// our ACK.
+fn note_repeat(flow: &mut Flow, evidence: &mut SynEvidence, segment: &Segment, now: Timestamp) {
+    let waited = flow
+        .established_at
+        .is_some_and(|at| now.since(at) >= REPEAT_NS);
+    let by_itself = waited || flow.transmissions.len() == 1;
+    if flow.remote_isn == Some(segment.seq) && by_itself && !flow.answered_again {
+        flow.answered_again = true;
+        evidence.syn_acks_repeated += 1;
+    }
+}
+
+/// Counts a handshake and what its timestamps tell.
+fn note_handshake(flow: &Flow, evidence: &mut SynEvidence, has_echo: bool, taken: Option<usize>) {
+    evidence.handshakes += 1;
+    let has_timestamps = flow
+        .transmissions
+        .first()
+        .is_some_and(|first| first.tsval.is_some());
+    match (has_timestamps, has_echo, taken) {
+        (true, true, Some(taken)) => {
+            evidence.handshakes_with_echo += 1;
+            evidence.known_lost += taken as u64;
+        }
+        (true, true, None) => evidence.echo_foreign += 1,
+        (true, false, _) => evidence.echo_missing += 1,
+        (false, ..) => {}
+    }
+}
+
+/// Whether an error says that a rule forbids the packet: codes 9, 10 and 13 of type 3 (RFC 1812, section 5.2.7.1), and of
+/// `ICMPv6` codes 1, 5 and 6 of type 1 (RFC 4443, section 3.1).
+const fn is_prohibited(event: &Event, error: &IcmpError) -> bool {
+    if event.source.is_ipv4() {
+        error.icmp_type == 3 && matches!(error.code, 9 | 10 | 13)
+    } else {
+        error.icmp_type == 1 && matches!(error.code, 1 | 5 | 6)
+    }
+}
+
+/// Exponentially smoothed time.
+fn smooth(average: Option<u64>, sample: u64) -> u64 {
+    average.map_or(sample, |average| {
+        average - average / SMOOTHING + sample / SMOOTHING
+    })
+}

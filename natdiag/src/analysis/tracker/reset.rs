@@ -1,0 +1,129 @@
+//! What RSTs tell: who refused, who aborted, and whether it was the remote host at all.
+
+use natdiag_common::wire::{seq::SeqNumber, tcp::ACK};
+
+use super::{
+    FourTuple, Tracker,
+    fate::settle,
+    flow::{Flow, Reset},
+};
+use crate::{
+    analysis::evidence::{Fate, resets::signal},
+    event::{Event, Segment},
+};
+
+/// Age from which on a connection is older than most requests and their responses take.
+const OLD_NS: u64 = 4_000_000_000;
+/// How long a server with `tcp_abort_on_overflow` may take to answer our ACK: less than an application that has accepted
+/// a connection and read a request, and more than timers vary by.
+const ABORT_NS: u64 = 50_000_000;
+/// The same in smoothed handshake times.
+const ABORT_HANDSHAKES: u64 = 2;
+
+impl Tracker {
+    pub(super) fn reset_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
+        let is_bare = !segment.has(ACK);
+        let before = SeqNumber(segment.ack.0.wrapping_sub(1));
+        if !is_bare && self.answer_last(tuple, before, event.time) {
+            let evidence = &mut self.remote(tuple.remote).evidence;
+            evidence.refused += 1;
+            evidence.refused_by_other +=
+                u64::from(evidence.ttl.is_some_and(|ttl| ttl != event.ttl));
+            return;
+        }
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return;
+        };
+        let (Some(answer), Some(remote_isn), Some(since)) =
+            (flow.answer, flow.remote_isn, flow.established_at)
+        else {
+            return;
+        };
+        let state = self.remotes.entry(tuple.remote).or_default();
+        let resets = state.evidence.resets_mut();
+        if let Some(reset) = &mut flow.reset {
+            if reset.seq != segment.seq
+                && let Some(signals) = reset.signals.as_mut()
+            {
+                let from = *signals;
+                *signals |= signal::STEPPED;
+                resets.settle(Some(from), *signals);
+            }
+            return;
+        }
+        if flow.is_closing() {
+            // Many hosts end with a RST what is over.
+            return;
+        }
+        let age_ns = event.time.since(since);
+        let mut signals = answer.signals(event, is_bare);
+        let handshake_ns = state.handshake_ns.unwrap_or(0);
+        let is_abort = is_bare
+            && signals == 0
+            && segment.seq == remote_isn.plus(1)
+            && age_ns <= ABORT_NS + ABORT_HANDSHAKES * handshake_ns;
+        if is_abort {
+            resets.aborted_handshakes += 1;
+        } else {
+            signals |= if is_bare { signal::BARE } else { 0 };
+            signals |= if age_ns >= OLD_NS { signal::OLD } else { 0 };
+            resets.settle(None, signals);
+            let youngest = resets.youngest_reset_ns.get_or_insert(age_ns);
+            *youngest = age_ns.min(*youngest);
+        }
+        flow.reset = Some(Reset {
+            seq: segment.seq,
+            signals: (!is_abort).then_some(signals),
+        });
+    }
+
+    /// The remote host sends something on a connection that a RST has ended.
+    pub(super) fn went_on(&mut self, tuple: FourTuple) {
+        let flow = self.flows.get_mut(&tuple);
+        let signals = flow.and_then(Flow::reset_signals);
+        let state = self.remotes.get_mut(&tuple.remote);
+        if let (Some(signals), Some(state)) = (signals, state) {
+            let from = *signals;
+            *signals |= signal::WENT_ON;
+            state.evidence.resets_mut().settle(Some(from), *signals);
+        }
+    }
+
+    pub(super) fn reset_sent(&mut self, tuple: FourTuple, event: &Event) {
+        let now = event.time;
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return;
+        };
+        if let Some(last) = flow.transmissions.last_mut()
+            && flow.remote_isn.is_none()
+            && let Some(state) = self.remotes.get_mut(&tuple.remote)
+        {
+            // Our side refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
+            if matches!(last.fate, Fate::Pending | Fate::Dropped) {
+                settle(
+                    &mut state.evidence,
+                    &mut flow.fates,
+                    last,
+                    Fate::Undecided,
+                    now,
+                );
+                state.evidence.acks += 1;
+            }
+            return;
+        }
+        if event.ttl > flow.syn_ttl && flow.answer.is_some() && !flow.is_closing() {
+            // A forwarded SYN has passed one hop more than what this host sends itself.
+            self.remotes
+                .entry(tuple.remote)
+                .or_default()
+                .evidence
+                .resets_mut()
+                .own += 1;
+        }
+        let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
+        if flow.remote_closed_at.is_some() && !ended_by_fin {
+            flow.remote_closed_at = None;
+            self.marks(tuple).take_back(id);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Connections that are refused at once: by the host, by a rule, or by somebody in between.
+
+use super::finding;
+use crate::analysis::{
+    diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    evidence::SynEvidence,
+};
+
+/// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
+const GENUINE: f64 = 0.99;
+/// An `ICMP` error that says that a rule forbids a packet says so itself; only a forged one lies.
+const BY_ITS_OWN_WORDS: f64 = 0.99;
+
+/// Who says no.
+pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(refused(syns));
+    findings.extend(prohibited(syns));
+    findings
+}
+
+fn refused(syns: &SynEvidence) -> Option<Finding> {
+    let unreachable = syns.unreachable - syns.prohibited;
+    if syns.refused + unreachable == 0 {
+        return None;
+    }
+    let summary = format!(
+        "connections are refused at once: {} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error",
+        syns.refused
+    );
+    let evidence = vec![
+        ("syn_refused", Evidence::Count(syns.refused)),
+        ("syn_unreachable", Evidence::Count(unreachable)),
+        (
+            "syn_refused_by_another_machine",
+            Evidence::Count(syns.refused_by_other),
+        ),
+    ];
+    let remedy = vec!["check the port number, and that the service runs".to_owned()];
+    let by_filter = if syns.refused_by_other > 0 {
+        format!(
+            "{} of these RSTs have another time to live than the host's SYN-ACKs: a filter on the way may reject for it",
+            syns.refused_by_other
+        )
+    } else {
+        "a filter that rejects with a RST looks the same".to_owned()
+    };
+    Some(Finding {
+        confidence: GENUINE,
+        excluded: vec![
+            Alternative {
+                cause: Cause::Filtered,
+                why: "a filter that drops would stay silent".to_owned(),
+            },
+            Alternative {
+                cause: Cause::TwRecycle,
+                why: "it stays silent as well".to_owned(),
+            },
+        ],
+        not_excluded: vec![Alternative {
+            cause: Cause::ResetInjected,
+            why: by_filter,
+        }],
+        ..finding(Cause::Refused, Severity::Warning, summary, evidence, remedy)
+    })
+}
+
+fn prohibited(syns: &SynEvidence) -> Option<Finding> {
+    if syns.prohibited == 0 {
+        return None;
+    }
+    let summary = format!(
+        "a filter forbids these connections and says so: {} SYNs were answered by \"administratively prohibited\"",
+        syns.prohibited
+    );
+    let evidence = vec![("syn_prohibited", Evidence::Count(syns.prohibited))];
+    let remedy = vec![
+        "ask for the filters on the way and at the server: the error's sender is the one that forbids"
+            .to_owned(),
+    ];
+    Some(Finding {
+        confidence: BY_ITS_OWN_WORDS,
+        ..finding(
+            Cause::Filtered,
+            Severity::Critical,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
+}

@@ -1,0 +1,379 @@
+//! Who reset connections that were open, by what sets the RSTs apart from the host's other packets.
+
+use super::{
+    NAMED, RULED_OUT,
+    base_rates::{RESET_TROUBLES, ResetTrouble},
+    finding, insufficient,
+    likelihood::normalise,
+};
+use crate::analysis::{
+    diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    evidence::{
+        SynEvidence,
+        resets::{ResetEvidence, signal},
+    },
+};
+
+/// RSTs of one host resemble each other: more than these say nothing new about who sends them.
+const INDEPENDENT: f64 = 4.0;
+/// Independent signals without which nobody is said to forge.
+const SIGNALS: u32 = 2;
+/// Closed connections from which on their age tells what is usual.
+const USUAL: u64 = 3;
+/// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
+/// balancers that have lost their server.
+const ABORT_ON_OVERFLOW: f64 = 0.9;
+/// The same where other connections to the host went well: the queue was not full then.
+const ABORT_NOW_AND_THEN: f64 = 0.97;
+/// Of RSTs that come from this machine with a forwarded connection's addresses, nearly all are its own connection
+/// tracking's doing.
+const OWN: f64 = 0.97;
+
+/// How likely a trouble makes each signal, in the order of the bits, and connections older than usual.
+struct Signature {
+    /// Sent from another place than the SYN-ACK.
+    other_ttl: f64,
+    /// Another stack's header.
+    other_header: f64,
+    /// Several sequence numbers.
+    stepped: f64,
+    /// The host goes on.
+    went_on: f64,
+    /// No ACK: a socket that closes sends RST and ACK (`net/ipv4/tcp_output.c:tcp_send_active_reset`, v6.1); who does not
+    /// know a connection answers its segments with a bare RST (RFC 9293, section 3.10.7.1).
+    bare: f64,
+    /// Some seconds old.
+    old: f64,
+    /// All older than any that closed in order.
+    older_than_usual: f64,
+}
+
+const fn signature(trouble: ResetTrouble) -> Signature {
+    match trouble {
+        ResetTrouble::Application => Signature {
+            other_ttl: 0.005,
+            other_header: 0.02,
+            stepped: 0.01,
+            went_on: 0.001,
+            bare: 0.1,
+            old: 0.3,
+            older_than_usual: 0.1,
+        },
+        ResetTrouble::Idle => Signature {
+            other_ttl: 0.6,
+            other_header: 0.3,
+            stepped: 0.02,
+            went_on: 0.002,
+            bare: 0.9,
+            old: 0.999,
+            older_than_usual: 0.9,
+        },
+        ResetTrouble::Restart => Signature {
+            other_ttl: 0.02,
+            other_header: 0.02,
+            stepped: 0.05,
+            went_on: 0.001,
+            bare: 0.99,
+            old: 0.5,
+            older_than_usual: 0.1,
+        },
+        ResetTrouble::Injected => Signature {
+            other_ttl: 0.85,
+            other_header: 0.6,
+            stepped: 0.5,
+            went_on: 0.4,
+            bare: 0.6,
+            old: 0.1,
+            older_than_usual: 0.05,
+        },
+    }
+}
+
+/// What is wrong with resets.
+pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
+    let Some(resets) = syns.resets.as_deref() else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    findings.extend(aborted(syns, resets));
+    findings.extend(own(resets));
+    if resets.total() > 0 {
+        findings.push(attributed(syns, resets));
+    }
+    findings
+}
+
+fn attributed(syns: &SynEvidence, resets: &ResetEvidence) -> Finding {
+    let posterior = posterior(syns, resets);
+    let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let evidence = evidence(syns, resets);
+    let named = best.filter(|(trouble, share)| {
+        let is_founded = *trouble != ResetTrouble::Injected || signals(resets) >= SIGNALS;
+        *share >= NAMED && is_founded && cause(*trouble).is_some()
+    });
+    let alternatives = |wanted: bool| -> Vec<Alternative> {
+        posterior
+            .iter()
+            .filter(|other| Some(*other) != named)
+            .filter(|(_, share)| (*share <= RULED_OUT) == wanted)
+            .filter_map(|(trouble, share)| {
+                Some(Alternative {
+                    cause: cause(*trouble)?,
+                    why: if wanted {
+                        why_not(*trouble, resets)
+                    } else {
+                        format!("fits what was seen, at {:.0} %", share * 100.0)
+                    },
+                })
+            })
+            .collect()
+    };
+    let total = resets.total();
+    let Some((trouble, confidence)) = named else {
+        let summary = format!(
+            "{total} open connections were reset, and what was seen does not tell by whom; a RST without timestamps proves nothing"
+        );
+        let remedy = vec![
+            "capture the RSTs with the data before them: `tcpdump -s 128 host HOST`".to_owned(),
+        ];
+        return Finding {
+            not_excluded: alternatives(false),
+            ..insufficient(summary, evidence, remedy)
+        };
+    };
+    let (severity, summary, remedy) = words(*trouble, resets);
+    Finding {
+        confidence: *confidence,
+        excluded: alternatives(true),
+        not_excluded: alternatives(false),
+        ..finding(
+            cause(*trouble).unwrap_or(Cause::InsufficientEvidence),
+            severity,
+            summary,
+            evidence,
+            remedy,
+        )
+    }
+}
+
+const fn cause(trouble: ResetTrouble) -> Option<Cause> {
+    match trouble {
+        ResetTrouble::Application => Some(Cause::ResetByApplication),
+        ResetTrouble::Idle => Some(Cause::IdleTimeout),
+        ResetTrouble::Injected => Some(Cause::ResetInjected),
+        ResetTrouble::Restart => None,
+    }
+}
+
+fn words(trouble: ResetTrouble, resets: &ResetEvidence) -> (Severity, String, Vec<String>) {
+    let total = resets.total();
+    match trouble {
+        ResetTrouble::Idle => (
+            Severity::Warning,
+            format!(
+                "{total} connections were reset long after they opened, by somebody who no longer knew them: a NAT or load balancer on the way forgets connections that are idle"
+            ),
+            vec![
+                "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time=60` and `SO_KEEPALIVE`".to_owned(),
+            ],
+        ),
+        ResetTrouble::Injected => (
+            Severity::Critical,
+            format!("{total} connections were reset by something on the path, not by the host"),
+            vec![
+                "look for an intrusion prevention system or a filter on the way; compare with another path".to_owned(),
+            ],
+        ),
+        ResetTrouble::Application | ResetTrouble::Restart => (
+            Severity::Warning,
+            format!("the application at the remote host resets connections: {total} of them"),
+            vec![
+                "look into the application: it closes with data unread, or with SO_LINGER 0".to_owned(),
+            ],
+        ),
+    }
+}
+
+fn why_not(trouble: ResetTrouble, resets: &ResetEvidence) -> String {
+    match trouble {
+        ResetTrouble::Application if resets.with(signal::OTHER_TTL) > 0 => format!(
+            "{} RSTs have another time to live than the SYN-ACK",
+            resets.with(signal::OTHER_TTL)
+        ),
+        ResetTrouble::Application => "no socket that is closed sends such RSTs".to_owned(),
+        ResetTrouble::Idle => "connections were reset that had just opened".to_owned(),
+        ResetTrouble::Restart => "the RSTs come from sockets that were open".to_owned(),
+        ResetTrouble::Injected => {
+            "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned()
+        }
+    }
+}
+
+/// Signals of forgery that any RST shows.
+fn signals(resets: &ResetEvidence) -> u32 {
+    [
+        signal::OTHER_TTL,
+        signal::OTHER_HEADER,
+        signal::STEPPED,
+        signal::WENT_ON,
+    ]
+    .into_iter()
+    .map(|bit| u32::from(resets.with(bit) > 0))
+    .sum()
+}
+
+fn posterior(syns: &SynEvidence, resets: &ResetEvidence) -> Vec<(ResetTrouble, f64)> {
+    let total = count(resets.total());
+    let weight = INDEPENDENT.min(total) / total;
+    let is_older = syns.orderly >= USUAL
+        && resets
+            .youngest_reset_ns
+            .is_some_and(|youngest| youngest > syns.oldest_orderly_ns);
+    let lns: Vec<f64> = RESET_TROUBLES
+        .iter()
+        .map(|(trouble, prior)| {
+            let signature = signature(*trouble);
+            let of_all: f64 = resets
+                .kinds()
+                .map(|(signals, number)| count(number) * ln_signals(&signature, signals))
+                .sum();
+            let age = if syns.orderly < USUAL {
+                0.0
+            } else {
+                ln_of(signature.older_than_usual, is_older)
+            };
+            prior.ln() + weight * of_all + age
+        })
+        .collect();
+    RESET_TROUBLES
+        .iter()
+        .map(|(trouble, _)| *trouble)
+        .zip(normalise(&lns))
+        .collect()
+}
+
+fn ln_signals(signature: &Signature, signals: u8) -> f64 {
+    [
+        (signal::OTHER_TTL, signature.other_ttl),
+        (signal::OTHER_HEADER, signature.other_header),
+        (signal::STEPPED, signature.stepped),
+        (signal::WENT_ON, signature.went_on),
+        (signal::BARE, signature.bare),
+        (signal::OLD, signature.old),
+    ]
+    .into_iter()
+    .map(|(bit, share)| ln_of(share, signals & bit != 0))
+    .sum()
+}
+
+fn ln_of(share: f64, is_so: bool) -> f64 {
+    if is_so {
+        share.ln()
+    } else {
+        (1.0 - share).ln()
+    }
+}
+
+fn evidence(syns: &SynEvidence, resets: &ResetEvidence) -> Vec<(&'static str, Evidence)> {
+    let mut evidence = vec![
+        ("connections_reset", Evidence::Count(resets.total())),
+        (
+            "of_another_time_to_live",
+            Evidence::Count(resets.with(signal::OTHER_TTL)),
+        ),
+        (
+            "of_another_header",
+            Evidence::Count(resets.with(signal::OTHER_HEADER)),
+        ),
+        (
+            "with_several_sequence_numbers",
+            Evidence::Count(resets.with(signal::STEPPED)),
+        ),
+        (
+            "the_host_went_on",
+            Evidence::Count(resets.with(signal::WENT_ON)),
+        ),
+        ("without_ack", Evidence::Count(resets.with(signal::BARE))),
+        ("connections_closed_in_order", Evidence::Count(syns.orderly)),
+    ];
+    if let Some(youngest) = resets.youngest_reset_ns {
+        evidence.push((
+            "youngest_reset_after_seconds",
+            Evidence::Count(youngest / 1_000_000_000),
+        ));
+    }
+    let unknown = "how long they had been idle: data is not watched, only how old they were";
+    evidence.push(("not_known", Evidence::Text(unknown.to_owned())));
+    evidence
+}
+
+/// A RST right after our ACK, before any data.
+fn aborted(syns: &SynEvidence, resets: &ResetEvidence) -> Option<Finding> {
+    if resets.aborted_handshakes == 0 {
+        return None;
+    }
+    let summary = format!(
+        "{} of {} handshakes were cut off by a RST as soon as they were complete: the server's accept queue is full, and tcp_abort_on_overflow is on",
+        resets.aborted_handshakes, syns.handshakes
+    );
+    let evidence = vec![
+        (
+            "handshakes_aborted",
+            Evidence::Count(resets.aborted_handshakes),
+        ),
+        ("handshakes", Evidence::Count(syns.handshakes)),
+    ];
+    let remedy = vec![
+        "on the server: `nstat -az TcpExtListenOverflows` and `ss -ltn` show a full queue; raise `net.core.somaxconn` and the backlog of `listen`, or accept faster".to_owned(),
+    ];
+    let confidence = if syns.orderly > 0 {
+        ABORT_NOW_AND_THEN
+    } else {
+        ABORT_ON_OVERFLOW
+    };
+    Some(Finding {
+        confidence,
+        not_excluded: vec![Alternative {
+            cause: Cause::ResetInjected,
+            why: "a load balancer that has lost its server does the same".to_owned(),
+        }],
+        ..finding(
+            Cause::BacklogOverflow,
+            Severity::Critical,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
+}
+
+/// RSTs that this very machine sends on connections that it only forwards.
+fn own(resets: &ResetEvidence) -> Option<Finding> {
+    if resets.own == 0 {
+        return None;
+    }
+    let summary = format!(
+        "this machine resets {} connections that it only forwards: its connection tracking takes their segments for invalid, so that they reach no NAT",
+        resets.own
+    );
+    let evidence = vec![("resets_of_this_machine", Evidence::Count(resets.own))];
+    let remedy = vec![
+        "`sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1`, or drop what is invalid: `nft add rule inet filter input ct state invalid drop`".to_owned(),
+        "`conntrack -S` shows what is invalid".to_owned(),
+    ];
+    Some(Finding {
+        confidence: OWN,
+        ..finding(
+            Cause::LocalNat,
+            Severity::Warning,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of connections")]
+fn count(number: u64) -> f64 {
+    number as f64
+}

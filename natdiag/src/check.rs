@@ -1,0 +1,3 @@
+//! What a host can tell about itself, without watching any traffic.
+
+pub mod server;

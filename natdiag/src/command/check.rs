@@ -1,0 +1,3 @@
+//! `natdiag check`: facts about this host to a report.
+
+pub mod server;

@@ -1,0 +1,78 @@
+//! Reports about this host itself, as text and as JSON. The JSON is that of `natdiag.report/1`, with an object more.
+
+pub mod server;
+
+use std::io::{self, Write};
+
+use console::Term;
+use serde::Serialize;
+use serde_json::Serializer;
+
+use crate::{
+    analysis::diagnosis::{Evidence, Finding},
+    report::{
+        json_layout::Outline, model::Report, note::finding::sentence, text::page::Page, wording,
+    },
+};
+
+/// Width of a report that goes to no terminal, and the width beyond which lines are hard to read.
+const PAGE_COLUMNS: usize = 100;
+const MAX_COLUMNS: usize = 120;
+
+/// The width of a report on standard output.
+#[must_use]
+pub fn columns() -> usize {
+    let size = Term::stdout().size_checked();
+    size.map_or(PAGE_COLUMNS, |(_, columns)| {
+        usize::from(columns).clamp(20, MAX_COLUMNS)
+    })
+}
+
+/// A report about a host, and what was read of it under a name of its own.
+#[derive(Debug, Serialize)]
+struct HostReport<'a, T> {
+    #[serde(flatten)]
+    report: Report<'a>,
+    #[serde(flatten)]
+    host: T,
+}
+
+fn write_json<T: Serialize>(report: Report<'_>, host: T, out: &mut dyn Write) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(&mut *out, Outline::default());
+    HostReport { report, host }.serialize(&mut serializer)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Writes one finding about this host, numbered.
+fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Result<()> {
+    let heading = format!(
+        "{} ({}, {} sure)",
+        wording::title(finding.cause),
+        finding.severity.as_str(),
+        wording::sure(finding.confidence)
+    );
+    page.gap()?;
+    page.paragraph(&format!("{number}. "), &heading)?;
+    page.body(&sentence(&finding.summary))?;
+    let evidence = finding.evidence.iter().map(|(name, evidence)| {
+        let value = match evidence {
+            Evidence::Count(number) => number.to_string(),
+            Evidence::Ratio(ratio) => format!("{ratio:.3}"),
+            Evidence::Text(text) => text.clone(),
+            Evidence::List(list) => list.join("; "),
+        };
+        format!("{}: {value}", name.replace('_', " "))
+    });
+    page.items("evidence", evidence)?;
+    for (label, alternatives) in [
+        ("ruled out", &finding.excluded),
+        ("not ruled out", &finding.not_excluded),
+    ] {
+        let texts = alternatives
+            .iter()
+            .map(|other| format!("{}: {}", wording::name(other.cause), other.why));
+        page.items(label, texts)?;
+    }
+    page.items("do", &finding.remedy)
+}

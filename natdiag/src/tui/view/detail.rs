@@ -1,0 +1,90 @@
+//! One remote host in full: the verdict, the table of predictions and fates as a table, its newest SYNs and its
+//! fragments as pictures, then evidence, alternatives, remedy.
+
+mod picture;
+
+use ratatui::text::{Line, Span};
+
+use super::{prose, theme::Theme};
+use crate::{
+    analysis::diagnosis::Finding,
+    report::{
+        note::finding::{Subject, Told, seen},
+        wording,
+    },
+    tui::app::App,
+};
+
+/// Width beyond which lines are hard to read.
+const MAX_COLUMNS: usize = 120;
+
+/// The lines of the pane.
+pub(super) fn lines(app: &App, width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let (theme, width) = (*theme, width.min(MAX_COLUMNS));
+    let survey = app.survey();
+    let several = survey.sources.len() > 1;
+    let chosen = app.chosen();
+    let Some((entry, source)) =
+        chosen.and_then(|entry| Some((entry, survey.sources.get(entry.source)?)))
+    else {
+        return Vec::new();
+    };
+    let remote = app.remote(entry);
+    let findings = remote.map_or(&source.diagnosis.findings, |remote| &remote.findings);
+    let mut lines = Vec::new();
+    for finding in findings {
+        let subject = Subject {
+            source,
+            remote,
+            finding,
+        };
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        let told = Told::new(&subject.name(several), &subject);
+        lines.extend(verdict(&told, finding, width, theme));
+        if let Some(fates) = &told.fates {
+            lines.push(Line::default());
+            lines.extend(picture::fates(fates, width, theme));
+        }
+        // What belongs to the host rather than to a finding of it is told once.
+        if let Some(remote) = remote.filter(|_| std::ptr::eq(finding, &raw const findings[0])) {
+            lines.extend(picture::close_up(remote, width, theme));
+        }
+        lines.push(Line::default());
+        for (label, items) in &told.sections {
+            lines.extend(prose::items(label, items, width, theme));
+        }
+    }
+    if let Some(remote) = remote.filter(|remote| remote.findings.is_empty()) {
+        let name = format!("{}: nothing wrong found", remote.address);
+        lines.push(Line::styled(name, theme.strong()));
+        lines.extend(picture::close_up(remote, width, theme));
+        lines.push(Line::default());
+        lines.extend(prose::items("seen", &seen(&remote.counters), width, theme));
+    }
+    lines
+}
+
+/// The heading, and the finding in a sentence.
+fn verdict(told: &Told, finding: &Finding, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let severity = Some(told.severity);
+    let mark = Span::styled(
+        format!("{} ", wording::mark(severity)),
+        theme.severity(severity),
+    );
+    let mut lines = prose::paragraph(vec![mark], &told.heading, width, theme);
+    for line in &mut lines {
+        *line = std::mem::take(line).patch_style(theme.strong());
+    }
+    if !finding.summary.is_empty() {
+        lines.push(Line::default());
+        lines.extend(prose::paragraph(
+            vec![Span::raw("  ")],
+            &told.summary,
+            width,
+            theme,
+        ));
+    }
+    lines
+}

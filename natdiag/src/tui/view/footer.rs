@@ -1,0 +1,94 @@
+//! The last line: what was just done, what is being typed, or the keys that matter here.
+
+use ratatui::text::{Line, Span};
+
+use super::theme::Theme;
+use crate::{
+    report::wording,
+    tui::{
+        app::{App, Pane},
+        keymap::Mode,
+    },
+};
+
+/// Keys and what they do, and how easily they can be done without: the highest goes first.
+type Hint = (&'static str, &'static str, u8);
+
+const LIST: &[Hint] = &[
+    ("↑↓", "choose", 4),
+    ("Enter", "details", 2),
+    ("/", "filter", 3),
+    ("s", "sort", 5),
+    ("p", "pause", 6),
+    ("c", "causes", 7),
+    ("e", "export", 8),
+    ("?", "help", 0),
+    ("q", "quit", 1),
+];
+const PAUSED: &[Hint] = &[
+    ("p", "go on", 2),
+    ("↑↓", "choose", 4),
+    ("Enter", "details", 3),
+    ("e", "export", 5),
+    ("?", "help", 0),
+    ("q", "quit", 1),
+];
+const DETAIL: &[Hint] = &[
+    ("↑↓", "scroll", 4),
+    ("n N", "next, previous", 3),
+    ("e", "export", 5),
+    ("Esc", "back", 1),
+    ("?", "help", 0),
+];
+const CAUSES: &[Hint] = &[
+    ("↑↓", "choose", 3),
+    ("Enter", "its hosts", 2),
+    ("Esc", "back", 1),
+    ("?", "help", 0),
+];
+const HELP: &[Hint] = &[("↑↓", "scroll", 1), ("Esc", "back", 0)];
+
+/// The line.
+pub(super) fn line(app: &App, width: usize, theme: &Theme) -> Line<'static> {
+    if app.mode() == Mode::Type {
+        let typed = wording::clean(app.filter().text()).into_owned();
+        return Line::from(vec![
+            Span::styled("/", theme.strong()),
+            Span::raw(typed),
+            Span::styled(" ", theme.chosen()),
+            Span::styled("   Enter keeps it, Esc does not", theme.faint()),
+        ]);
+    }
+    if let Some(message) = app.message() {
+        let message = wording::fitted(message, width).into_owned();
+        return Line::styled(message, theme.strong());
+    }
+    let hints = match app.pane() {
+        Pane::List if app.held_ns().is_some() => PAUSED,
+        Pane::List => LIST,
+        Pane::Detail => DETAIL,
+        Pane::Causes => CAUSES,
+        Pane::Help => HELP,
+    };
+    let mut hints = hints.to_vec();
+    while length(&hints) > width
+        && let Some(least) = hints.iter().map(|hint| hint.2).max()
+    {
+        hints.retain(|hint| hint.2 != least);
+    }
+    let spans = hints.into_iter().flat_map(|(key, does, _)| {
+        [
+            Span::raw(" "),
+            Span::styled(key, theme.strong()),
+            Span::raw(format!(" {does}  ")),
+        ]
+    });
+    Line::from(spans.collect::<Vec<_>>())
+}
+
+fn length(hints: &[Hint]) -> usize {
+    let hints = hints.iter();
+    hints
+        .map(|(key, does, _)| key.chars().count() + does.chars().count() + 4)
+        .sum()
+}

@@ -1,0 +1,71 @@
+//! What the keys do, and what the signs mean.
+
+use ratatui::text::{Line, Span};
+
+use super::{prose, theme::Theme};
+use crate::tui::keymap::{Binding, LOOKING, TYPING};
+
+/// What the signs of the screen mean.
+const SIGNS: &[(&str, &str)] = &[
+    ("●", "critical: connections fail by it now"),
+    ("◐", "warning: they will, or some do"),
+    ("○", "info: it explains what is seen and harms nobody"),
+    (
+        "sure",
+        "probability of the cause given all that was seen; never rounded up",
+    ),
+    (
+        "dropped",
+        "SYNs that got no answer, of those whose fate is known",
+    ),
+    (
+        "▁▃▇",
+        "packets counted for the host (SYNs and their answers, RSTs, fragments), each host against its own busiest interval",
+    ),
+    (
+        "×  +  ?  .",
+        "a SYN that was dropped, answered, undecided, still open",
+    ),
+    (
+        "own cost",
+        "CPU time of this process; what its programs use in the kernel is not in it",
+    ),
+    (
+        "packets/s",
+        "as the hook sees them: after GRO and before TSO with tcx and clsact; octets are not counted",
+    ),
+];
+
+/// The lines of the help.
+pub(super) fn lines(width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled("Keys", theme.strong())];
+    lines.extend(keys(LOOKING, width, *theme));
+    lines.push(Line::default());
+    lines.push(Line::styled("While typing a filter", theme.strong()));
+    lines.extend(keys(TYPING, width, *theme));
+    lines.push(Line::default());
+    lines.push(Line::styled("Signs", theme.strong()));
+    for (sign, means) in SIGNS {
+        lines.extend(entry(sign, means, width, *theme));
+    }
+    lines
+}
+
+fn keys(bindings: &[Binding], width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let bindings = bindings.iter();
+    bindings
+        .flat_map(|binding| entry(binding.names, binding.does, width, theme))
+        .collect()
+}
+
+fn entry(names: &str, does: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    const NAMES: usize = 28;
+    const NARROW: usize = 60;
+    if width >= NARROW {
+        let first = Span::styled(format!("  {names:<NAMES$}"), theme.strong());
+        return prose::paragraph(vec![first], does, width, theme);
+    }
+    let mut lines = vec![Line::styled(names.to_owned(), theme.strong())];
+    lines.extend(prose::paragraph(vec![Span::raw("  ")], does, width, theme));
+    lines
+}
