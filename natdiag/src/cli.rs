@@ -1,5 +1,7 @@
 //! The command line exactly as typed. It knows no file and no interface; `config` makes sense of it.
 
+pub mod probe;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -45,6 +47,9 @@ pub enum Command {
     /// Look at this host itself
     #[command(subcommand)]
     Check(Check),
+    /// Test a server with connections of natdiag's own
+    #[command(subcommand)]
+    Probe(probe::Probe),
 }
 
 /// What natdiag can look at.

@@ -1,6 +1,7 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
 pub mod check;
+pub mod probe;
 pub mod replay;
 pub mod watch;
 
@@ -10,6 +11,7 @@ use thiserror::Error;
 
 use self::{
     check::server::CheckServerError,
+    probe::ProbeError,
     replay::ReplayError,
     watch::{
         WatchError,
@@ -42,6 +44,9 @@ pub enum CommandError {
     /// Looking at a server failed.
     #[error(transparent)]
     CheckServer(#[from] CheckServerError),
+    /// Testing failed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -68,6 +73,12 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
                 checked => Ok(checked?),
             }
         }
+        Command::Probe(args) => match probe::run(args, &mut BufWriter::new(io::stdout())) {
+            Err(ProbeError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                Ok(ExitStatus::Clear)
+            }
+            probed => Ok(probed?),
+        },
     }
 }
 

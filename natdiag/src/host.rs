@@ -3,4 +3,5 @@
 pub mod address;
 pub mod link;
 pub mod netlink;
+pub mod path;
 pub mod route;

@@ -8,5 +8,6 @@ pub mod outcome;
 pub mod payload;
 pub mod plan;
 pub mod socket;
+pub mod survey;
 pub mod target;
 pub mod trial;

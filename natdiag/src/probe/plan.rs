@@ -170,10 +170,7 @@ impl Planner {
             return None;
         }
         let recycle_is_likely = posterior.recycle() > 0.5;
-        if !is_armed
-            && (recycle_is_likely || answered == 0)
-            && self.rounds < MOST_ROUNDS_AROUND
-        {
+        if !is_armed && (recycle_is_likely || answered == 0) && self.rounds < MOST_ROUNDS_AROUND {
             return self.go_around();
         }
         if matches!(self.arming, Arming::Searching(..)) && answered > 0 {
@@ -209,7 +206,13 @@ impl Planner {
     )]
     fn go_around(&mut self) -> Option<()> {
         self.rounds += 1;
-        self.waiting = vec![Arm::Around, Arm::Around, Arm::Around, Arm::Around, Arm::Without];
+        self.waiting = vec![
+            Arm::Around,
+            Arm::Around,
+            Arm::Around,
+            Arm::Around,
+            Arm::Without,
+        ];
         self.random.shuffle(&mut self.waiting);
         Some(())
     }
@@ -258,9 +261,7 @@ impl Planner {
             source_port,
             completion: match (arm, &self.arming) {
                 (Arm::Arming, Arming::Found(closing)) => Completion::Complete(*closing),
-                (Arm::Arming, Arming::Searching(ways, _)) => {
-                    Completion::Complete(*ways.last()?)
-                }
+                (Arm::Arming, Arming::Searching(ways, _)) => Completion::Complete(*ways.last()?),
                 _ => Completion::Refuse,
             },
             patience_ns: patience_ns(record.handshake_ns()),

@@ -31,7 +31,9 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// There is no host.
-    #[error("no host is named; write such as `example.net`, `192.0.2.7:8080` or `[2001:db8::7]:443`")]
+    #[error(
+        "no host is named; write such as `example.net`, `192.0.2.7:8080` or `[2001:db8::7]:443`"
+    )]
     NoHost,
     /// The port is none.
     #[error("`{0}` is no port; write a number from 1 to 65535")]
@@ -98,7 +100,7 @@ fn accidental(address: IpAddr) -> Option<&'static str> {
     let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     // 0.0.0.0/8 and 240.0.0.0/4 are no hosts either (RFC 1122, section 3.2.1.3; RFC 1112, section 4).
     let is_reserved =
-        matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [0, ..] | [240.., ..]));
+        matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [0 | 240..=255, ..]));
     if address.is_unspecified() {
         Some("the unspecified address")
     } else if address.is_multicast() {
@@ -228,7 +230,14 @@ mod tests {
 
     #[test]
     fn addresses_that_are_no_hosts_are_refused() {
-        for address in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "250.1.2.3", "::", "ff02::1"] {
+        for address in [
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "250.1.2.3",
+            "::",
+            "ff02::1",
+        ] {
             let target = Target {
                 host: address.to_owned(),
                 port: 80,

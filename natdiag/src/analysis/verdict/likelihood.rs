@@ -14,7 +14,7 @@ pub(crate) struct Rate {
 
 impl Rate {
     /// A rate as if so many had been dropped and answered.
-    pub(super) const fn new(dropped: f64, answered: f64) -> Self {
+    pub(crate) const fn new(dropped: f64, answered: f64) -> Self {
         Self { dropped, answered }
     }
 }

@@ -1,0 +1,70 @@
+//! What a test of all addresses of a host has found: a survey as of any other run, and the connections behind it.
+
+use std::net::SocketAddr;
+
+use super::{
+    experiment::Experiment,
+    finding::{Answer, answer},
+    trial::{Fate, Record},
+};
+use crate::{
+    analysis::diagnosis::{RemoteCounters, RemoteDiagnosis},
+    survey::Survey,
+};
+
+/// One address, tested.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// The address and the port.
+    pub remote: SocketAddr,
+    /// The connections.
+    pub record: Record,
+    /// What they mean.
+    pub answer: Answer,
+}
+
+/// The whole test.
+#[derive(Clone, Debug)]
+pub struct ProbeSurvey {
+    /// Findings by remote host, as of any other run.
+    pub survey: Survey,
+    /// The addresses tested.
+    pub tested: Vec<Tested>,
+}
+
+impl Tested {
+    /// What an experiment means.
+    #[must_use]
+    pub fn new(remote: SocketAddr, experiment: Experiment) -> Self {
+        Self {
+            answer: answer(&experiment),
+            record: experiment.record,
+            remote,
+        }
+    }
+
+    /// The same as a remote host of a survey.
+    #[must_use]
+    pub fn diagnosis(&self) -> RemoteDiagnosis {
+        let record = &self.record;
+        RemoteDiagnosis {
+            address: self.remote.ip(),
+            counters: RemoteCounters {
+                syn_sent: record.trials.len() as u64,
+                syn_ack_received: record
+                    .trials
+                    .iter()
+                    .map(|trial| u64::from(trial.syn_acks))
+                    .sum(),
+                rst_answering_syn: record.total(Fate::Refused),
+                ack_answering_syn: record.total(Fate::Strayed),
+                ..RemoteCounters::default()
+            },
+            findings: match &self.answer {
+                Answer::Sound { .. } => Vec::new(),
+                Answer::Found(finding) => vec![finding.as_ref().clone()],
+            },
+            close_up: None,
+        }
+    }
+}
