@@ -3,7 +3,9 @@
 
 pub mod connector;
 pub mod experiment;
+pub mod fetch;
 pub mod finding;
+pub mod fragments;
 pub mod outcome;
 pub mod payload;
 pub mod plan;

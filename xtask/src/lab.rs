@@ -13,6 +13,7 @@ mod oracle;
 mod outcome;
 mod parameters;
 mod play;
+pub(crate) mod probe;
 mod random;
 mod report;
 mod scenario;

@@ -22,7 +22,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, kernels, lab};
+use handover::{bench, kernels, lab, probe};
+#[cfg(feature = "programs")]
+use lab::probe;
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -42,6 +44,8 @@ enum Task {
     Test,
     /// Builds the test network in namespaces and plays scenarios
     Lab(lab::Args),
+    /// Tests servers of the test network actively
+    Probe(probe::Args),
     /// Measures what watching costs
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
+        Task::Probe(args) => probe::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
     }

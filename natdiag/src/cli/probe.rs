@@ -15,6 +15,13 @@ pub enum Probe {
     /// else is changed.
     #[command(verbatim_doc_comment, after_long_help = TIMESTAMPS_EXAMPLES)]
     Timestamps(TimestampsArgs),
+    /// Test whether large responses arrive, and whether they arrive in fragments
+    ///
+    /// Fetches a response with segments of the usual size and with small ones, looks for fragments
+    /// meanwhile, and searches for the largest size that passes. Works from behind a NAT gateway
+    /// as well, which drops the fragments before anybody could see them.
+    #[command(verbatim_doc_comment, after_long_help = FRAGMENTS_EXAMPLES)]
+    Fragments(FragmentsArgs),
 }
 
 /// The form of the report of a test.
@@ -50,6 +57,23 @@ pub struct TimestampsArgs {
     pub dry_run: bool,
 }
 
+/// Arguments of `natdiag probe fragments`.
+#[derive(Debug, Args)]
+pub struct FragmentsArgs {
+    /// What to fetch: an `http` URL, or a host that answers `--payload` [port: 80 for a URL, else 443]
+    #[arg(value_name = "URL|HOST[:PORT]")]
+    pub target: Target,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ProbeOutput,
+    /// What to send in place of an HTTP request; `\r`, `\n` and `\xNN` are octets
+    #[arg(long, value_name = "TEXT")]
+    pub payload: Option<Payload>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// Fastest that a test may be: a load that nobody notices.
 const FASTEST: f64 = 20.0;
 
@@ -68,3 +92,12 @@ Examples:
     sudo natdiag probe timestamps mail.example.net:25 --payload 'QUIT\\r\\n'
   What would be done:
     natdiag probe timestamps www.example.net --dry-run";
+
+const FRAGMENTS_EXAMPLES: &str = "\
+Examples:
+  Do large responses of this server arrive?
+    sudo natdiag probe fragments http://www.example.net/large.html
+  A service of another kind, and what makes it say much:
+    sudo natdiag probe fragments db.example.net:5000 --payload 'LIST\\r\\n'
+  What would be done:
+    natdiag probe fragments http://www.example.net/ --dry-run";

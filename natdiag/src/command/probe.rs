@@ -1,5 +1,7 @@
 //! `natdiag probe`: a target to addresses, each to the interface that leads there, a test of each, and a report.
 
+mod fragments;
+
 use std::{
     io::{self, IsTerminal, Write},
     net::SocketAddr,
@@ -9,7 +11,12 @@ use thiserror::Error;
 
 use crate::{
     analysis::diagnosis::Diagnosis,
-    bpf::probe::{ProbeProgram, ProbeProgramError},
+    bpf::{
+        attach::AttachError,
+        load::LoadError,
+        maps::MapsError,
+        probe::{ProbeProgram, ProbeProgramError},
+    },
     cli::probe::{Probe, ProbeOutput, TimestampsArgs},
     clock::Clock,
     host::{
@@ -33,6 +40,9 @@ use crate::{
 /// What cannot be seen from an interface with private addresses only.
 const BEHIND_NAT: &str =
     "which other hosts share the NAT's address, and what they make the server remember";
+
+/// What was dropped before such an interface.
+const BEHIND_NAT_FRAGMENTS: &str = "fragments that a NAT gateway dropped before this host";
 
 /// Why testing failed.
 #[derive(Debug, Error)]
@@ -62,6 +72,20 @@ pub enum ProbeError {
         /// Its `ARPHRD_` number.
         device_type: u16,
     },
+    /// There is no TLS here.
+    #[error(
+        "natdiag speaks no TLS; name an `http` URL of the same server, or give `--payload` something that makes it say much"
+    )]
+    Tls,
+    /// The programs that watch cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The programs that watch cannot be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// Their counters cannot be read.
+    #[error(transparent)]
+    Maps(#[from] MapsError),
     /// The programs cannot be attached.
     #[error(transparent)]
     Program(#[from] ProbeProgramError),
@@ -83,6 +107,7 @@ pub enum ProbeError {
 pub fn run(probe: &Probe, out: &mut dyn Write) -> Result<ExitStatus, ProbeError> {
     match probe {
         Probe::Timestamps(args) => timestamps(args, out),
+        Probe::Fragments(args) => fragments::run(args, out),
     }
 }
 
@@ -101,12 +126,16 @@ fn timestamps(args: &TimestampsArgs, out: &mut dyn Write) -> Result<ExitStatus, 
     // Before anything is attached that an unexpected signal would leave behind.
     let signals = Signals::new().map_err(ProbeError::Signals)?;
     let survey = test(args, bounds, targets, &signals)?;
-    match args.output {
-        ProbeOutput::Text => report::write_text(out, &survey),
-        ProbeOutput::Json => report::write_json(out, &survey),
-    }
-    .map_err(ProbeError::Output)?;
+    write(out, args.output, &survey)?;
     Ok(ExitStatus::of(&survey.survey))
+}
+
+fn write(out: &mut dyn Write, form: ProbeOutput, survey: &ProbeSurvey) -> Result<(), ProbeError> {
+    match form {
+        ProbeOutput::Text => report::write_text(out, survey),
+        ProbeOutput::Json => report::write_json(out, survey),
+    }
+    .map_err(ProbeError::Output)
 }
 
 /// The way to each address.
@@ -226,6 +255,12 @@ impl Progress {
                 io::stderr(),
                 "\r\x1b[K{remote}: {made} connections, {dropped} without an answer"
             );
+        }
+    }
+
+    fn say(&mut self, remote: SocketAddr, number: usize, what: &str) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K{remote}: {number} {what}");
         }
     }
 

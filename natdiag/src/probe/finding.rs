@@ -270,7 +270,11 @@ fn undecided(experiment: &Experiment) -> Finding {
         Cause::InsufficientEvidence,
         1.0,
         Severity::Info,
-        format!("{lost} of {all} SYNs were not answered, and {why}"),
+        if lost == 0 {
+            format!("all {all} SYNs were answered, but {why}")
+        } else {
+            format!("{lost} of {all} SYNs were not answered, and {why}")
+        },
     );
     finding.remedy = vec!["test again, with a larger `--max-connections`".to_owned()];
     finding

@@ -52,6 +52,49 @@ impl Signals {
             SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { descriptor })
     }
+
+    /// Waits until a time.
+    ///
+    /// # Errors
+    /// The end was asked for.
+    pub fn sleep_until(&self, clock: Clock, time_ns: u64) -> Result<(), ConnectError> {
+        self.wait(clock, None, time_ns).map(drop)
+    }
+
+    /// Waits for a descriptor, or only for a time.
+    ///
+    /// # Errors
+    /// The end was asked for.
+    pub(super) fn wait(
+        &self,
+        clock: Clock,
+        what: Option<(BorrowedFd, PollFlags)>,
+        deadline_ns: u64,
+    ) -> Result<Waited, ConnectError> {
+        loop {
+            let left_ns = deadline_ns.saturating_sub(clock.monotonic_ns());
+            // Rounded up, so that the last turn does not spin.
+            let timeout =
+                PollTimeout::try_from(left_ns.div_ceil(NS_PER_MS)).unwrap_or(PollTimeout::MAX);
+            let signals = PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN);
+            let mut descriptors = vec![signals];
+            descriptors.extend(what.map(|(descriptor, flags)| PollFd::new(descriptor, flags)));
+            match poll(&mut descriptors, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(ConnectError::Socket(error.into())),
+            }
+            let mut ready = descriptors.iter().map(|one| one.any().unwrap_or(false));
+            if ready.next() == Some(true) {
+                return Err(ConnectError::Interrupted);
+            }
+            if ready.next() == Some(true) {
+                return Ok(Waited::Ready);
+            }
+            if left_ns == 0 {
+                return Ok(Waited::TooLong);
+            }
+        }
+    }
 }
 
 /// Makes connections to one address.
@@ -74,8 +117,10 @@ pub struct Sockets<'a> {
 
 /// What waiting has ended with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Waited {
+pub(super) enum Waited {
+    /// The descriptor is ready.
     Ready,
+    /// The time is over.
     TooLong,
 }
 
@@ -243,35 +288,12 @@ impl Sockets<'_> {
         .into_bytes()
     }
 
-    /// Waits for a descriptor, or only for a time.
     fn wait(
         &self,
         what: Option<(BorrowedFd, PollFlags)>,
         deadline_ns: u64,
     ) -> Result<Waited, ConnectError> {
-        loop {
-            let left_ns = deadline_ns.saturating_sub(self.now_ns());
-            // Rounded up, so that the last turn does not spin.
-            let timeout =
-                PollTimeout::try_from(left_ns.div_ceil(NS_PER_MS)).unwrap_or(PollTimeout::MAX);
-            let signals = PollFd::new(self.signals.descriptor.as_fd(), PollFlags::POLLIN);
-            let mut descriptors = vec![signals];
-            descriptors.extend(what.map(|(descriptor, flags)| PollFd::new(descriptor, flags)));
-            match poll(&mut descriptors, timeout) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(ConnectError::Socket(error.into())),
-            }
-            let mut ready = descriptors.iter().map(|one| one.any().unwrap_or(false));
-            if ready.next() == Some(true) {
-                return Err(ConnectError::Interrupted);
-            }
-            if ready.next() == Some(true) {
-                return Ok(Waited::Ready);
-            }
-            if left_ns == 0 {
-                return Ok(Waited::TooLong);
-            }
-        }
+        self.signals.wait(self.clock, what, deadline_ns)
     }
 
     /// The programs saw less than the socket.

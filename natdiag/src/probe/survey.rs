@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{
     experiment::Experiment,
     finding::{Answer, answer},
+    fragments::{FragmentsRecord, Response},
     trial::{Fate, Record},
 };
 use crate::{
@@ -17,8 +18,10 @@ use crate::{
 pub struct Tested {
     /// The address and the port.
     pub remote: SocketAddr,
-    /// The connections.
+    /// The connections of a test of timestamps.
     pub record: Record,
+    /// The responses of a test of fragments.
+    pub responses: Vec<Response>,
     /// What they mean.
     pub answer: Answer,
 }
@@ -39,7 +42,22 @@ impl Tested {
         Self {
             answer: answer(&experiment),
             record: experiment.record,
+            responses: Vec::new(),
             remote,
+        }
+    }
+
+    /// What a test of fragments has found.
+    #[must_use]
+    pub fn of_fragments(remote: SocketAddr, record: FragmentsRecord, answer: Answer) -> Self {
+        Self {
+            remote,
+            record: Record {
+                address: remote.ip(),
+                trials: Vec::new(),
+            },
+            responses: record.responses,
+            answer,
         }
     }
 
@@ -50,7 +68,7 @@ impl Tested {
         RemoteDiagnosis {
             address: self.remote.ip(),
             counters: RemoteCounters {
-                syn_sent: record.trials.len() as u64,
+                syn_sent: (record.trials.len() + self.responses.len()) as u64,
                 syn_ack_received: record
                     .trials
                     .iter()

@@ -12,12 +12,13 @@ use crate::{
     host::path::Path,
     probe::{
         finding::Answer,
+        fragments::Ending,
         plan::Bounds,
         survey::{ProbeSurvey, Tested},
         target::Target,
         trial::{Arm, Fate},
     },
-    report::{json_layout::Outline, model::Report, text::page::Page, wording},
+    report::{exit_code::Weight, json_layout::Outline, model::Report, text::page::Page, wording},
 };
 
 /// Width of the report.
@@ -27,7 +28,7 @@ const COLUMNS: usize = 120;
 struct ProbeReport<'a> {
     #[serde(flatten)]
     report: Report<'a>,
-    arms: Vec<ArmRow>,
+    arms: Vec<Row>,
 }
 
 /// One arm of one address.
@@ -44,16 +45,59 @@ struct ArmRow {
     unreachable: u64,
 }
 
+/// One response.
+#[derive(Serialize)]
+struct ResponseRow {
+    address: IpAddr,
+    port: u16,
+    arm: &'static str,
+    mss_octets: Option<u16>,
+    octets: u64,
+    ending: &'static str,
+}
+
+/// A row of the table of either test.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row {
+    Arm(ArmRow),
+    Response(ResponseRow),
+}
+
 /// Writes the report as JSON.
 pub(crate) fn write_json(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Result<()> {
     let report = ProbeReport {
         report: Report::from(&probed.survey),
-        arms: probed.tested.iter().flat_map(arms).collect(),
+        arms: probed.tested.iter().flat_map(rows).collect(),
     };
     let mut serializer = Serializer::with_formatter(&mut *out, Outline::default());
     report.serialize(&mut serializer)?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+fn rows(tested: &Tested) -> Vec<Row> {
+    let arms = arms(tested).into_iter().map(Row::Arm);
+    let responses = tested.responses.iter().map(|response| {
+        Row::Response(ResponseRow {
+            address: tested.remote.ip(),
+            port: tested.remote.port(),
+            arm: "response",
+            mss_octets: response.mss,
+            octets: response.octets,
+            ending: ending(response.ending),
+        })
+    });
+    arms.chain(responses).collect()
+}
+
+const fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Complete => "complete",
+        Ending::Stalled => "stalled",
+        Ending::Reset => "reset",
+        Ending::Unanswered => "unanswered",
+    }
 }
 
 fn arms(tested: &Tested) -> Vec<ArmRow> {
@@ -82,7 +126,7 @@ pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Resul
     let connections: u64 = probed
         .tested
         .iter()
-        .map(|tested| tested.record.trials.len() as u64)
+        .map(|tested| (tested.record.trials.len() + tested.responses.len()) as u64)
         .sum();
     let took = wording::span(survey.end.0.saturating_sub(survey.start.0));
     page.paragraph(
@@ -124,15 +168,17 @@ fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
             write_arms(page, tested)?;
         }
         Answer::Found(finding) => {
-            page.paragraph(
-                "",
-                &format!(
-                    "{remote}: {} ({}, {} sure)",
-                    wording::title(finding.cause),
+            let title = wording::title(finding.cause);
+            let grade = match Weight::of(finding) {
+                // To be sure of not knowing says nothing.
+                Weight::Unclear => String::new(),
+                Weight::Harm | Weight::Harmless => format!(
+                    " ({}, {} sure)",
                     finding.severity.as_str(),
                     wording::sure(finding.confidence)
                 ),
-            )?;
+            };
+            page.paragraph("", &format!("{remote}: {title}{grade}"))?;
             page.body(&finding.summary)?;
             write_arms(page, tested)?;
             let alternative = |other: &crate::analysis::diagnosis::Alternative| {
@@ -151,6 +197,17 @@ fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
 
 fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
     page.gap()?;
+    if !tested.responses.is_empty() {
+        page.line("      segments up to      octets received  ending")?;
+        for response in &tested.responses {
+            let mss = response
+                .mss
+                .map_or_else(|| "the usual".to_owned(), |mss| mss.to_string());
+            let (octets, ending) = (response.octets, ending(response.ending));
+            page.line(&format!("      {mss:<20}{octets:>15}  {ending}"))?;
+        }
+        return page.gap();
+    }
     page.line(&format!(
         "      {:<40}{:>12}{:>10}",
         "SYNs", "connections", "answered"
@@ -164,6 +221,29 @@ fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
         ))?;
     }
     page.gap()
+}
+
+/// Writes what a test of fragments would do.
+pub(crate) fn write_fetch_plan(
+    out: &mut dyn Write,
+    target: &Target,
+    ways: &[(SocketAddr, Path)],
+) -> io::Result<()> {
+    let page = &mut Page::new(out, COLUMNS);
+    page.paragraph(
+        "",
+        &format!("natdiag would fetch from {target}, and look for fragments meanwhile:"),
+    )?;
+    for (address, path) in ways {
+        page.line(&format!("   {address} through {}", path.link.name))?;
+    }
+    page.gap()?;
+    page.paragraph(
+        "",
+        "Two responses in segments of the usual size and two in the smallest; where only the small ones arrive, some more in \
+         sizes between, one after the other, at most 256 KiB each.",
+    )?;
+    out.flush()
 }
 
 /// Writes what a test would do.
