@@ -53,7 +53,7 @@ pub struct Sighting {
     pub fragments: u64,
     /// The largest first fragment, as an IP packet.
     pub largest_first_fragment_octets: u64,
-    /// Whether the server's SYN-ACKs forbid fragments.
+    /// Whether the server's data forbids fragments, by its FINs.
     pub dont_fragment: Option<bool>,
     /// MTUs in ICMP messages to us that a packet of ours was too big.
     pub too_big: Vec<u32>,

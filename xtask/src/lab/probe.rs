@@ -20,8 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::{
-    build_natdiag, interrupt,
-    namespace::{self, Namespace},
+    build_natdiag, interrupt, namespace,
     network::{Network, SERVER, SERVER_V6},
     parameters::Parameters,
     random::Random,
@@ -31,7 +30,7 @@ use crate::exec;
 
 use self::{
     bystander::Bystander,
-    case::{CASES, Case},
+    case::{CASES, Case, Test},
     service::Service,
     state::State,
 };
@@ -199,7 +198,11 @@ fn rehearse(outcome: &mut Outcome, natdiag: &PathBuf, kill: bool) -> Result<()> 
         format!("{SERVER}:{port}")
     };
     let mut command = Command::new(natdiag);
-    command.args(["probe", "timestamps", &target, "--output", "json"]);
+    match case.test {
+        Test::Timestamps => command.args(["probe", "timestamps", &target]),
+        Test::Fragments => command.args(["probe", "fragments", &format!("http://{target}/")]),
+    };
+    command.args(["--output", "json"]);
     spawn::put_in(&mut command, host)?;
     let start = Instant::now();
     if kill {
@@ -248,14 +251,17 @@ fn judge(outcome: &mut Outcome, output: &std::process::Output) -> Result<()> {
     })?;
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     let arms = report["arms"].as_array().cloned().unwrap_or_default();
-    outcome.connections = arms.iter().map(|arm| number(&arm["connections"])).sum();
+    outcome.connections = match case.test {
+        Test::Timestamps => arms.iter().map(|arm| number(&arm["connections"])).sum(),
+        Test::Fragments => arms.len() as u64,
+    };
     let finding = &report["remotes"][0]["findings"][0];
     let cause = finding["cause"].as_str().unwrap_or("nothing");
     let kernel = finding["evidence"]["server_kernel"].as_str();
     outcome.said = kernel.map_or(cause.to_owned(), |kernel| format!("{cause}, {kernel}"));
     if outcome.said != case.expected {
         outcome.differences.push(format!(
-            "expected: {}; arms: {}",
+            "expected: {}; {finding}; arms: {}",
             case.expected,
             Value::Array(arms)
         ));

@@ -3,10 +3,7 @@
 
 use std::{io::Write, net::SocketAddr};
 
-use natdiag_common::{
-    Direction,
-    wire::tcp::{ACK, SYN},
-};
+use natdiag_common::{Direction, wire::tcp::FIN};
 
 use super::{BEHIND_NAT_FRAGMENTS, ProbeError, Progress, find, write};
 use crate::{
@@ -251,7 +248,8 @@ fn note(sighting: &mut Sighting, remote: SocketAddr, event: &Event) {
         Content::Segment(segment)
             if event.source == remote.ip()
                 && segment.source_port == remote.port()
-                && segment.has(SYN | ACK)
+                // A SYN-ACK of Linux forbids fragments also where its data does not.
+                && segment.has(FIN)
                 && remote.is_ipv4() =>
         {
             sighting.dont_fragment = Some(event.dont_fragment);

@@ -6,6 +6,7 @@ use crate::lab::mechanism::{Era, Mechanism};
 /// A server, the way to it, and what natdiag must say.
 pub(super) struct Case {
     pub(super) name: &'static str,
+    pub(super) test: Test,
     pub(super) mechanisms: &'static [Mechanism],
     /// Rules of the router.
     pub(super) router: Option<&'static str>,
@@ -22,8 +23,16 @@ pub(super) struct Case {
     pub(super) exit_code: i32,
 }
 
+/// What natdiag is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    Timestamps,
+    Fragments,
+}
+
 const HEALTHY: Case = Case {
     name: "healthy",
+    test: Test::Timestamps,
     mechanisms: &[],
     router: None,
     service: service::Kind::Closes,
@@ -50,12 +59,26 @@ const TIMESTAMPS_DROPPED: &str = "table inet options {
         tcp flags & (syn | ack) == syn tcp option timestamp exists drop
     }
 }";
-const LIMITED: &str = "table inet limit {
+const LIMITED: &str = "table inet limited {
     chain forward {
         type filter hook forward priority 0;
         tcp flags & (syn | ack) == syn limit rate over 1/second burst 3 packets drop
     }
 }";
+
+/// Large packets vanish, and nobody is told.
+const LARGE_DROPPED: &str = "table inet large {
+    chain forward {
+        type filter hook forward priority 0;
+        iifname \"inside\" meta length > 1400 drop
+    }
+}";
+const LARGE: Case = Case {
+    name: "large",
+    test: Test::Fragments,
+    service: service::Kind::Large,
+    ..HEALTHY
+};
 
 /// All of them.
 pub(super) const CASES: &[Case] = &[
@@ -168,5 +191,35 @@ pub(super) const CASES: &[Case] = &[
         expected: "backlog-overflow",
         exit_code: 1,
         ..HEALTHY
+    },
+    LARGE,
+    Case {
+        name: "large-ipv6",
+        is_v6: true,
+        ..LARGE
+    },
+    Case {
+        name: "large-router-cuts",
+        mechanisms: &[Mechanism::RouterFragments { mtu: 1400 }],
+        expected: "path-fragmentation",
+        exit_code: 1,
+        ..LARGE
+    },
+    Case {
+        name: "large-gateway-drops",
+        mechanisms: &[
+            Mechanism::RouterFragments { mtu: 1400 },
+            Mechanism::ManagedGateway,
+        ],
+        expected: "path-fragmentation",
+        exit_code: 1,
+        ..LARGE
+    },
+    Case {
+        name: "large-black-hole",
+        router: Some(LARGE_DROPPED),
+        expected: "pmtu-black-hole",
+        exit_code: 1,
+        ..LARGE
     },
 ];

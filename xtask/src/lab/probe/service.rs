@@ -19,6 +19,8 @@ use crate::lab::namespace::Namespace;
 const IDLE: Duration = Duration::from_secs(8);
 /// How long the server may sleep after it was told to end.
 const TURN: Duration = Duration::from_millis(20);
+/// Octets of a large response: many full segments.
+const LARGE_OCTETS: usize = 20_000;
 /// A spell in which the overloaded server takes nobody, and the time between the beginnings of two.
 const SPELL: Duration = Duration::from_secs(4);
 const PERIOD: Duration = Duration::from_secs(9);
@@ -34,6 +36,8 @@ pub(super) enum Kind {
     Waits,
     /// As the first, with a queue of one and spells in which it takes nobody.
     Overloaded,
+    /// It answers with much, and closes.
+    Large,
     /// Nobody listens.
     Absent,
 }
@@ -104,6 +108,12 @@ fn serve(mut stream: TcpStream, kind: Kind) -> io::Result<()> {
             stream.shutdown(Shutdown::Write)?;
         }
         Kind::Http => http(&mut stream)?,
+        Kind::Large => {
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request)?;
+            stream.write_all(&vec![b'n'; LARGE_OCTETS])?;
+            stream.shutdown(Shutdown::Write)?;
+        }
         Kind::Waits | Kind::Absent => {}
     }
     let mut rest = [0; 256];
