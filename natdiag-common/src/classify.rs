@@ -3,7 +3,7 @@
 
 use crate::{
     Address, Direction, FrameBytes,
-    counter::{FragmentPosition, FragmentProtocol, RemoteCounter},
+    counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
     packet::{Fragment, PacketMeta, Transport},
     wire::tcp::{self, ACK, FIN, RST, SYN},
 };
@@ -30,8 +30,31 @@ pub struct Tally {
     pub dont_fragment: bool,
     /// Place of the maximum that `first_octets` may raise, or 0.
     pub maximum: usize,
-    /// Length of a first fragment's IP packet in octets.
-    pub first_octets: u32,
+    /// Length of a first fragment's IP packet in octets, as far as a counter goes.
+    pub first_octets: u16,
+}
+
+impl Tally {
+    /// The counters of a remote host that sent or got only this packet.
+    #[must_use]
+    pub fn counts(&self) -> RemoteCounts {
+        let mut counts = RemoteCounts::ZERO;
+        let details = [
+            (true, self.counter, 1),
+            (
+                self.dont_fragment,
+                RemoteCounter::FragmentDontFragment as usize,
+                1,
+            ),
+            (self.maximum != 0, self.maximum, self.first_octets),
+        ];
+        for (applies, place, amount) in details {
+            if applies && let Some(value) = counts.at(place) {
+                *value = amount;
+            }
+        }
+        counts
+    }
 }
 
 /// What to do about a packet. Nothing at all for most.
@@ -66,27 +89,21 @@ pub fn classify<F: FrameBytes + ?Sized>(
                 let tally = handshake_counter(frame, packet, flags, direction);
                 (tally, handshake_keep(flags, tally.counter))
             }
-            (
-                Transport::IcmpError {
-                    packet_too_big: true,
-                },
-                Direction::Ingress,
-            ) => (count(RemoteCounter::PacketTooBig), Keep::WithinBudget),
-            (
-                Transport::IcmpError {
-                    packet_too_big: false,
-                },
-                Direction::Ingress,
-            ) => (count(RemoteCounter::IcmpError), Keep::WithinBudget),
+            (Transport::PacketTooBig, Direction::Ingress) => {
+                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
+            }
+            (Transport::IcmpError, Direction::Ingress) => {
+                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
+            }
             _ => return Observation::BORING,
         }
     };
-    let remote = match (packet.transport, direction) {
-        (Transport::IcmpError { .. }, _) if packet.fragment.is_none() => {
+    let remote = match direction {
+        _ if packet.fragment.is_none() && packet.transport.is_icmp_error() => {
             packet.quoted_destination(frame)
         }
-        (_, Direction::Ingress) => packet.source(frame),
-        (_, Direction::Egress) => packet.destination(frame),
+        Direction::Ingress => packet.source(frame),
+        Direction::Egress => packet.destination(frame),
     };
     // An error that quotes less than an IP header is about nobody.
     let Some(remote) = remote else {
@@ -109,7 +126,7 @@ fn count(counter: RemoteCounter) -> Tally {
 #[inline(always)]
 fn count_at(counter: usize) -> Tally {
     Tally {
-        remote: Address([0; 16]),
+        remote: Address::UNSPECIFIED,
         counter,
         dont_fragment: false,
         maximum: 0,
@@ -138,12 +155,9 @@ fn classify_fragment(
     let mut tally = count_at(RemoteCounter::fragment(protocol, position));
     tally.dont_fragment = packet.dont_fragment && protocol == FragmentProtocol::Tcp;
     if position == FragmentPosition::First {
-        tally.first_octets = packet.total_len;
-        tally.maximum = if protocol == FragmentProtocol::Tcp {
-            RemoteCounter::LargestFirstTcpOctets as usize
-        } else {
-            RemoteCounter::LargestFirstOtherOctets as usize
-        };
+        // No packet that was on a wire is longer; one that the kernel has merged may be.
+        tally.first_octets = packet.total_len.min(u32::from(u16::MAX)) as u16;
+        tally.maximum = RemoteCounter::largest_first(protocol);
     }
     (tally, Keep::WithinBudget)
 }

@@ -12,9 +12,10 @@ pub enum Counter {
     PacketsIngress,
     /// Frames sent.
     PacketsEgress,
-    /// Packets that some remote host's counters should hold: `counted + missed_remotes` are in them.
+    /// Packets that are about some remote host. Each is in the cache, in a spill or in a record, or in
+    /// `MissedRemotes`.
     Charged,
-    /// Packets left out of the counters of their remote host because the ring of spills was full.
+    /// Packets left out of the counters of their remote host because the rings were full.
     MissedRemotes,
     /// Records left out because the ring of records was full.
     MissedRecordsRing,
@@ -223,17 +224,30 @@ impl RemoteCounter {
     pub const fn fragment(protocol: FragmentProtocol, position: FragmentPosition) -> usize {
         protocol as usize * 3 + position as usize
     }
+
+    /// Place of the largest first fragment of one protocol.
+    #[inline(always)]
+    #[must_use]
+    pub const fn largest_first(protocol: FragmentProtocol) -> usize {
+        match protocol {
+            FragmentProtocol::Tcp => Self::LargestFirstTcpOctets as usize,
+            FragmentProtocol::Udp | FragmentProtocol::Icmp | FragmentProtocol::Other => {
+                Self::LargestFirstOtherOctets as usize
+            }
+        }
+    }
 }
 
 /// Number of words in [`RemoteCounts`]: a power of two, so that the verifier can prove a masked index.
 pub const REMOTE_WORDS: usize = 32;
 
-/// Counters of one remote host, as the kernel keeps them: they are spilled long before they could wrap.
+/// Counters of one remote host, as the kernel keeps them: they are spilled before they could wrap. Small, because a
+/// flood from many hosts has them copied and cleared for nearly every packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct RemoteCounts {
     /// Indexed by [`RemoteCounter`].
-    pub words: [u32; REMOTE_WORDS],
+    pub words: [u16; REMOTE_WORDS],
 }
 
 impl RemoteCounts {
@@ -244,13 +258,13 @@ impl RemoteCounts {
 
     /// Value of one counter.
     #[must_use]
-    pub fn value(&self, counter: RemoteCounter) -> u32 {
+    pub fn value(&self, counter: RemoteCounter) -> u16 {
         self.words.get(counter as usize).copied().unwrap_or(0)
     }
 
     /// The counter at a place below [`REMOTE_WORDS`].
     #[inline(always)]
-    pub fn at(&mut self, index: usize) -> Option<&mut u32> {
+    pub fn at(&mut self, index: usize) -> Option<&mut u16> {
         self.words.get_mut(index & (REMOTE_WORDS - 1))
     }
 }

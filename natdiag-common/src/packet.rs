@@ -1,5 +1,9 @@
 //! Reads the headers of one packet: link, IP, fragment, transport. Composes [`crate::wire`].
 
+mod glance;
+
+pub use glance::{Glance, glance};
+
 use crate::{
     Address, FrameBytes, LinkType, ParseError,
     wire::{ethernet, icmp, ipv4, ipv6, tcp, udp},
@@ -63,15 +67,34 @@ pub enum Transport {
     },
     /// A UDP datagram.
     Udp,
-    /// An `ICMP` or `ICMPv6` error, which quotes a packet.
-    IcmpError {
-        /// Whether it says that the quoted packet was too big for a link.
-        packet_too_big: bool,
-    },
+    /// An `ICMP` or `ICMPv6` error, which says that the packet that it quotes was too big for a link.
+    PacketTooBig,
+    /// Any other `ICMP` or `ICMPv6` error, which quotes a packet as well.
+    IcmpError,
     /// Any other protocol, other `ICMP` messages included.
     Other,
     /// A later fragment, or a first fragment that ends within the header: there are no ports.
     Absent,
+}
+
+impl Transport {
+    /// Whether the payload opens or closes a connection, or is an error.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        match self {
+            Self::PacketTooBig | Self::IcmpError => true,
+            Self::Tcp { flags } => *flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0,
+            Self::Udp | Self::Other | Self::Absent => false,
+        }
+    }
+
+    /// Whether the payload is an error that quotes a packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_icmp_error(&self) -> bool {
+        matches!(self, Self::PacketTooBig | Self::IcmpError)
+    }
 }
 
 impl PacketMeta {
@@ -80,11 +103,7 @@ impl PacketMeta {
     #[inline(always)]
     #[must_use]
     pub const fn is_notable(&self) -> bool {
-        match (&self.fragment, &self.transport) {
-            (Some(_), _) | (None, Transport::IcmpError { .. }) => true,
-            (None, Transport::Tcp { flags }) => *flags & (tcp::SYN | tcp::FIN | tcp::RST) != 0,
-            (None, Transport::Udp | Transport::Other | Transport::Absent) => false,
-        }
+        self.fragment.is_some() || self.transport.is_notable()
     }
 
     /// Source address. `None` if the frame ends before it, which [`parse`] has ruled out.
@@ -97,7 +116,7 @@ impl PacketMeta {
         } else {
             frame
                 .octets(self.ip_offset + ipv6::SOURCE_OFFSET)
-                .map(Address)
+                .map(Address::from_octets)
         }
     }
 
@@ -134,7 +153,9 @@ fn destination_at<F: FrameBytes + ?Sized>(
             .octets(offset + ipv4::DESTINATION_OFFSET)
             .map(Address::from_ipv4)
     } else {
-        frame.octets(offset + ipv6::DESTINATION_OFFSET).map(Address)
+        frame
+            .octets(offset + ipv6::DESTINATION_OFFSET)
+            .map(Address::from_octets)
     }
 }
 
@@ -273,10 +294,10 @@ fn parse_payload<F: FrameBytes + ?Sized>(
         }
         icmp::PROTOCOL_V4 | icmp::PROTOCOL_V6 => {
             let header = icmp::parse(frame, offset)?;
-            if header.is_error(protocol) {
-                Transport::IcmpError {
-                    packet_too_big: header.is_packet_too_big(protocol),
-                }
+            if header.is_packet_too_big(protocol) {
+                Transport::PacketTooBig
+            } else if header.is_error(protocol) {
+                Transport::IcmpError
             } else {
                 Transport::Other
             }

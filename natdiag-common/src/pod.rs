@@ -21,17 +21,16 @@ unsafe impl aya::Pod for ProbeConnection {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{follow::FollowedFlow, record::Record, slot::Spill};
+    use crate::{record::Record, slot::Spill};
 
     #[test]
     fn shared_types_have_no_padding() {
         assert_eq!(size_of::<Totals>(), (6 + 32) * 8);
-        assert_eq!(size_of::<RemoteSlot>(), 4 + 4 + 16 + 32 * 4 + 6 * 4);
-        assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 4);
+        assert_eq!(size_of::<RemoteSlot>(), 4 + 4 + 16 + 32 * 2 + 6 * 4);
+        assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 2);
         assert_eq!(size_of::<Record>(), Record::SIZE);
         assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
         assert_eq!(size_of::<FlowEnds>(), 2 * 16 + 2 * 2);
         assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
-        assert_eq!(size_of::<FollowedFlow>(), 2 * 8 + 2 * 16 + 4 * 2 + 2 * 16);
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::{
     Address, Direction, FrameBytes,
+    classify::Tally,
+    counter::{FragmentProtocol, RemoteCounter},
     packet::{PacketMeta, Transport},
-    wire::tcp,
+    wire::{icmp, ipv4, ipv6, tcp},
 };
 
 /// Most octets of an excerpt: 40 of TCP options; or the header of an `ICMP` error, the IPv6 header that it quotes,
@@ -23,6 +25,9 @@ pub mod flag {
     /// The packet is an `ICMP` or `ICMPv6` error.
     pub const ICMP_ERROR: u8 = 16;
 }
+
+/// Stands for no counter in [`Record::counter`].
+pub const NO_COUNTER: u8 = u8::MAX;
 
 /// Headers of one packet. Integers are in the machine's own byte order; what is absent is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +71,11 @@ pub struct Record {
     pub version: u8,
     /// Octets used of the excerpt.
     pub excerpt_len: u8,
+    /// Place in [`RemoteCounts`](crate::counter::RemoteCounts) of the counter of its remote host that the packet adds to, or [`NO_COUNTER`].
+    /// Nothing else counts the packet.
+    pub counter: u8,
     /// Reserved, zero.
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 4],
     /// TCP options as on the wire, or an `ICMP` error from its first octet. Words of four octets; the rest is zero.
     pub excerpt: [[u8; 4]; EXCERPT_LEN / 4],
 }
@@ -79,8 +87,8 @@ impl Record {
     /// A record of nothing.
     pub const ZERO: Self = Self {
         time_ns: 0,
-        source: Address([0; 16]),
-        destination: Address([0; 16]),
+        source: Address::UNSPECIFIED,
+        destination: Address::UNSPECIFIED,
         total_len: 0,
         identification: 0,
         data_len: 0,
@@ -97,7 +105,8 @@ impl Record {
         ttl: 0,
         version: 0,
         excerpt_len: 0,
-        reserved: [0; 5],
+        counter: NO_COUNTER,
+        reserved: [0; 4],
         excerpt: [[0; 4]; EXCERPT_LEN / 4],
     };
 
@@ -106,11 +115,12 @@ impl Record {
     pub fn new<F: FrameBytes + ?Sized>(
         frame: &F,
         packet: &PacketMeta,
+        tally: Option<Tally>,
         direction: Direction,
         time_ns: u64,
     ) -> Self {
         let mut record = Self::ZERO;
-        record.fill(frame, packet, direction, time_ns);
+        record.fill(frame, packet, tally, direction, time_ns);
         record
     }
 
@@ -120,6 +130,7 @@ impl Record {
         &mut self,
         frame: &F,
         packet: &PacketMeta,
+        tally: Option<Tally>,
         direction: Direction,
         time_ns: u64,
     ) {
@@ -132,7 +143,8 @@ impl Record {
         self.protocol = packet.protocol;
         self.ttl = packet.ttl;
         self.version = packet.version;
-        self.reserved = [0; 5];
+        self.counter = tally.map_or(NO_COUNTER, |tally| tally.counter as u8);
+        self.reserved = [0; 4];
         self.flags = if packet.dont_fragment {
             flag::DONT_FRAGMENT
         } else {
@@ -181,7 +193,7 @@ impl Record {
         self.destination_port = 0;
         self.window = 0;
         self.tcp_flags = 0;
-        if let Transport::IcmpError { .. } = packet.transport {
+        if packet.transport.is_icmp_error() {
             self.flags |= flag::ICMP_ERROR;
             return (packet.payload_offset, packet.payload_len);
         }
@@ -204,6 +216,51 @@ impl Record {
             };
             *word = octets;
             self.excerpt_len = place + 4;
+        }
+    }
+
+    /// What the packet adds to which remote host; the same as what [`classify`](crate::classify::classify) said.
+    #[must_use]
+    pub fn tally(&self) -> Option<Tally> {
+        let is = |bits: u8| self.flags & bits != 0;
+        let ingress = self.direction == Direction::Ingress as u8;
+        let is_fragment_received = is(flag::FRAGMENT) && ingress;
+        let is_first = is(flag::MORE_FRAGMENTS) && self.fragment_offset_octets == 0;
+        let (maximum, first_octets) = if is_fragment_received && is_first {
+            (
+                RemoteCounter::largest_first(FragmentProtocol::of(self.protocol)),
+                self.total_len.min(u32::from(u16::MAX)) as u16,
+            )
+        } else {
+            (0, 0)
+        };
+        let remote = if is(flag::ICMP_ERROR) && !is(flag::FRAGMENT) {
+            self.quoted_destination()?
+        } else if ingress {
+            self.source
+        } else {
+            self.destination
+        };
+        (self.counter != NO_COUNTER).then_some(Tally {
+            remote,
+            counter: self.counter.into(),
+            dont_fragment: is_fragment_received
+                && is(flag::DONT_FRAGMENT)
+                && self.protocol == tcp::PROTOCOL,
+            maximum,
+            first_octets,
+        })
+    }
+
+    /// Destination of the packet that an `ICMP` error quotes.
+    fn quoted_destination(&self) -> Option<Address> {
+        let quoted = self.excerpt().get(icmp::HEADER_LEN..)?;
+        if self.version == 4 {
+            let address = quoted.get(ipv4::DESTINATION_OFFSET..)?.first_chunk()?;
+            Some(Address::from_ipv4(*address))
+        } else {
+            let address = quoted.get(ipv6::DESTINATION_OFFSET..)?.first_chunk()?;
+            Some(Address::from_octets(*address))
         }
     }
 

@@ -6,14 +6,14 @@
 
 use crate::{Address, counter::RemoteCounts};
 
-/// Slots of one CPU. A power of two; at 176 octets each the cache stays within a second-level CPU cache.
+/// Slots of one CPU. A power of two; at 112 octets each the cache stays within a second-level CPU cache.
 pub const SLOTS: u32 = 1024;
 
 /// Records of fragments and RSTs that a slot may give at once.
 pub const BUDGET_BURST: u32 = 256;
 
 /// Packets after which a slot is spilled though nobody else wants it, so that no counter can wrap.
-pub const SPILL_AFTER: u32 = 1 << 30;
+pub const SPILL_AFTER: u32 = u16::MAX as u32;
 
 /// Counters of one remote host on one CPU.
 ///

@@ -1,13 +1,13 @@
 //! Every access to the octets of a packet.
 
-use core::hint::black_box;
+use core::{hint::black_box, ptr::read_volatile};
 
 use aya_ebpf::programs::{TcContext, XdpContext};
 use natdiag_common::FrameBytes;
 
 /// All bits of an offset. No header begins beyond octet 0x4fff: 14 octets of Ethernet, two tags, and the longest chain
 /// of extension headers that is read (eight of 2,048 octets). The verifier wants a bound below 65,535.
-const OFFSET_MASK: usize = 0x7fff;
+pub(crate) const OFFSET_MASK: usize = 0x7fff;
 
 /// A packet in one run of memory.
 pub(crate) struct Frame {
@@ -31,9 +31,19 @@ impl Frame {
     /// The linear part of the packet that a TC program looks at.
     #[inline(always)]
     pub(crate) fn of_skb(ctx: &TcContext) -> Self {
+        // Volatile, so that LLVM does not merge two readings: it would do arithmetic on the merged pointers that the
+        // verifier refuses.
+        // SAFETY: the context of a program is readable.
+        let (data, data_end) = unsafe {
+            let skb = ctx.skb.skb;
+            (
+                read_volatile(&raw const (*skb).data),
+                read_volatile(&raw const (*skb).data_end),
+            )
+        };
         Self {
-            data: ctx.data(),
-            data_end: ctx.data_end(),
+            data: data as usize,
+            data_end: data_end as usize,
             wire_len: ctx.len() as usize,
         }
     }

@@ -13,6 +13,7 @@
 
 mod account;
 mod frame;
+mod headers;
 mod linear;
 mod maps;
 mod watch;
@@ -22,7 +23,6 @@ use aya_ebpf::{
     macros::{classifier, xdp},
     programs::{TcContext, XdpContext},
 };
-use natdiag_common::Direction;
 
 /// Counts received packets of a device whose frames fit one buffer.
 #[xdp]
@@ -41,14 +41,14 @@ fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
 /// Counts received packets.
 #[classifier]
 fn natdiag_tc_in(ctx: TcContext) -> i32 {
-    watch::seen_by_tc(&ctx, Direction::Ingress);
+    watch::received_by_tc(&ctx);
     TC_ACT_UNSPEC
 }
 
 /// Counts sent packets.
 #[classifier]
 fn natdiag_tc_out(ctx: TcContext) -> i32 {
-    watch::seen_by_tc(&ctx, Direction::Egress);
+    watch::sent_by_tc(&ctx);
     TC_ACT_UNSPEC
 }
 

@@ -5,16 +5,16 @@ use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
     btf_maps::{PerCpuArray, RingBuf},
     macros::btf_map,
+    maps::ring_buf::RingBufEntry,
 };
 use natdiag_common::{
-    Direction, LinkType,
+    LinkType,
     counter::Totals,
-    packet::PacketMeta,
     record::Record,
     slot::{RemoteSlot, SLOTS, Spill},
 };
 
-use crate::frame::Frame;
+use crate::headers::Headers;
 
 /// Octets of each ring unless userspace sets another size when it loads.
 const RING_LEN: usize = 1 << 24;
@@ -30,6 +30,10 @@ static SPILLS: RingBuf<Spill, RING_LEN> = RingBuf::new();
 
 #[btf_map]
 static RECORDS: RingBuf<Record, RING_LEN> = RingBuf::new();
+
+/// Nobody reads it but the program that wrote it.
+#[btf_map]
+static HEADERS: PerCpuArray<Headers, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
@@ -60,32 +64,41 @@ pub(crate) fn remote_slot(index: u32) -> Option<&'static mut RemoteSlot> {
     Some(unsafe { &mut *slot })
 }
 
-/// Hands a spill to userspace, once `fill` has set every field. `false` means that the ring is full.
+/// Where this CPU lays down the headers of a packet.
 #[inline(always)]
-pub(crate) fn submit_spill(fill: impl FnOnce(&mut Spill)) -> bool {
-    let Some(mut entry) = SPILLS.reserve(0) else {
-        return false;
-    };
-    // SAFETY: the ring's memory is readable and `Spill` is made of integers.
-    fill(unsafe { &mut *entry.as_mut_ptr() });
-    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
-    true
+pub(crate) fn headers() -> Option<*mut Headers> {
+    HEADERS.get_ptr_mut(0)
 }
 
-/// Hands a packet's record to userspace. `false` means that the ring is full.
+/// Makes room for a spill, whose every field must be set before it is submitted. `None` means that the ring is full.
 #[inline(always)]
-pub(crate) fn submit_record(
-    frame: &Frame,
-    packet: &PacketMeta,
-    direction: Direction,
-    at_ns: u64,
-) -> bool {
-    let Some(mut entry) = RECORDS.reserve(0) else {
-        return false;
-    };
-    // SAFETY: the ring's memory is readable and `Record` is made of integers; `fill` sets every field.
-    let record = unsafe { &mut *entry.as_mut_ptr() };
-    record.fill(frame, packet, direction, at_ns);
-    entry.submit(u64::from(BPF_RB_NO_WAKEUP));
-    true
+pub(crate) fn reserve_spill() -> Option<Entry<Spill>> {
+    SPILLS.reserve(0).map(Entry)
+}
+
+/// Makes room for a record, whose every field must be set before it is submitted. `None` means that the ring is full.
+#[inline(always)]
+pub(crate) fn reserve_record() -> Option<Entry<Record>> {
+    RECORDS.reserve(0).map(Entry)
+}
+
+/// Room in a ring, for a type that is made of integers.
+///
+/// Not a closure that fills it: LLVM makes a function of that, and copies everything it needs to the stack for it, in
+/// part without a value, which the verifier may refuse.
+pub(crate) struct Entry<T: 'static>(RingBufEntry<T>);
+
+impl<T> Entry<T> {
+    /// What is to be filled.
+    #[inline(always)]
+    pub(crate) fn content(&mut self) -> &mut T {
+        // SAFETY: the ring's memory is readable, and any octets are a value of integers.
+        unsafe { &mut *self.0.as_mut_ptr() }
+    }
+
+    /// Hands it to userspace, which looks for it by itself.
+    #[inline(always)]
+    pub(crate) fn submit(self) {
+        self.0.submit(u64::from(BPF_RB_NO_WAKEUP));
+    }
 }

@@ -1,76 +1,183 @@
-//! One packet's way: parse, classify, account, record.
+//! One packet's way: a glance, and for the few that are worth it parse, classify, record or count.
 
 use aya_ebpf::{
+    bindings::{__sk_buff, xdp_md},
     helpers::bpf_ktime_get_ns,
     programs::{TcContext, XdpContext},
 };
 use natdiag_common::{
     Direction, ParseError,
     classify::{Keep, classify},
-    counter::Counter,
-    packet::{self, PacketMeta},
+    counter::{Counter, Totals},
+    packet::{self, Glance, PacketMeta},
+    wire::{ethernet, ipv4, tcp},
 };
 
-use crate::{account, frame::Frame, linear, maps};
+use crate::{
+    account::{Account, Grant},
+    frame::Frame,
+    headers, linear, maps,
+};
 
 /// Most octets of a payload that are read: a TCP header with all its options.
 const TRANSPORT_LEN: usize = 60;
+/// Octets up to the end of the TCP header, where no tag or option comes before it.
+const PLAIN_HEADERS_LEN: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN + tcp::MIN_HEADER_LEN;
 
 /// Looks at a packet before the network stack does.
 #[inline(always)]
 pub(crate) fn received_by_xdp(ctx: &XdpContext) {
+    let Some(totals) = count(Direction::Ingress) else {
+        return;
+    };
     let frame = Frame::of_xdp(ctx);
-    let parsed = packet::parse(&frame, maps::link_type());
-    record(frame, parsed, Direction::Ingress, |_, _| Frame::of_xdp(ctx));
+    match packet::glance(&frame, maps::link_type()) {
+        Glance::Ordinary => {}
+        Glance::Notable(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
+            Frame::of_xdp(ctx)
+        }),
+        Glance::Unclear => xdp_any(ctx.ctx, totals),
+    }
 }
 
-/// Looks at a packet on its way into or out of the network stack.
+/// Looks at a packet on its way into the network stack.
 #[inline(always)]
-pub(crate) fn seen_by_tc(ctx: &TcContext, direction: Direction) {
-    let frame = linear::with_headers(ctx);
-    let parsed = packet::parse(&frame, maps::link_type());
-    record(frame, parsed, direction, |frame, needed_len| {
-        linear::with_octets(ctx, &frame, needed_len)
-    });
+pub(crate) fn received_by_tc(ctx: &TcContext) {
+    seen_by_tc(ctx, Direction::Ingress, tc_received_any);
 }
 
-/// Counts and keeps what there is to say about a frame. `reach` makes so many of its octets readable, if it can.
+/// Looks at a packet on its way out of the network stack.
 #[inline(always)]
-fn record(
-    frame: Frame,
-    parsed: Result<Option<PacketMeta>, ParseError>,
+pub(crate) fn sent_by_tc(ctx: &TcContext) {
+    seen_by_tc(ctx, Direction::Egress, tc_sent_any);
+}
+
+#[inline(always)]
+fn seen_by_tc(
+    ctx: &TcContext,
     direction: Direction,
-    reach: impl FnOnce(Frame, usize) -> Frame,
+    any: impl FnOnce(*mut __sk_buff, &mut Totals),
 ) {
-    let Some(totals) = maps::totals() else { return };
+    let Some(totals) = count(direction) else {
+        return;
+    };
+    let frame = Frame::of_skb(ctx);
+    match packet::glance(&frame, maps::link_type()) {
+        Glance::Ordinary => {}
+        Glance::Notable(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
+            keep(totals, frame, packet, direction, |frame, needed_len| {
+                linear::with_octets(ctx, &frame, needed_len)
+            });
+        }
+        Glance::Notable(_) | Glance::Unclear => any(ctx.skb.skb, totals),
+    }
+}
+
+// What needs more than a glance is out of line: its needs for registers and stack would slow down the rest.
+
+#[inline(never)]
+fn xdp_any(ctx: *mut xdp_md, totals: &mut Totals) {
+    let ctx = XdpContext::new(ctx);
+    let frame = Frame::of_xdp(&ctx);
+    let parsed = packet::parse(&frame, maps::link_type());
+    if let Some(packet) = notable(totals, parsed) {
+        keep(totals, frame, packet, Direction::Ingress, |_, _| {
+            Frame::of_xdp(&ctx)
+        });
+    }
+}
+
+#[inline(never)]
+fn tc_received_any(skb: *mut __sk_buff, totals: &mut Totals) {
+    tc_any(skb, totals, Direction::Ingress);
+}
+
+#[inline(never)]
+fn tc_sent_any(skb: *mut __sk_buff, totals: &mut Totals) {
+    tc_any(skb, totals, Direction::Egress);
+}
+
+#[inline(always)]
+fn tc_any(skb: *mut __sk_buff, totals: &mut Totals, direction: Direction) {
+    let ctx = TcContext::new(skb);
+    let frame = linear::with_headers(&ctx);
+    let parsed = packet::parse(&frame, maps::link_type());
+    if let Some(packet) = notable(totals, parsed) {
+        keep(totals, frame, packet, direction, |frame, needed_len| {
+            linear::with_octets(&ctx, &frame, needed_len)
+        });
+    }
+}
+
+/// Counts a packet, whatever it is.
+#[inline(always)]
+fn count(direction: Direction) -> Option<&'static mut Totals> {
+    let totals = maps::totals()?;
     totals.increment(match direction {
         Direction::Ingress => Counter::PacketsIngress,
         Direction::Egress => Counter::PacketsEgress,
     });
-    let packet = match parsed {
-        Ok(Some(packet)) => packet,
-        Ok(None) => return,
-        Err(error) => return totals.increment_malformed(error),
-    };
-    if !packet.is_notable() {
-        return;
+    Some(totals)
+}
+
+/// The packet, if there is more to say about it. Counts it if it is malformed.
+#[inline(always)]
+fn notable(
+    totals: &mut Totals,
+    parsed: Result<Option<PacketMeta>, ParseError>,
+) -> Option<PacketMeta> {
+    match parsed {
+        Ok(packet) => headers::laid_down(&packet.filter(PacketMeta::is_notable)?),
+        Err(error) => {
+            totals.increment_malformed(error);
+            None
+        }
     }
+}
+
+/// Keeps what there is to say about a packet: a record, which also is its charge to the remote host; or where it gives
+/// none, an entry in the cache. `reach` makes so many of the frame's octets readable, if it can.
+#[inline(always)]
+fn keep(
+    totals: &mut Totals,
+    frame: Frame,
+    packet: PacketMeta,
+    direction: Direction,
+    reach: impl FnOnce(Frame, usize) -> Frame,
+) {
     let frame = reach(frame, packet.payload_offset + TRANSPORT_LEN);
     let observation = classify(&frame, &packet, direction);
-    let mut within_budget = true;
-    if let Some(tally) = observation.tally {
+    let tally = observation.tally;
+    if tally.is_some() {
         totals.increment(Counter::Charged);
-        within_budget = account::charge(totals, &packet, &tally, observation.keep);
     }
-    let keep = match observation.keep {
-        Keep::Never => return,
-        Keep::Always => true,
-        Keep::WithinBudget => within_budget,
+    let mut account = None;
+    let grant = match (observation.keep, tally) {
+        (Keep::Always, _) | (Keep::WithinBudget, None) => Grant::Given,
+        (Keep::Never, _) => Grant::Refused,
+        (Keep::WithinBudget, Some(tally)) => {
+            let Some(found) = Account::of(tally.remote) else {
+                return;
+            };
+            account.insert(found).grant(&packet)
+        }
     };
-    if !keep {
-        totals.increment(Counter::MissedRecordsBudget);
-    } else if !maps::submit_record(&frame, &packet, direction, now_ns()) {
+    if grant == Grant::Given {
+        if let Some(mut entry) = maps::reserve_record() {
+            let record = entry.content();
+            record.fill(&frame, &packet, tally, direction, now_ns());
+            return entry.submit();
+        }
         totals.increment(Counter::MissedRecordsRing);
+    } else if observation.keep == Keep::WithinBudget {
+        totals.increment(Counter::MissedRecordsBudget);
+    }
+    if let Some(tally) = tally
+        && !account
+            .or_else(|| Account::of(tally.remote))
+            .is_some_and(|mut account| account.charge(&tally, grant))
+    {
+        totals.increment(Counter::MissedRemotes);
     }
 }
 

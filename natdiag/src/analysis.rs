@@ -28,7 +28,7 @@ use natdiag_common::{
 
 use self::{
     close_up::CloseUp,
-    diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis, Severity},
+    diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
@@ -164,10 +164,8 @@ impl Analysis {
             && event.direction == Direction::Ingress
         {
             let left_out = self.left_out(event.source);
+            self.datagrams_of(event.source).note(event, part);
             self.reassembly.fragment(event, part, left_out);
-            self.datagrams_of(event.source)
-                .sizes
-                .add(part, event.total_len);
             self.settle_datagrams();
         }
         match &event.content {
@@ -227,8 +225,20 @@ impl Analysis {
             overflow: counters(overflow, None, self.overflow_datagrams),
             overflow_remotes,
             syns_not_followed: self.tracker.left_out(),
-            findings: verdict::about_source(charged, self.records, self.missed_share()),
+            findings: self.about_source(charged),
         }
+    }
+
+    /// What belongs to no single remote host.
+    fn about_source(&self, charged: u64) -> Vec<Finding> {
+        let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        let junk = self
+            .datagrams
+            .values()
+            .filter(|datagrams| verdict::is_junk(datagrams))
+            .count();
+        findings.extend(verdict::scattered_flood(junk as u64));
+        findings
     }
 
     fn remote(
@@ -308,7 +318,7 @@ impl Analysis {
         }
     }
 
-    /// What is known of the datagrams from a source, or of all that there was no room for.
+    /// Where the datagrams of a host are counted.
     fn datagrams_of(&mut self, source: IpAddr) -> &mut Datagrams {
         let has_room = self.datagrams.len() < MAX_FRAGMENTING;
         if has_room || self.datagrams.contains_key(&source) {
@@ -331,6 +341,7 @@ impl Analysis {
                 Decision::Incomplete { before, .. } if before.datagrams != left_out.datagrams => {
                     None
                 }
+                Decision::Overlapping => Some(&mut datagrams.overlapping),
                 Decision::Incomplete { .. } | Decision::Unobserved => {
                     Some(&mut datagrams.unobserved)
                 }

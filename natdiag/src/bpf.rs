@@ -6,6 +6,7 @@ pub mod events;
 pub mod features;
 mod filter;
 pub mod follow;
+pub mod inspect;
 pub mod ladder;
 pub mod load;
 pub mod maps;

@@ -1,3 +1,4 @@
 //! What a host can tell about itself, without watching any traffic.
 
+pub mod attach;
 pub mod server;

@@ -61,6 +61,23 @@ pub enum Check {
     /// this host drops connections of clients behind a NAT. Needs neither privileges nor eBPF.
     #[command(verbatim_doc_comment, after_long_help = CHECK_SERVER_EXAMPLES)]
     Server(CheckServerArgs),
+    /// What can be attached to interfaces here, what not and why; changes nothing
+    ///
+    /// Shows the kernel, the device and its offloads, whose programs are attached already, what each
+    /// hook would say to natdiag, the capabilities, and what could be seen from there.
+    #[command(verbatim_doc_comment, after_long_help = CHECK_ATTACH_EXAMPLES)]
+    Attach(CheckAttachArgs),
+}
+
+/// Arguments of `natdiag check attach`.
+#[derive(Debug, Args)]
+pub struct CheckAttachArgs {
+    /// Interface to look at; repeat it for several [default: that of the default route]
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: CheckOutput,
 }
 
 /// Arguments of `natdiag check server`.
@@ -174,6 +191,21 @@ Exit codes:
   1  a cause was found that harms connections, or will
   2  natdiag itself failed
   3  from here it cannot be told";
+
+const CHECK_ATTACH_EXAMPLES: &str = "\
+Examples:
+  Why does natdiag watch choose that hook on eth0, and who else is attached?
+    sudo natdiag check attach -i eth0
+  What does this user lack?
+    natdiag check attach
+  For a script: which hook would received packets be watched by?
+    sudo natdiag check attach -i eth0 -o json |
+      jq -r '.attach[0].hooks[] | select(.direction == \"ingress\" and .outlook == \"chosen\").rung'
+
+Exit codes:
+  0  natdiag watch would attach
+  1  it would not; the report says why
+  2  natdiag itself failed, or there is no such interface";
 
 const EXIT_CODES: &str = "\
 Exit codes:

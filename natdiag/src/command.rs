@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use thiserror::Error;
 
 use self::{
-    check::server::CheckServerError,
+    check::{attach::CheckAttachError, server::CheckServerError},
     probe::ProbeError,
     replay::ReplayError,
     watch::{
@@ -47,6 +47,9 @@ pub enum CommandError {
     /// Testing failed.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// Looking at interfaces failed.
+    #[error(transparent)]
+    CheckAttach(#[from] CheckAttachError),
     /// The system gives no event loop.
     #[error("cannot start the event loop")]
     EventLoop(#[source] io::Error),
@@ -65,20 +68,29 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),
-        Command::Check(Check::Server(args)) => {
-            match check::server::check(args, &mut BufWriter::new(io::stdout())) {
-                Err(CheckServerError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
-                    Ok(ExitStatus::Clear)
-                }
-                checked => Ok(checked?),
-            }
-        }
         Command::Probe(args) => match probe::run(args, &mut BufWriter::new(io::stdout())) {
             Err(ProbeError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
                 Ok(ExitStatus::Clear)
             }
             probed => Ok(probed?),
         },
+        Command::Check(check) => checked(check),
+    }
+}
+
+/// Looks at this host, and says how that ended.
+fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
+    let out = &mut BufWriter::new(io::stdout());
+    let status = match check {
+        Check::Server(args) => check::server::check(args, out).map_err(CommandError::from),
+        Check::Attach(args) => check::attach::check(args, out).map_err(CommandError::from),
+    };
+    match status {
+        Err(
+            CommandError::CheckServer(CheckServerError::Output(error))
+            | CommandError::CheckAttach(CheckAttachError::Output(error)),
+        ) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitStatus::Clear),
+        status => status,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 /// Octets that wait at most; what comes after is counted.
@@ -22,7 +22,7 @@ pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let mut waiting = WAITING.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.as_mut() {
             Some(waiting) if waiting.octets.len() + octets.len() <= ROOM => {
                 waiting.octets.extend_from_slice(octets);
@@ -44,7 +44,7 @@ impl Write for Log {
 /// From here on lines wait, unless standard error goes elsewhere.
 pub(crate) fn hold() {
     if io::stderr().is_terminal() {
-        let mut waiting = WAITING.lock().unwrap_or_else(|broken| broken.into_inner());
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.get_or_insert_default();
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn hold() {
 pub(crate) fn let_go() {
     let waiting = WAITING
         .lock()
-        .unwrap_or_else(|broken| broken.into_inner())
+        .unwrap_or_else(PoisonError::into_inner)
         .take();
     let Some(waiting) = waiting else { return };
     let mut stderr = io::stderr();

@@ -40,6 +40,17 @@ impl fmt::Display for MissingPrivileges {
     }
 }
 
+/// The capabilities that watching needs, and whether this process has each.
+#[must_use]
+pub fn needed() -> Vec<(&'static str, bool)> {
+    let missing = check("watch")
+        .err()
+        .map(|error| error.missing)
+        .unwrap_or_default();
+    let held = |(_, name): &(_, &'static str)| (*name, !missing.contains(name));
+    NEEDED.iter().map(held).collect()
+}
+
 /// Makes sure that this process may load and attach.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ impl Tui {
             Some(screen) => screen,
             none => none.insert(Screen::take()?),
         };
-        let (app, theme) = (&mut self.app, &self.theme);
+        let (app, theme) = (&mut self.app, self.theme);
         screen.draw(|frame| view::draw(frame, app, theme))
     }
 

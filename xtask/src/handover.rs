@@ -38,6 +38,16 @@ pub(crate) mod probe {
     }
 }
 
+/// How often natdiag is right.
+pub(crate) mod evaluate {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask evaluate`; returns only on an error.
+    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
+        super::hand_over("evaluate", super::Profile::Release, args)
+    }
+}
+
 /// What watching costs.
 pub(crate) mod bench {
     pub(crate) use super::Args;

@@ -14,6 +14,7 @@ mod outcome;
 mod parameters;
 mod play;
 pub(crate) mod probe;
+mod proof;
 mod random;
 mod report;
 mod scenario;
@@ -34,9 +35,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::exec::{self, Profile};
 
 use self::{
-    outcome::Outcome,
+    outcome::{Outcome, Status},
     play::Stage,
-    scenario::{SCENARIOS, Scenario},
+    scenario::Scenario,
 };
 
 /// Builds the test network in namespaces and plays scenarios.
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// How many scenarios run side by side.
     #[arg(short, long, value_name = "N", default_value_t = 4)]
     jobs: usize,
+    /// Lets the traffic go on for so long, for a look at it from another terminal.
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
     /// Leaves the namespaces behind, for a look at them; the next run without it removes them.
     #[arg(long)]
     keep: bool,
@@ -78,6 +82,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         list,
         seed,
         jobs,
+        seconds,
         keep,
         json,
         capture_only,
@@ -94,6 +99,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     namespace::sweep()?;
     let stage = Stage {
         seed,
+        seconds,
         keep,
         natdiag: (!capture_only).then(build_natdiag).transpose()?,
         directory: results_directory()?,
@@ -105,7 +111,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     } else {
         outcome::write_summary(&mut stdout, &outcomes)?;
     }
-    let all_passed = !interrupt::requested() && outcomes.iter().all(Outcome::passed);
+    let failed = outcomes
+        .iter()
+        .any(|outcome| outcome.status() == Status::Failed);
+    let all_passed = !interrupt::requested() && !failed;
     Ok(if all_passed {
         ExitCode::SUCCESS
     } else {
@@ -116,12 +125,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 /// The scenarios that the words name, in the order of the table.
 fn choose(words: &[String]) -> Result<Vec<&'static Scenario>> {
     for word in words {
-        if !SCENARIOS.iter().any(|scenario| scenario.is_named(word)) {
+        if !scenario::all().any(|scenario| scenario.is_named(word)) {
             bail!("no scenario is called `{word}`; `cargo xtask lab --list` shows them");
         }
     }
-    Ok(SCENARIOS
-        .iter()
+    Ok(scenario::all()
         .filter(|scenario| words.is_empty() || words.iter().any(|word| scenario.is_named(word)))
         .collect())
 }

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "programs")]
 mod bench;
+#[cfg(feature = "programs")]
+mod evaluate;
 mod exec;
 #[cfg(not(feature = "programs"))]
 mod handover;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, kernels, lab, probe};
+use handover::{bench, evaluate, kernels, lab, probe};
 #[cfg(feature = "programs")]
 use lab::probe;
 
@@ -46,6 +48,8 @@ enum Task {
     Lab(lab::Args),
     /// Tests servers of the test network actively
     Probe(probe::Args),
+    /// Measures how often natdiag is right: a simulation, captures, the lab
+    Evaluate(evaluate::Args),
     /// Measures what watching costs
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
@@ -59,6 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
         Task::Probe(args) => probe::run(&args),
+        Task::Evaluate(args) => evaluate::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
     }

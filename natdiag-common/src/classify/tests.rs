@@ -145,7 +145,7 @@ fn the_remote_host_is_the_far_side() {
         (
             syn.in_ipv6(SERVER_V6, CLIENT_V6).frame(),
             Direction::Ingress,
-            Address(SERVER_V6.octets()),
+            Address::from_octets(SERVER_V6.octets()),
         ),
     ] {
         let tally = observe(&frame, direction).tally.expect("a SYN counts");
@@ -258,7 +258,7 @@ fn an_error_is_about_the_destination_that_it_quotes() {
     let tally = observe(&frame, Direction::Ingress)
         .tally
         .expect("an error counts");
-    assert_eq!(tally.remote, Address(SERVER_V6.octets()));
+    assert_eq!(tally.remote, Address::from_octets(SERVER_V6.octets()));
 }
 
 #[test]

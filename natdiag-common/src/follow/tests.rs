@@ -8,8 +8,8 @@ const MS: u64 = 1_000_000;
 
 fn ends() -> FlowEnds {
     FlowEnds {
-        local: Address([1; 16]),
-        remote: Address([2; 16]),
+        local: Address::from_octets([1; 16]),
+        remote: Address::from_octets([2; 16]),
         local_port: 40_000,
         remote_port: 443,
     }
@@ -213,7 +213,7 @@ fn a_segment_is_read_with_its_timestamp_and_size() {
 #[test]
 fn places_are_within_their_bounds() {
     for octet in 0..=255 {
-        let remote = Address([octet; 16]);
+        let remote = Address::from_octets([octet; 16]);
         assert!(suspect_set(remote) < SUSPECT_SETS);
         let ends = FlowEnds { remote, ..ends() };
         assert!(flow_place(&ends) < FLOWS);

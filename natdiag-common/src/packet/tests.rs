@@ -118,7 +118,7 @@ fn ipv6_header_fields_arrive() {
         transport: SYN,
     };
     assert_eq!(packet, want);
-    let source = Address(SERVER_V6.octets());
+    let source = Address::from_octets(SERVER_V6.octets());
     assert_eq!(packet.source(frame.as_slice()), Some(source));
 }
 
@@ -140,6 +140,93 @@ fn raw_ip_reads_as_in_ethernet() {
             packet.payload_offset -= 14;
         }
         assert_eq!(of_raw, of_ethernet, "{name}");
+    }
+}
+
+#[test]
+fn a_glance_knows_the_many_and_leaves_the_rest_to_parsers() {
+    let ack = || tcp().ack(1).data_len(100);
+    check(
+        [
+            case("data", ack().in_ipv4(CLIENT, SERVER).frame(), Some(false)),
+            case(
+                "IPv6",
+                ack().in_ipv6(CLIENT_V6, SERVER_V6).frame(),
+                Some(false),
+            ),
+            case("UDP", udp().in_ipv4(CLIENT, SERVER).frame(), Some(false)),
+            case(
+                "UDP in IPv6",
+                udp().in_ipv6(CLIENT_V6, SERVER_V6).frame(),
+                Some(false),
+            ),
+            case(
+                "SYN",
+                tcp().syn().in_ipv4(CLIENT, SERVER).frame(),
+                Some(true),
+            ),
+            case(
+                "FIN",
+                ack().fin().in_ipv4(CLIENT, SERVER).frame(),
+                Some(true),
+            ),
+            case(
+                "RST",
+                tcp().rst().in_ipv4(CLIENT, SERVER).frame(),
+                Some(true),
+            ),
+            case(
+                "first fragment",
+                ack().in_ipv4(CLIENT, SERVER).first_fragment().frame(),
+                Some(true),
+            ),
+            case(
+                "last fragment",
+                ack().in_ipv4(CLIENT, SERVER).later_fragment(80).frame(),
+                Some(true),
+            ),
+            case(
+                "IPv6 fragment",
+                ack().in_ipv6(CLIENT_V6, SERVER_V6).first_fragment().frame(),
+                None,
+            ),
+            case(
+                "options",
+                ack().in_ipv4(CLIENT, SERVER).options(&[1; 4]).frame(),
+                None,
+            ),
+            case("tag", ack().in_ipv4(CLIENT, SERVER).vlan(5).frame(), None),
+            case(
+                "another length",
+                ack().in_ipv4(CLIENT, SERVER).total_len(39).frame(),
+                None,
+            ),
+            case(
+                "ping",
+                echo_request(1, 1, 8).in_ipv4(CLIENT, SERVER).frame(),
+                Some(false),
+            ),
+        ],
+        |frame| glance_says(frame, LinkType::Ethernet),
+    );
+    let says = |packet: &[u8]| glance_says(packet, LinkType::RawIp);
+    assert_eq!(says(&ack().in_ipv4(CLIENT, SERVER).octets()), Some(false));
+    assert_eq!(
+        says(&ack().in_ipv6(CLIENT_V6, SERVER_V6).octets()),
+        Some(false)
+    );
+    assert_eq!(
+        says(&tcp().syn().in_ipv4(CLIENT, SERVER).octets()),
+        Some(true)
+    );
+}
+
+/// Whether a frame carries a notable packet, where a glance tells.
+fn glance_says(frame: &[u8], link: LinkType) -> Option<bool> {
+    match glance(frame, link) {
+        Glance::Ordinary => Some(false),
+        Glance::Notable(_) => Some(true),
+        Glance::Unclear => None,
     }
 }
 
@@ -309,7 +396,8 @@ fn protocol_of_a_fragment_is_that_of_its_fragment_header() {
 #[test]
 fn icmp_errors_are_told_from_other_messages() {
     let quoted = tcp().in_ipv4(CLIENT, SERVER).octets();
-    let error = |packet_too_big| Ok(Some((None, Transport::IcmpError { packet_too_big })));
+    let error = Ok(Some((None, Transport::IcmpError)));
+    let too_big = Ok(Some((None, Transport::PacketTooBig)));
     let other = Ok(Some((None, Transport::Other)));
     let v4 = |icmp_type, code| {
         let message = crate::testkit::icmp(icmp_type, code).quoting(&quoted);
@@ -322,20 +410,20 @@ fn icmp_errors_are_told_from_other_messages() {
     check(
         [
             case("echo reply", v4(0, 0), other),
-            case("net unreachable", v4(3, 0), error(false)),
-            case("port unreachable", v4(3, 3), error(false)),
-            case("fragmentation needed", v4(3, 4), error(true)),
-            case("source route failed", v4(3, 5), error(false)),
+            case("net unreachable", v4(3, 0), error),
+            case("port unreachable", v4(3, 3), error),
+            case("fragmentation needed", v4(3, 4), too_big),
+            case("source route failed", v4(3, 5), error),
             case("redirect", v4(5, 1), other),
             case("echo request", v4(8, 0), other),
-            case("time exceeded", v4(11, 0), error(false)),
-            case("parameter problem", v4(12, 0), error(false)),
+            case("time exceeded", v4(11, 0), error),
+            case("parameter problem", v4(12, 0), error),
             case("timestamp", v4(13, 0), other),
             case("IPv6 type 0", v6(0, 0), other),
-            case("IPv6 unreachable", v6(1, 4), error(false)),
-            case("packet too big", v6(2, 0), error(true)),
-            case("IPv6 time exceeded", v6(3, 0), error(false)),
-            case("IPv6 parameter problem", v6(4, 2), error(false)),
+            case("IPv6 unreachable", v6(1, 4), error),
+            case("packet too big", v6(2, 0), too_big),
+            case("IPv6 time exceeded", v6(3, 0), error),
+            case("IPv6 parameter problem", v6(4, 2), error),
             case("neighbour solicitation", v6(135, 0), other),
         ],
         verdict,

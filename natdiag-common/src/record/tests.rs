@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{
-    LinkType, packet,
+    LinkType,
+    classify::classify,
+    packet,
     testkit::{
         CLIENT, CLIENT_V6, Payload as _, SERVER, SERVER_V6, fragmentation_needed, packet_too_big,
         tcp, udp, unreachable,
@@ -18,7 +20,8 @@ fn record_of(frame: &[u8], direction: Direction) -> Record {
     let packet = packet::parse(frame, LinkType::Ethernet)
         .expect("the frame is well-formed")
         .expect("the frame carries IP");
-    Record::new(frame, &packet, direction, 42)
+    let tally = classify(frame, &packet, direction).tally;
+    Record::new(frame, &packet, tally, direction, 42)
 }
 
 #[test]
@@ -45,6 +48,7 @@ fn a_segment_keeps_its_header_and_its_options() {
         ttl: 57,
         version: 4,
         excerpt_len: 16,
+        counter: RemoteCounter::SynAckReceived as u8,
         ..Record::ZERO
     };
     let options = [
@@ -165,7 +169,8 @@ fn a_reused_record_keeps_nothing_of_the_last_packet() {
         let packet = packet::parse(frame.as_slice(), LinkType::Ethernet)
             .expect("the frame is well-formed")
             .expect("the frame carries IP");
-        reused.fill(frame.as_slice(), &packet, Direction::Egress, 42);
+        let tally = classify(frame.as_slice(), &packet, Direction::Egress).tally;
+        reused.fill(frame.as_slice(), &packet, tally, Direction::Egress, 42);
         assert_eq!(reused, record_of(frame, Direction::Egress));
     }
 }

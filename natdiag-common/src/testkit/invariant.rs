@@ -5,7 +5,7 @@ use crate::{
     classify::{Keep, Observation, classify},
     counter::RemoteCounter,
     frame::CapturedFrame,
-    packet::{self, PacketMeta, Transport},
+    packet::{self, Glance, PacketMeta, Transport},
     record::Record,
     wire::tcp_options::{self, TcpOptions},
 };
@@ -22,12 +22,32 @@ pub const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 pub fn check_frame(octets: &[u8]) {
     for link in LINKS {
         let parsed = packet::parse(octets, link);
+        check_glance(octets, link, parsed);
         if let Ok(Some(packet)) = &parsed {
             check_packet(octets, packet);
         }
         for len in (0..octets.len()).take(200) {
             check_cut(octets, len, link, parsed);
         }
+    }
+}
+
+/// Where a glance is sure, it is right.
+fn check_glance<F: FrameBytes + ?Sized>(
+    frame: &F,
+    link: LinkType,
+    parsed: Result<Option<PacketMeta>, ParseError>,
+) {
+    match packet::glance(frame, link) {
+        Glance::Ordinary => {
+            let is_notable = parsed.map(|packet| packet.map(|packet| packet.is_notable()));
+            assert_eq!(is_notable, Ok(Some(false)));
+        }
+        Glance::Notable(packet) => {
+            assert!(packet.is_notable());
+            assert_eq!(parsed, Ok(Some(packet)));
+        }
+        Glance::Unclear => {}
     }
 }
 
@@ -53,10 +73,13 @@ fn check_packet(frame: &[u8], packet: &PacketMeta) {
             assert!(tally.maximum == 0 || tally.maximum >= RemoteCounter::FIRST_MAXIMUM);
             assert_eq!(tally.maximum == 0, tally.first_octets == 0);
         }
-        let record = Record::new(frame, packet, direction, 1);
+        let record = Record::new(frame, packet, observation.tally, direction, 1);
+        if observation.keep != Keep::Never {
+            assert_eq!(record.tally(), observation.tally);
+        }
         assert_eq!(record.excerpt_len % 4, 0);
         assert_eq!(record.excerpt().len(), usize::from(record.excerpt_len));
-        assert_eq!(record.reserved, [0; 5]);
+        assert_eq!(record.reserved, [0; 4]);
         // Kept or not, a packet is counted or says nothing, but for FINs.
         let is_fin = matches!(packet.transport, Transport::Tcp { .. });
         assert!(observation.tally.is_some() || observation.keep == Keep::Never || is_fin);
@@ -74,7 +97,9 @@ fn check_cut(
         octets: octets.get(..len).unwrap_or(octets),
         wire_len: octets.len(),
     };
-    match (packet::parse(&cut, link), whole) {
+    let parsed = packet::parse(&cut, link);
+    check_glance(&cut, link, parsed);
+    match (parsed, whole) {
         (Err(error), _) if error.cause == Cause::Truncated => {}
         (Ok(Some(cut_packet)), Ok(Some(packet))) => {
             let expected = PacketMeta {

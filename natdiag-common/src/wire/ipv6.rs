@@ -156,8 +156,10 @@ pub fn skip_extensions<F: FrameBytes + ?Sized>(
     Ok(payload)
 }
 
+/// Whether a Next Header number is that of an extension header that [`skip_extensions`] follows.
 #[inline(always)]
-const fn is_extension(next_header: u8) -> bool {
+#[must_use]
+pub const fn is_extension(next_header: u8) -> bool {
     matches!(
         next_header,
         HOP_BY_HOP

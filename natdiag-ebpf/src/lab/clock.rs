@@ -2,8 +2,8 @@
 //! With `net.ipv4.tcp_timestamps=2` its timestamps are then the machine's clock plus the base, as those of hosts
 //! are that booted at different times.
 
-use aya_ebpf::{Global, programs::TcContext};
-use natdiag_common::wire::tcp;
+use aya_ebpf::{Global, helpers::bpf_ktime_get_ns, programs::TcContext};
+use natdiag_common::{Address, wire::tcp};
 
 use crate::segment::Segment;
 
@@ -11,18 +11,28 @@ use crate::segment::Segment;
 #[unsafe(no_mangle)]
 static CLOCK_BASE: Global<u32> = Global::new(0);
 
+/// Whether the base differs from destination to destination, as that of Linux 4.11 to 6.17 does: 1 if so.
+#[unsafe(no_mangle)]
+static CLOCK_PER_DESTINATION: Global<u8> = Global::new(0);
+
+/// When the host boots again, in nanoseconds of the machine's clock; 0 if never.
+#[unsafe(no_mangle)]
+static REBOOT_AT_NS: Global<u64> = Global::new(0);
+
+/// The base from then on.
+#[unsafe(no_mangle)]
+static REBOOTED_BASE: Global<u32> = Global::new(0);
+
+/// Spreads addresses that differ little over all 32 bits (Knuth's multiplicative hash).
+const SPREAD: u32 = 0x9e37_79b1;
+
 /// Adds the base to `TSval`.
 #[inline(always)]
 pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
     let segment = Segment::read(ctx)?;
     let [tsval, _] = segment.timestamps?;
-    replace(
-        ctx,
-        &segment,
-        segment.timestamps_offset?,
-        tsval,
-        tsval.wrapping_add(CLOCK_BASE.load()),
-    )
+    let new = tsval.wrapping_add(base(&segment.destination));
+    segment.replace(ctx, segment.timestamps_offset?, tsval, new)
 }
 
 /// Takes the base off `TSecr`.
@@ -33,38 +43,25 @@ pub(crate) fn received(ctx: &TcContext) -> Option<()> {
         return None;
     }
     let [_, tsecr] = segment.timestamps?;
-    replace(
-        ctx,
-        &segment,
-        segment.timestamps_offset? + 4,
-        tsecr,
-        tsecr.wrapping_sub(CLOCK_BASE.load()),
-    )
+    let new = tsecr.wrapping_sub(base(&segment.source));
+    segment.replace(ctx, segment.timestamps_offset? + 4, tsecr, new)
 }
 
-/// Writes another number at `offset`, and corrects the checksum.
+/// The base towards a remote host.
 #[inline(always)]
-fn replace(ctx: &TcContext, segment: &Segment, offset: usize, old: u32, new: u32) -> Option<()> {
-    let (old, new) = (old.to_be_bytes(), new.to_be_bytes());
-    ctx.store(offset, &new, 0).ok()?;
-    // An option may begin at an odd place, where the sum wants
-    // its octets swapped.
-    let (old, new) = if (offset + segment.checksum_offset).is_multiple_of(2) {
-        (old, new)
+fn base(remote: &Address) -> u32 {
+    let reboot_at_ns = REBOOT_AT_NS.load();
+    // SAFETY: the helper takes nothing and returns a number.
+    let base = if reboot_at_ns != 0 && unsafe { bpf_ktime_get_ns() } >= reboot_at_ns {
+        REBOOTED_BASE.load()
     } else {
-        (swapped(old), swapped(new))
+        CLOCK_BASE.load()
     };
-    // The low bits of the flags say how many octets changed.
-    ctx.l4_csum_replace(
-        segment.checksum_offset,
-        u64::from(u32::from_ne_bytes(old)),
-        u64::from(u32::from_ne_bytes(new)),
-        4,
-    )
-    .ok()
-}
-
-#[inline(always)]
-const fn swapped([a, b, c, d]: [u8; 4]) -> [u8; 4] {
-    [b, a, d, c]
+    if CLOCK_PER_DESTINATION.load() == 0 {
+        return base;
+    }
+    let [.., a, b, c, d] = remote.octets();
+    // The base takes part, so that two hosts differ by something else towards each destination.
+    let mixed = u32::from_be_bytes([a, b, c, d]) ^ base;
+    base.wrapping_add(mixed.wrapping_mul(SPREAD))
 }

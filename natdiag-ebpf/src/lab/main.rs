@@ -1,4 +1,4 @@
-//! Programs of the test network: a server's memory of timestamps, and clients' clocks.
+//! Programs of the test network: a server's memory of timestamps, clients' clocks, faulty devices, VLAN tags.
 //! Never part of a release: they drop and rewrite packets.
 #![no_std]
 #![no_main]
@@ -8,11 +8,13 @@
 )]
 
 mod clock;
+mod damage;
 #[path = "../frame.rs"]
 #[expect(dead_code, reason = "no program of the lab is an XDP program")]
 mod frame;
 mod recycle;
 mod segment;
+mod tag;
 
 use aya_ebpf::{
     bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC},
@@ -47,6 +49,34 @@ fn lab_clock_in(ctx: TcContext) -> i32 {
 #[classifier]
 fn lab_clock_out(ctx: TcContext) -> i32 {
     let _ = clock::sent(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Makes timestamps that a host sends older than those it has sent.
+#[classifier]
+fn lab_age_out(ctx: TcContext) -> i32 {
+    let _ = damage::age(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Puts segments that a host sends outside the window.
+#[classifier]
+fn lab_shift_out(ctx: TcContext) -> i32 {
+    let _ = damage::shift(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Takes VLAN tags off.
+#[classifier]
+fn lab_tag_in(ctx: TcContext) -> i32 {
+    let _ = tag::pop(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Puts VLAN tags on.
+#[classifier]
+fn lab_tag_out(ctx: TcContext) -> i32 {
+    let _ = tag::push(&ctx);
     TC_ACT_UNSPEC
 }
 

@@ -68,6 +68,8 @@ struct FourTuple {
     hosts: Hosts,
     server_port: u16,
     remote_port: u16,
+    /// Zero: padding would be part of the key.
+    reserved: u32,
 }
 
 /// Who has closed a connection.
@@ -101,6 +103,7 @@ pub(crate) fn received(ctx: &TcContext) -> Option<Verdict> {
         hosts,
         server_port: segment.header.destination_port,
         remote_port: segment.header.source_port,
+        reserved: 0,
     };
     let tsval = segment.timestamps.map(|[tsval, _]| tsval);
     if segment.has(SYN) && !segment.has(ACK) {
@@ -143,6 +146,7 @@ pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
         },
         server_port: segment.header.source_port,
         remote_port: segment.header.destination_port,
+        reserved: 0,
     };
     // SAFETY: as above.
     if let Some(closing) = unsafe { RECYCLE_CONNECTIONS.get(four_tuple) } {

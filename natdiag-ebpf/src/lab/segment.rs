@@ -25,6 +25,8 @@ pub(crate) struct Segment {
     pub(crate) source: Address,
     pub(crate) destination: Address,
     pub(crate) header: tcp::Header,
+    /// Octets of data.
+    pub(crate) data_len: u32,
     /// Sequence number behind the last octet, SYN and FIN included.
     pub(crate) end: u32,
     /// Where the checksum is in the frame.
@@ -61,6 +63,7 @@ impl Segment {
         Some(Self {
             source: packet.source(&frame)?,
             destination: packet.destination(&frame)?,
+            data_len,
             end,
             checksum_offset: at + CHECKSUM_OFFSET,
             timestamps_offset: timestamps.map(|(offset, _)| offset),
@@ -74,6 +77,33 @@ impl Segment {
     pub(crate) const fn has(&self, flag: u8) -> bool {
         self.header.flags & flag != 0
     }
+
+    /// Writes another number at `offset` of the frame, and corrects the checksum.
+    #[inline(always)]
+    pub(crate) fn replace(&self, ctx: &TcContext, offset: usize, old: u32, new: u32) -> Option<()> {
+        let (old, new) = (old.to_be_bytes(), new.to_be_bytes());
+        ctx.store(offset, &new, 0).ok()?;
+        // An option may begin at an odd place, where the sum wants
+        // its octets swapped.
+        let (old, new) = if (offset + self.checksum_offset).is_multiple_of(2) {
+            (old, new)
+        } else {
+            (swapped(old), swapped(new))
+        };
+        // The low bits of the flags say how many octets changed.
+        ctx.l4_csum_replace(
+            self.checksum_offset,
+            u64::from(u32::from_ne_bytes(old)),
+            u64::from(u32::from_ne_bytes(new)),
+            4,
+        )
+        .ok()
+    }
+}
+
+#[inline(always)]
+const fn swapped([a, b, c, d]: [u8; 4]) -> [u8; 4] {
+    [b, a, d, c]
 }
 
 /// Where the values of the option with timestamps begin, and what they are.

@@ -141,6 +141,8 @@ pub struct SynEvidence {
     pub without_timestamps: Outcomes,
     /// Of all these, those that followed a dropped transmission of the same SYN.
     pub repeated: Outcomes,
+    /// Of these, those that the rule predicts to be dropped.
+    pub repeated_below: Outcomes,
     /// Of all these, those from a local address that the remote host had not answered before.
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
@@ -286,6 +288,12 @@ impl SynEvidence {
         cell.add(fate, amount);
         if class.repeated {
             self.repeated.add(fate, amount);
+            if matches!(
+                class.prediction,
+                Prediction::Drop | Prediction::ArmedWithoutTimestamp
+            ) {
+                self.repeated_below.add(fate, amount);
+            }
         }
         if class.first_contact {
             self.first_contact.add(fate, amount);

@@ -23,6 +23,11 @@ use crate::{
 const REASSEMBLY_NS: u64 = 30_000_000_000;
 /// How long fragments with the key of a complete datagram are repeats of it.
 const DUPLICATES_NS: u64 = 1_000_000_000;
+/// First fragments below this are no link's making: every IPv4 host takes 576 octets (RFC 1122, section 3.3.3), and the
+/// smallest MTU met on links is 296 (RFC 1191, section 7.1).
+const TINY_OCTETS: u32 = 256;
+/// IPv4 in IPv4, IPv6 in IPv4, GRE, ESP, AH, EtherIP, PIM register (IANA protocol numbers).
+const TUNNELS: [u8; 7] = [4, 41, 47, 50, 51, 97, 103];
 /// Datagrams followed at once. Others are not observed.
 const MAX_OPEN: usize = 1 << 16;
 /// Pieces of one datagram kept apart. An attack makes more; such a datagram is not observed.
@@ -37,8 +42,43 @@ pub struct Datagrams {
     pub incomplete: [u64; FragmentProtocol::ALL.len()],
     /// Some fragments gave no record, or there was no room.
     pub unobserved: u64,
+    /// Those of which the first fragment was seen.
+    pub opened: u64,
+    /// Of these, those whose first fragment is smaller than any link makes them.
+    pub tiny: u64,
+    /// Those with octets that came twice in different fragments.
+    pub overlapping: u64,
+    /// Whether tunnels and other protocols are among them.
+    pub carried: Carried,
     /// How large the fragments were, of those that gave a record.
     pub sizes: FragmentSizes,
+}
+
+/// What fragments of protocols other than TCP, UDP and `ICMP` carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Packets of a tunnel.
+    pub tunnels: bool,
+    /// Something else.
+    pub others: bool,
+}
+
+impl Datagrams {
+    /// Notes what a fragment is like.
+    pub fn note(&mut self, event: &Event, part: FragmentPart) {
+        if part.offset_octets == 0 && part.more {
+            self.opened += 1;
+            self.tiny += u64::from(event.total_len < TINY_OCTETS);
+        }
+        if FragmentProtocol::of(event.protocol) == FragmentProtocol::Other {
+            if TUNNELS.contains(&event.protocol) {
+                self.carried.tunnels = true;
+            } else {
+                self.carried.others = true;
+            }
+        }
+        self.sizes.add(part, event.total_len);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +100,8 @@ struct Datagram {
     completed: Option<Timestamp>,
     /// Whether it came in more pieces than are kept apart.
     is_shredded: bool,
+    /// Whether fragments share octets without being the same.
+    overlaps: bool,
     /// What had been left out when it opened.
     before: LeftOut,
 }
@@ -98,6 +140,8 @@ pub enum Decision {
     },
     /// There was no room to follow it.
     Unobserved,
+    /// Its fragments share octets. Said once, beside the above.
+    Overlapping,
 }
 
 impl Reassembly {
@@ -139,7 +183,9 @@ impl Reassembly {
         let Some(datagram) = self.open.get_mut(&key) else {
             return;
         };
-        datagram.add(part);
+        if datagram.add(part) {
+            self.decided.push((event.source, Decision::Overlapping));
+        }
         if datagram.is_complete() {
             datagram.completed = Some(event.time);
             datagram.seen = Vec::new();
@@ -201,11 +247,13 @@ impl Datagram {
             end: None,
             completed: None,
             is_shredded: false,
+            overlaps: false,
             before,
         }
     }
 
-    fn add(&mut self, part: FragmentPart) {
+    /// Adds a fragment. Returns whether it is the first one that shares octets with another.
+    fn add(&mut self, part: FragmentPart) -> bool {
         let start = u32::from(part.offset_octets);
         let end = start.saturating_add(part.data_octets);
         if !part.more {
@@ -213,8 +261,15 @@ impl Datagram {
         }
         if self.seen.len() >= MAX_GAPS {
             self.is_shredded = true;
-            return;
+            return false;
         }
+        // A repeat lies within what was seen.
+        let overlaps = !self.overlaps
+            && self
+                .seen
+                .iter()
+                .any(|(from, to)| start < *to && end > *from && !(start >= *from && end <= *to));
+        self.overlaps |= overlaps;
         self.seen.push((start, end));
         self.seen.sort_unstable();
         self.seen.dedup_by(|next, previous| {
@@ -224,6 +279,7 @@ impl Datagram {
             }
             touches
         });
+        overlaps
     }
 
     fn is_complete(&self) -> bool {

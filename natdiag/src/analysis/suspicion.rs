@@ -60,7 +60,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn host(number: u8) -> Address {
-        Address([number; 16])
+        Address::from_octets([number; 16])
     }
 
     #[test]

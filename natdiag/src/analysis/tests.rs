@@ -215,7 +215,7 @@ fn nothing_relevant_is_too_little() {
 
 /// The first finding about a host that sent fragments of TCP, the first as large as said, perhaps after a SYN-ACK with
 /// MSS 1460.
-fn fragmenting(source: &str, first_octets: u32, mss_seen: bool) -> Finding {
+fn fragmenting(source: &str, first_octets: u16, mss_seen: bool) -> Finding {
     let mut analysis = Analysis::default();
     let mut counts = one(RemoteCounter::FragmentTcpFirst);
     counts.words[RemoteCounter::FragmentTcpLast as usize] = 1;

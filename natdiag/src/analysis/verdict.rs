@@ -12,6 +12,8 @@ mod reset;
 mod response;
 mod syn;
 
+pub use self::fragmentation::{is_junk, scattered_flood};
+
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
 use crate::{

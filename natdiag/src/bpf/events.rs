@@ -5,9 +5,15 @@
 
 use aya::maps::{MapData, RingBuf};
 use bytes::Buf;
-use natdiag_common::{Address, names, record::Record};
+use natdiag_common::{
+    names,
+    record::{NO_COUNTER, Record},
+};
 
-use super::{load::WatchObject, maps::MapsError};
+use super::{
+    load::WatchObject,
+    maps::{MapsError, address},
+};
 
 /// How long a record is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
 /// the writing of the record.
@@ -17,6 +23,7 @@ pub const HOLD_BACK_NS: u64 = 5_000_000;
 pub struct Records {
     ring: RingBuf<MapData>,
     order: Order,
+    charged: u64,
 }
 
 impl Records {
@@ -25,6 +32,7 @@ impl Records {
         Ok(Self {
             ring: object.take_map(names::MAP_RECORDS)?,
             order: Order::default(),
+            charged: 0,
         })
     }
 
@@ -35,10 +43,17 @@ impl Records {
                 return true;
             };
             if let Some(record) = decode(&item) {
+                self.charged += u64::from(record.counter != NO_COUNTER);
                 self.order.held.push(record);
             }
         }
         false
+    }
+
+    /// Records taken so far that count for some remote host, as nothing else counts their packets.
+    #[must_use]
+    pub const fn charged(&self) -> u64 {
+        self.charged
     }
 
     /// Gives the records up to a time, in order. `before` is when draining began; what the ring still holds may be as
@@ -98,6 +113,7 @@ fn decode(mut octets: &[u8]) -> Option<Record> {
         ttl: octets.get_u8(),
         version: octets.get_u8(),
         excerpt_len: octets.get_u8(),
+        counter: octets.get_u8(),
         ..Record::ZERO
     };
     octets.copy_to_slice(&mut record.reserved);
@@ -105,14 +121,10 @@ fn decode(mut octets: &[u8]) -> Option<Record> {
     Some(record)
 }
 
-fn address(octets: &mut &[u8]) -> Address {
-    let mut address = Address::default();
-    octets.copy_to_slice(&mut address.0);
-    address
-}
-
 #[cfg(test)]
 mod tests {
+    use natdiag_common::Address;
+
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -158,7 +170,8 @@ mod tests {
     #[test]
     fn a_cut_off_record_is_none() {
         assert_eq!(decode(&[0; Record::SIZE - 1]), None);
-        assert_eq!(decode(&[0; Record::SIZE]), Some(Record::ZERO));
+        let zero = decode(&[0; Record::SIZE]).unwrap();
+        assert_eq!((zero.time_ns, zero.source), (0, Address::default()));
     }
 
     #[test]
@@ -170,8 +183,8 @@ mod tests {
         let record = decode(&octets).unwrap();
         let expected = Record {
             time_ns: u64::from_ne_bytes([1, 2, 3, 4, 5, 6, 7, 8]),
-            source: Address(octets[8..24].try_into().unwrap()),
-            destination: Address(octets[24..40].try_into().unwrap()),
+            source: Address::from_octets(octets[8..24].try_into().unwrap()),
+            destination: Address::from_octets(octets[24..40].try_into().unwrap()),
             total_len: u32::from_ne_bytes([41, 42, 43, 44]),
             identification: u32::from_ne_bytes([45, 46, 47, 48]),
             data_len: u32::from_ne_bytes([49, 50, 51, 52]),
@@ -188,7 +201,8 @@ mod tests {
             ttl: 73,
             version: 74,
             excerpt_len: 75,
-            reserved: [76, 77, 78, 79, 80],
+            counter: 76,
+            reserved: [77, 78, 79, 80],
             excerpt: octets[80..].as_chunks().0.try_into().unwrap(),
         };
         assert_eq!(record, expected);

@@ -179,7 +179,7 @@ impl Follower {
         if let Some(octets) = octets.get_mut(way as usize * 16..) {
             octets
                 .iter_mut()
-                .zip(remote.0)
+                .zip(remote.octets())
                 .for_each(|(old, new)| *old = new);
         }
         self.suspects

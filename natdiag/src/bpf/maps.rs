@@ -108,17 +108,25 @@ impl Counters {
         Ok(())
     }
 
-    /// Packets that some remote host should have been counted for, less those that were and those that were missed.
-    /// It is 0 once nothing is attached and everything is collected, or natdiag has miscounted.
+    /// Packets that some remote host should have been counted for, less those that were, here or by as many records,
+    /// and those that were missed. It is 0 once nothing is attached and everything is collected, or natdiag has
+    /// miscounted.
     #[must_use]
-    pub fn unaccounted(&self, totals: &Totals) -> i64 {
+    pub fn unaccounted(&self, totals: &Totals, records: u64) -> i64 {
         let missed = totals.value(Counter::MissedRemotes);
-        let accounted = self.reconciler.counted().wrapping_add(missed);
+        let accounted = self.reconciler.counted().wrapping_add(records);
         totals
             .value(Counter::Charged)
-            .wrapping_sub(accounted)
+            .wrapping_sub(accounted.wrapping_add(missed))
             .cast_signed()
     }
+}
+
+/// Reads an address from the first of these octets, of which there are enough.
+pub(super) fn address(octets: &mut &[u8]) -> Address {
+    let mut address = [0; Address::LEN];
+    octets.copy_to_slice(&mut address);
+    Address::from_octets(address)
 }
 
 /// Reads a spill from its octets. `None` if there are not enough.
@@ -134,9 +142,9 @@ fn decode(mut octets: &[u8]) -> Option<Spill> {
         address: Address::default(),
         counts: RemoteCounts::ZERO,
     };
-    octets.copy_to_slice(&mut spill.address.0);
+    spill.address = address(&mut octets);
     for word in &mut spill.counts.words {
-        *word = octets.get_u32_ne();
+        *word = octets.get_u16_ne();
     }
     Some(spill)
 }

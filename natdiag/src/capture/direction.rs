@@ -207,7 +207,8 @@ impl Way {
             ports: match packet.transport {
                 Transport::Tcp { .. } => ports(frame, packet.payload_offset),
                 Transport::Udp
-                | Transport::IcmpError { .. }
+                | Transport::PacketTooBig
+                | Transport::IcmpError
                 | Transport::Other
                 | Transport::Absent => None,
             },
@@ -270,9 +271,9 @@ fn echo<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<bool> 
 
 /// The ends of the packet that an `ICMP` error quotes.
 fn quoted_way<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<Way> {
-    let Transport::IcmpError { .. } = packet.transport else {
+    if !packet.transport.is_icmp_error() {
         return None;
-    };
+    }
     let quoted = packet.payload_offset + icmp::HEADER_LEN;
     let destination = packet.quoted_destination(frame)?;
     let (source, payload) = if packet.version == 4 {
@@ -286,7 +287,7 @@ fn quoted_way<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<
         let source = frame.octets(quoted + ipv6::SOURCE_OFFSET)?;
         let has_ports = header.next_header == tcp::PROTOCOL;
         let payload = quoted + ipv6::HEADER_LEN;
-        (Address(source), has_ports.then_some(payload))
+        (Address::from_octets(source), has_ports.then_some(payload))
     };
     Some(Way {
         source,

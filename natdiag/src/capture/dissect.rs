@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use natdiag_common::{
     Address, Cause, Direction,
-    classify::{Keep, Tally, classify},
-    counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    classify::{Keep, classify},
+    counter::{Counter, RemoteCounts, Totals},
     follow::{self, FlowEnds, FollowedSegment},
     frame::CapturedFrame,
     packet::{self, PacketMeta, Transport},
@@ -128,7 +128,7 @@ impl Dissector {
         let charge = observation.tally.map(|tally| {
             self.totals.increment(Counter::Charged);
             self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
-            (tally.remote, counts(&tally))
+            (tally.remote, tally.counts())
         });
         if observation.keep == Keep::Never {
             return Dissected {
@@ -146,7 +146,7 @@ impl Dissector {
                 followed,
             };
         }
-        let record = Record::new(frame, packet, direction, captured.time.0);
+        let record = Record::new(frame, packet, observation.tally, direction, captured.time.0);
         Dissected {
             charge,
             event: Event::from_record(&record, 0),
@@ -199,25 +199,6 @@ impl Dissector {
         self.omissions.cut += 1;
         self.totals.increment(Counter::MissedRecordsRing);
     }
-}
-
-/// The counters that one packet adds.
-fn counts(tally: &Tally) -> RemoteCounts {
-    let mut counts = RemoteCounts::ZERO;
-    if let Some(value) = counts.at(tally.counter) {
-        *value = 1;
-    }
-    if tally.dont_fragment
-        && let Some(value) = counts.at(RemoteCounter::FragmentDontFragment as usize)
-    {
-        *value = 1;
-    }
-    if tally.maximum != 0
-        && let Some(value) = counts.at(tally.maximum)
-    {
-        *value = tally.first_octets;
-    }
-    counts
 }
 
 /// Whether the capture cut off TCP options.

@@ -11,7 +11,10 @@ fn help_teaches() {
         &["watch"],
         &["replay"],
         &["check"],
+        &["check", "attach"],
         &["check", "server"],
+        &["probe", "timestamps"],
+        &["probe", "fragments"],
     ] {
         let mut command = Cli::command();
         command.build();

@@ -1,3 +1,4 @@
 //! `natdiag check`: facts about this host to a report.
 
+pub mod attach;
 pub mod server;

@@ -113,7 +113,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
 }
 
 /// The interfaces asked for, or that of the default route.
-fn choose_links(names: &[String]) -> Result<Vec<Link>, WatchError> {
+pub(super) fn choose_links(names: &[String]) -> Result<Vec<Link>, WatchError> {
     let links = link::all().map_err(WatchError::Links)?;
     let known = || links.iter().map(|link| link.name.clone()).collect();
     let mut names = names.to_vec();

@@ -1,5 +1,6 @@
 //! Reports about this host itself, as text and as JSON. The JSON is that of `natdiag.report/1`, with an object more.
 
+pub mod attach;
 pub mod server;
 
 use std::io::{self, Write};

@@ -141,7 +141,7 @@ fn escaped(text: &str) -> Cow<'_, str> {
     if !clean.contains(MARKS) {
         return clean;
     }
-    let is_balanced = clean.matches('`').count() % 2 == 0;
+    let is_balanced = clean.matches('`').count().is_multiple_of(2);
     let mut escaped = String::with_capacity(clean.len() + 8);
     let (mut in_command, mut in_word) = (false, false);
     for letter in clean.chars() {

@@ -95,16 +95,6 @@ impl Row {
         Self::new(name.unwrap_or_default(), Some(finding), 0)
     }
 
-    /// The line of several hosts without findings.
-    pub(crate) fn others(number: u64) -> Self {
-        let name = wording::counted(number, "other remote", "other remotes");
-        let verdict = "nothing found".to_owned();
-        Self {
-            verdict,
-            ..Self::new(name, None, 0)
-        }
-    }
-
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
         let title = finding.map_or("", |finding| wording::title(finding.cause));
         let mut cells = [const { String::new() }; Column::ALL.len()];

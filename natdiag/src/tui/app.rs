@@ -85,12 +85,14 @@ pub(crate) struct Window {
     pub(crate) first: usize,
     /// Lines that fit.
     pub(crate) height: usize,
+    /// Lines that there are.
+    pub(crate) lines: usize,
 }
 
 impl Window {
     /// Fits the window to `lines` lines, of which `height` fit, with the cursor in sight.
     pub(crate) fn fit_cursor(&mut self, lines: usize, height: usize) {
-        self.height = height;
+        (self.height, self.lines) = (height, lines);
         self.line = self.line.min(lines.saturating_sub(1));
         self.first = self
             .first
@@ -100,9 +102,14 @@ impl Window {
 
     /// Fits the window to `lines` lines, of which `height` fit.
     pub(crate) fn fit_text(&mut self, lines: usize, height: usize) {
-        self.height = height;
+        (self.height, self.lines) = (height, lines);
         self.line = self.line.min(lines.saturating_sub(height));
         self.first = self.line;
+    }
+
+    /// Lines below those that are shown.
+    pub(crate) const fn below(self) -> usize {
+        self.lines.saturating_sub(self.first + self.height)
     }
 
     const fn moved(self, action: Action) -> Option<usize> {
@@ -123,8 +130,9 @@ impl App {
     /// Shows a survey, or keeps it for later where the screen is held still. `is_interval` says whether an interval
     /// has passed.
     pub(crate) fn show(&mut self, survey: Survey, is_interval: bool) {
-        let rates = self.pace.rates(&survey);
+        let mut rates = Vec::new();
         if is_interval {
+            rates = self.pace.rates(&survey);
             self.history.note(&survey);
             self.note_cost(&survey);
         }
@@ -145,12 +153,11 @@ impl App {
             Action::Suspend => return Effect::Suspend,
             Action::Export => return Effect::Export,
             Action::Quit if self.pane == Pane::List => return Effect::End,
-            Action::Quit => self.go_back(),
             Action::Back if self.pane == Pane::List => {
                 self.filter = Filter::default();
                 self.put_in_order();
             }
-            Action::Back => self.go_back(),
+            Action::Back | Action::Quit => self.go_back(),
             Action::Open => self.open(),
             Action::Help if self.pane == Pane::Help => self.pane = self.behind_help,
             Action::Help => {

@@ -1,6 +1,9 @@
 //! How busy each remote host was in the last intervals: the numbers behind the sparklines. Bounded.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+};
 
 use foldhash::fast::FixedState;
 
@@ -8,6 +11,7 @@ use crate::{analysis::diagnosis::RemoteCounters, event::Timestamp, survey::Surve
 
 /// Intervals remembered: a minute at the usual pace.
 pub(crate) const SAMPLES: usize = 60;
+const NS_PER_SEC: u64 = 1_000_000_000;
 /// Remote hosts remembered, at about 170 octets each. Others have no sparkline.
 const MAX_REMOTES: usize = 1 << 17;
 
@@ -17,8 +21,8 @@ pub(crate) struct History {
     remotes: HashMap<(usize, IpAddr), Counted, FixedState>,
     /// Intervals so far.
     now: u64,
-    last: Option<Timestamp>,
-    interval_ns: u64,
+    /// Ends of the newest intervals, the newest last, and the start before them.
+    ends: VecDeque<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -34,8 +38,12 @@ impl History {
     /// Takes the counters at the end of an interval.
     pub(crate) fn note(&mut self, survey: &Survey) {
         self.now += 1;
-        self.interval_ns = survey.end.since(self.last.unwrap_or(survey.start));
-        self.last = Some(survey.end);
+        if self.ends.is_empty() {
+            self.ends.push_back(survey.start);
+        } else if self.ends.len() > SAMPLES {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(survey.end);
         for (source, survey) in survey.sources.iter().enumerate() {
             let diagnosis = &survey.diagnosis;
             // Where only some are shown, a new one may be an old one, and not all of its packets are of this interval.
@@ -83,10 +91,15 @@ impl History {
         counted.map_or(0, |counted| u64::from(counted.sample(self.now)))
     }
 
-    /// Seconds that so many samples span.
-    pub(crate) const fn span_secs(&self, samples: usize) -> u64 {
-        let ns = self.interval_ns.saturating_mul(samples as u64);
-        ns.saturating_add(500_000_000) / 1_000_000_000
+    /// Seconds that so many samples span, as far as there are any.
+    pub(crate) fn span_secs(&self, samples: usize) -> u64 {
+        let first = self.ends.len().saturating_sub(samples + 1);
+        match (self.ends.get(first), self.ends.back()) {
+            (Some(first), Some(last)) => {
+                last.since(*first).saturating_add(NS_PER_SEC / 2) / NS_PER_SEC
+            }
+            _ => 0,
+        }
     }
 }
 
@@ -165,7 +178,7 @@ mod tests {
         let address = ADDRESS.parse().unwrap();
         assert_eq!(history.samples(0, address, 4).unwrap(), [480, 5, 0, 65_535]);
         assert_eq!(history.samples(0, address, 2).unwrap(), [0, 65_535]);
-        assert_eq!(history.span_secs(12), 12);
+        assert_eq!(history.span_secs(2), 2);
     }
 
     #[test]

@@ -51,8 +51,8 @@ impl Sort {
 
     /// The one after this.
     pub(crate) fn next(self) -> Self {
-        let after = Self::ALL.into_iter().skip_while(|sort| *sort != self);
-        after.skip(1).next().unwrap_or_default()
+        let mut from_here = Self::ALL.into_iter().skip_while(|sort| *sort != self);
+        from_here.nth(1).unwrap_or_default()
     }
 
     /// What it is called.

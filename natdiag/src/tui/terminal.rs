@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal, Stdout},
+    mem::ManuallyDrop,
     panic,
     sync::{
         Once,
@@ -22,6 +23,7 @@ use ratatui::{
         execute,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
+    layout::{Position, Rect},
 };
 
 use crate::log;
@@ -34,7 +36,8 @@ static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A screen on the terminal. Dropping it gives the terminal back.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: where the terminal is gone it would print that to standard error, and panic if that is gone too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     events: Receiver<Event>,
 }
 
@@ -53,7 +56,7 @@ impl Screen {
         let out = BufWriter::with_capacity(FRAME_OCTETS, io::stdout());
         let screen = Terminal::new(CrosstermBackend::new(out)).and_then(|terminal| {
             Ok(Self {
-                terminal,
+                terminal: ManuallyDrop::new(terminal),
                 events: listen()?,
             })
         });
@@ -71,7 +74,9 @@ impl Screen {
 
     /// Forgets what is on the screen: the next frame is drawn as a whole.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal for the place of the cursor, and the thread of keys takes the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// What was typed since the last call.
@@ -91,7 +96,7 @@ impl Screen {
         give_back();
         raise(Signal::SIGTSTP)?;
         enter()?;
-        self.terminal.clear()
+        self.clear()
     }
 }
 

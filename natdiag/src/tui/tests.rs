@@ -2,6 +2,7 @@ use ratatui::{
     Terminal,
     backend::TestBackend,
     crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
+    style::Color,
 };
 
 use super::{
@@ -23,7 +24,7 @@ fn screens_fit_small_and_large_terminals() {
     for (pane, keys) in [
         ("list", ""),
         ("recycling", "\r"),
-        ("fragmenting", "j\r"),
+        ("fragmenting", "jj\r"),
         ("healthy", "jjj\r"),
         ("causes", "cj"),
         ("help", "?"),
@@ -72,13 +73,13 @@ fn without_colour_marks_and_words_are_left() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let theme = Theme::new(false);
     terminal
-        .draw(|frame| view::draw(frame, &mut app, &theme))
+        .draw(|frame| view::draw(frame, &mut app, theme))
         .unwrap();
     let cells = terminal.backend().buffer().content();
     assert!(cells.iter().any(|cell| cell.symbol() == "●"));
     for cell in cells {
         let colours = (cell.fg, cell.bg);
-        let reset = ratatui::style::Color::Reset;
+        let reset = Color::Reset;
         assert_eq!(colours, (reset, reset), "{cell:?}");
     }
 }
@@ -215,6 +216,9 @@ fn watched() -> App {
     for second in (0..20).rev() {
         let mut survey = last.clone();
         survey.end = Timestamp(last.end.0 - second * 1_000_000_000);
+        for (counter, each) in [(0, 412_000), (1, 398_000)] {
+            survey.sources[0].diagnosis.totals.counters[counter] -= second * each;
+        }
         survey.own_cpu_ns = Some(1_000_000_000 - second * 4_000_000);
         for (place, remote) in survey.sources[0].diagnosis.remotes.iter_mut().enumerate() {
             let past = second * (place as u64 % 4 + 1) * (3 + (second * 7 + place as u64) % 5);
@@ -244,7 +248,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let theme = Theme::new(true);
     terminal
-        .draw(|frame| view::draw(frame, app, &theme))
+        .draw(|frame| view::draw(frame, app, theme))
         .unwrap();
     terminal
 }

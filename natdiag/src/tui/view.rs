@@ -20,7 +20,7 @@ use self::theme::Theme;
 use crate::tui::app::{App, Pane, Window};
 
 /// Draws everything.
-pub(super) fn draw(frame: &mut Frame, app: &mut App, theme: &Theme) {
+pub(super) fn draw(frame: &mut Frame, app: &mut App, theme: Theme) {
     let area = frame.area();
     let header = header::lines(app, area.width.into(), theme);
     // A low screen shows what it is for rather than why.
@@ -48,11 +48,11 @@ pub(super) fn draw(frame: &mut Frame, app: &mut App, theme: &Theme) {
             frame.render_widget(Paragraph::new(lines), body);
         }
         Pane::Help => {
-            let lines = help::lines(width, theme);
+            let lines = help::lines(width);
             scroll(frame, body, lines, &mut app.help);
         }
     }
-    frame.render_widget(footer::line(app, bottom.width.into(), theme), bottom);
+    frame.render_widget(footer::line(app, bottom.width.into()), bottom);
 }
 
 /// Shows the part of a text that is in sight.

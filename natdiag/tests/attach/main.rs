@@ -6,6 +6,7 @@
     reason = "a test says why it was skipped and fails by panicking, also in its helpers"
 )]
 
+mod check;
 mod command;
 mod counting;
 mod following;

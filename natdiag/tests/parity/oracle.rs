@@ -30,6 +30,7 @@ pub(crate) struct Oracle {
     totals: Totals,
     slots: BTreeMap<u32, Counted>,
     remotes: BTreeMap<Address, Counted>,
+    /// What has left the kernel, in spills and in records.
     spilled: BTreeMap<Address, Counted>,
 }
 
@@ -78,6 +79,9 @@ impl Oracle {
             .collect();
         assert_eq!(records, want.1);
         assert!(seen.records.iter().all(|record| record.time_ns != 0));
+        for tally in seen.records.iter().filter_map(Record::tally) {
+            merge(&mut self.spilled, tally.remote, 1, &tally.counts());
+        }
     }
 
     /// Follows a packet through the model. Returns the spills and the records that it must have caused.
@@ -91,20 +95,28 @@ impl Oracle {
         let observation = classify(frame, packet, self.direction);
         // Whether the budget allows a record depends on the clock: either is right, but it must be said.
         let refused = observation.keep == Keep::WithinBudget && seen.records.is_empty();
-        let mut spill = None;
-        if let Some(tally) = observation.tally {
+        let tally = observation.tally;
+        if tally.is_some() {
             self.totals.increment(Counter::Charged);
-            spill = self.charge(&tally);
-            let is_fragment = packet.fragment.is_some();
-            self.compare_slot(&tally, refused && is_fragment, kernel);
         }
-        let mut records = Vec::new();
         if refused {
             self.totals.increment(Counter::MissedRecordsBudget);
         } else if observation.keep != Keep::Never {
-            records.push(Record::new(frame, packet, self.direction, 0));
+            if let Some(tally) = tally {
+                merge(&mut self.remotes, tally.remote, 1, &tally.counts());
+            }
+            return (
+                Vec::new(),
+                vec![Record::new(frame, packet, tally, self.direction, 0)],
+            );
         }
-        (spill.into_iter().collect(), records)
+        let spill = tally.and_then(|tally| {
+            let spill = self.charge(&tally);
+            let is_fragment = packet.fragment.is_some();
+            self.compare_slot(&tally, refused && is_fragment, kernel);
+            spill
+        });
+        (spill.into_iter().collect(), Vec::new())
     }
 
     /// Counts a packet in its slot, and in a table of remote hosts that has room for all.
@@ -130,14 +142,7 @@ impl Oracle {
                 ..Counted::default()
             };
         }
-        let mut once = RemoteCounts::ZERO;
-        once.words[tally.counter] += 1;
-        if tally.dont_fragment {
-            once.words[RemoteCounter::FragmentDontFragment as usize] += 1;
-        }
-        if tally.maximum != 0 {
-            once.words[tally.maximum] = tally.first_octets;
-        }
+        let once = tally.counts();
         slot.packets += 1;
         add(&mut slot.counts, &once);
         merge(&mut self.remotes, tally.remote, 1, &once);
@@ -150,7 +155,7 @@ impl Oracle {
         let theirs = kernel.slot(index);
         let ours = self.slots.get_mut(&index).unwrap();
         let unobserved = theirs.counts.words[UNOBSERVED] - ours.counts.words[UNOBSERVED];
-        assert!(unobserved <= u32::from(may_be_unobserved));
+        assert!(unobserved <= u16::from(may_be_unobserved));
         ours.counts.words[UNOBSERVED] += unobserved;
         let remote = self.remotes.get_mut(&tally.remote).unwrap();
         remote.counts.words[UNOBSERVED] += unobserved;
@@ -164,7 +169,7 @@ impl Oracle {
         assert_eq!(kernel.slot(index).epoch_tail, ours.epoch);
     }
 
-    /// What was spilled and what is resident is what was charged, in all and for each remote host.
+    /// What was spilled, what is resident and what is in records is what was charged, in all and for each remote host.
     pub(crate) fn check_sums(mut self, kernel: &mut Kernel) {
         for index in self.slots.keys() {
             let slot = kernel.slot(*index);

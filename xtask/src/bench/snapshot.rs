@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 use anyhow::{Result, ensure};
 use natdiag::{
     analysis::{Analysis, diagnosis::Diagnosis},
-    bpf::maps::Counters,
+    bpf::{events::Records, maps::Counters},
     event::Timestamp,
     report::json::JsonView,
     survey::{SourceKind, SourceSurvey, Survey, View as _},
@@ -48,6 +48,7 @@ pub(super) fn measure(rounds: usize) -> Result<Figures> {
     let mut watch = super::live::watch_object()?;
     watch.load(Hook::TC_IN.program)?;
     let mut counters = Counters::take(&mut watch)?;
+    let mut records = Records::take(&mut watch)?;
     let mut driver = Driver::load()?;
     let kind = Kind::MiddleFragment;
     driver.aim(REMOTES, kind.remote_offset(Direction::Ingress), 0)?;
@@ -66,16 +67,22 @@ pub(super) fn measure(rounds: usize) -> Result<Figures> {
                 let count = |increment: natdiag::bpf::reconcile::Increment| {
                     analysis.count(increment.remote, &increment.counts, now);
                 };
-                Ok(counters.collect(count)?)
+                counters.collect(count)?;
+                // Those within a budget are in no spill.
+                records.drain(usize::MAX);
+                for tally in records
+                    .release(u64::MAX, true)
+                    .filter_map(|record| record.tally())
+                {
+                    analysis.count(tally.remote, &tally.counts(), now);
+                }
+                Ok(())
             })?;
             merge += time;
         }
         let totals = counters.totals()?;
-        ensure!(
-            counters.unaccounted(&totals) == 0,
-            "natdiag has miscounted: {}",
-            counters.unaccounted(&totals)
-        );
+        let unaccounted = counters.unaccounted(&totals, records.charged());
+        ensure!(unaccounted == 0, "natdiag has miscounted: {unaccounted}");
         let (diagnose, diagnosis) = clock::time(|| {
             analysis.set_totals(&totals, now);
             analysis.advance(now);

@@ -9,25 +9,27 @@ use aya::{
 
 use super::namespace::Namespace;
 
+/// What an interface receives.
+pub(crate) const INGRESS: TcAttachType = TcAttachType::Ingress;
+/// What it sends.
+pub(crate) const EGRESS: TcAttachType = TcAttachType::Egress;
+
 /// Attached programs; they go when this does.
 #[derive(Debug)]
 pub(crate) struct Attached(Ebpf);
 
-/// Loads the lab's object with the loader's globals, and attaches two of its programs to an interface.
+/// Loads the lab's object with the loader's globals, and attaches programs of it to an interface.
 pub(crate) fn attach(
     host: &Namespace,
     interface: &str,
-    [ingress, egress]: [&str; 2],
+    programs: &[(&str, TcAttachType)],
     loader: &mut EbpfLoader<'_>,
 ) -> Result<Attached> {
     let mut object = loader
         .load(natdiag::LAB_OBJECT)
         .context("cannot load the lab's programs")?;
     let attached = host.enter(move || {
-        for (name, side) in [
-            (ingress, TcAttachType::Ingress),
-            (egress, TcAttachType::Egress),
-        ] {
+        for &(name, side) in programs {
             let program: &mut SchedClassifier = object
                 .program_mut(name)
                 .with_context(|| format!("the lab has no program `{name}`"))?
@@ -58,12 +60,18 @@ impl Attached {
     }
 }
 
-/// Whether a program looks at what an interface of this namespace sends.
+/// What the names of natdiag's own programs begin with; those of the lab do not.
+const NATDIAG: &str = "natdiag";
+
+/// Whether natdiag looks at what an interface of this namespace sends.
 pub(crate) fn is_watched(host: &Namespace, interface: &str) -> Result<bool> {
     host.enter(|| {
         let (_, programs) = SchedClassifier::query_tcx(interface, TcAttachType::Egress)
             .context("cannot ask which programs are attached")?;
-        Ok(!programs.is_empty())
+        Ok(programs.iter().any(|program| {
+            let name = program.name_as_str();
+            name.is_some_and(|name| name.starts_with(NATDIAG))
+        }))
     })
 }
 

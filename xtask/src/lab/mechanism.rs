@@ -2,60 +2,46 @@
 //! program of the lab.
 
 mod clock;
+mod damage;
 mod filter;
 mod gateway;
-mod mtu;
+mod kernel;
+mod link;
 mod recycle;
 mod splitter;
+mod tag;
 
 use anyhow::Result;
 
+pub(crate) use self::{
+    clock::Clocks, damage::Damage, filter::Filter, gateway::Gateway, kernel::Kernel, link::Links,
+    recycle::Era, splitter::Cut, tag::Tags,
+};
 use super::{bpf::Attached, network::Network, parameters::Parameters};
 
 /// Something done to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mechanism {
-    /// The router's link to the NAT has this MTU, and the server leaves DF clear.
-    RouterFragments {
-        /// MTU in octets.
-        mtu: u32,
-    },
-    /// The server's own link has a smaller MTU than its TCP believes; IPv4.
-    ServerFragments {
-        /// MTU in octets.
-        mtu: u32,
-    },
-    /// A program on the server cuts its IPv6 TCP packets.
-    ServerFragmentsV6 {
-        /// MTU in octets.
-        mtu: u32,
-    },
-    /// The NAT drops TCP and ICMP fragments as they come in.
-    ManagedGateway,
     /// The server forgets nobody's timestamps.
     TwRecycle(Era),
-    /// Each client has a clock of its own.
-    FixedClocks,
-    /// The last client sends no timestamps.
-    LastClientWithoutTimestamps,
-    /// The router drops what goes to the guarded port.
-    GuardedPort,
-    /// The router drops everything that goes to the server's first address.
-    GuardedHost,
-    /// The router drops so many SYNs in a hundred.
-    SynLoss {
-        /// Of a hundred.
-        percent: u32,
-    },
-}
-
-/// The kernels that knew `tcp_tw_recycle`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Era {
-    /// Up to 3.16: a SYN without timestamps passes.
-    Until316,
-    /// From 3.17 to 4.11: it does not.
-    From317,
+    /// The clients' clocks.
+    Clocks(Clocks),
+    /// Rules of the router.
+    Filter(Filter),
+    /// Rules of the NAT.
+    Gateway(Gateway),
+    /// Settings of the server's kernel.
+    Kernel(Kernel),
+    /// What links carry, and where they lead.
+    Links(Links),
+    /// A program on the server turns its IPv6 TCP packets into fragments.
+    Splitter(Cut),
+    /// A program behind the server rewrites segments.
+    Damage(Damage),
+    /// VLAN tags between the NAT and the router.
+    Tags(Tags),
+    /// The router spreads connections over the server and another host.
+    TwoBackends,
 }
 
 /// What stays alive as long as the mechanism does.
@@ -65,48 +51,56 @@ pub(crate) enum Installed {
     Settings,
     /// Programs of the lab that need no reading.
     #[expect(dead_code, reason = "held so that the programs stay attached")]
-    Clocks(Vec<Attached>),
+    Programs(Vec<Attached>),
     /// The painted server.
     Recycle(Attached),
+    /// The device that rewrites segments.
+    Damage(Attached),
     /// The thread that cuts packets.
     #[expect(dead_code, reason = "held so that the thread goes on")]
     Splitter(splitter::Splitter),
 }
 
 impl Mechanism {
-    /// Who does it, in a few words.
+    /// What of it no real Linux does here, in a few words.
     pub(crate) const fn painted_by(self) -> Option<&'static str> {
         match self {
-            Self::RouterFragments { .. }
-            | Self::ServerFragments { .. }
-            | Self::ManagedGateway
-            | Self::LastClientWithoutTimestamps
-            | Self::GuardedPort
-            | Self::GuardedHost
-            | Self::SynLoss { .. } => None,
-            Self::ServerFragmentsV6 { .. } => Some("fragments by a TUN program"),
             Self::TwRecycle(_) => Some("tcp_tw_recycle by a TC program"),
-            Self::FixedClocks => Some("clock bases by a TC program"),
+            Self::Clocks(clocks) => clocks.painted_by(),
+            Self::Gateway(gateway) => gateway.painted_by(),
+            Self::Splitter(_) => Some("fragments by a TUN program"),
+            Self::Damage(_) => Some("rewritten segments by a TC program"),
+            Self::Tags(_) => Some("VLAN tags by a TC program"),
+            Self::TwoBackends => Some("the backends' clocks by a TC program"),
+            Self::Filter(_) | Self::Kernel(_) | Self::Links(_) => None,
         }
+    }
+
+    /// Whether SYNs that natdiag sees may not reach the server's first address.
+    pub(crate) const fn keeps_syns_from_server(self) -> bool {
+        matches!(self, Self::Filter(_) | Self::TwoBackends)
     }
 
     /// Does it.
     pub(crate) fn install(self, network: &Network, parameters: &Parameters) -> Result<Installed> {
         match self {
-            Self::RouterFragments { mtu } => mtu::router_fragments(network, mtu)?,
-            Self::ServerFragments { mtu } => mtu::server_fragments(network, mtu)?,
-            Self::ServerFragmentsV6 { mtu } => {
-                return splitter::start(&network.server, mtu).map(Installed::Splitter);
-            }
-            Self::ManagedGateway => gateway::drops_fragments(network)?,
             Self::TwRecycle(era) => return recycle::paint(network, era).map(Installed::Recycle),
-            Self::FixedClocks => {
-                return clock::set(network, &parameters.clock_bases).map(Installed::Clocks);
+            Self::Clocks(clocks) => {
+                return clocks.set(network, parameters).map(Installed::Programs);
             }
-            Self::LastClientWithoutTimestamps => clock::silence_last(network)?,
-            Self::GuardedPort => filter::guard_port(network, parameters.guarded_port)?,
-            Self::GuardedHost => filter::guard_host(network)?,
-            Self::SynLoss { percent } => filter::lose_syns(network, percent)?,
+            Self::Splitter(cut) => {
+                return splitter::start(&network.server, cut).map(Installed::Splitter);
+            }
+            Self::Damage(damage) => return damage.install(network).map(Installed::Damage),
+            Self::Tags(tags) => return tags.install(network, parameters).map(Installed::Programs),
+            Self::TwoBackends => {
+                filter::spread(network)?;
+                return clock::set_backend(network, parameters).map(Installed::Programs);
+            }
+            Self::Filter(filter) => filter.install(network, parameters)?,
+            Self::Gateway(gateway) => gateway.install(network, parameters)?,
+            Self::Kernel(kernel) => kernel.set(network)?,
+            Self::Links(links) => links.change(network)?,
         }
         Ok(Installed::Settings)
     }
@@ -117,7 +111,16 @@ impl Installed {
     pub(crate) fn recycled_syns(&self) -> Result<Option<recycle::Syns>> {
         match self {
             Self::Recycle(attached) => recycle::syns(attached).map(Some),
-            Self::Settings | Self::Clocks(_) | Self::Splitter(_) => Ok(None),
+            Self::Settings | Self::Programs(_) | Self::Damage(_) | Self::Splitter(_) => Ok(None),
+        }
+    }
+
+    /// Packets to which something painted was done, where it counts them.
+    pub(crate) fn painted(&self) -> Result<u64> {
+        match self {
+            Self::Recycle(attached) => Ok(recycle::syns(attached)?.dropped),
+            Self::Damage(attached) => damage::segments(attached),
+            Self::Settings | Self::Programs(_) | Self::Splitter(_) => Ok(0),
         }
     }
 }

@@ -90,6 +90,15 @@ impl Namespace {
         spawn::feed("ip", &arguments, &batch)
     }
 
+    /// Gives `tc` a command.
+    pub(crate) fn tc(&self, command: &str) -> Result<()> {
+        let words: Vec<&str> = ["-n", &self.name]
+            .into_iter()
+            .chain(command.split(' '))
+            .collect();
+        spawn::run("tc", &words)
+    }
+
     /// Gives `nft` these rules.
     pub(crate) fn nft(&self, rules: &str) -> Result<()> {
         spawn::feed_in(self, "nft", &["-f", "-"], rules)

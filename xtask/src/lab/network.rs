@@ -6,7 +6,11 @@
 //! client1 eth0 --'        masquerade
 //! ```
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::{self, Display, Formatter},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -23,11 +27,19 @@ pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
 pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x80, 0, 0, 0, 0, 0x80);
 /// A second address of the server, with which nothing is wrong.
 pub(crate) const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 81);
+/// The NAT's address on its second interface.
+const BACKUP_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+/// The other backend's address, where there are two.
+pub(crate) const BACKEND: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 130);
 /// First of the clients' addresses.
 const FIRST_CLIENT: u8 = 11;
 
 /// The NAT's interface towards the server.
 pub(crate) const PUBLIC: &str = "public";
+/// The NAT's interface towards its clients.
+pub(crate) const LAN: &str = "lan";
+/// The NAT's second interface towards the router, where there is one.
+pub(crate) const BACKUP: &str = "backup";
 /// The router's interface towards the NAT.
 pub(crate) const OUTSIDE: &str = "outside";
 /// The only interface of a client, and of the server.
@@ -44,16 +56,24 @@ pub(crate) struct Network {
     pub(crate) router: Namespace,
     /// The server.
     pub(crate) server: Namespace,
+    /// A host that stands for the server beside it, where there is one.
+    backend: Option<Namespace>,
 }
 
 impl Network {
     /// Builds it.
-    pub(crate) fn build(scenario: &str, parameters: &Parameters, keep: bool) -> Result<Self> {
+    pub(crate) fn build(
+        scenario: &str,
+        parameters: &Parameters,
+        two_backends: bool,
+        keep: bool,
+    ) -> Result<Self> {
         let host = |name: &str| Namespace::create(scenario, name, keep);
         let network = Self {
             nat: host("nat")?,
             router: host("router")?,
             server: host("server")?,
+            backend: two_backends.then(|| host("backend")).transpose()?,
             clients: (0..parameters.clients)
                 .map(|place| host(&format!("client{place}")))
                 .collect::<Result<_>>()?,
@@ -83,6 +103,16 @@ impl Network {
         self.clients.get(place).context("no such client")
     }
 
+    /// The host beside the server.
+    pub(crate) fn backend(&self) -> Result<&Namespace> {
+        self.backend.as_ref().context("there is one server only")
+    }
+
+    /// Those who take connections.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Namespace> {
+        std::iter::once(&self.server).chain(&self.backend)
+    }
+
     /// Everybody's sysctls, before there are interfaces.
     fn settle(&self) -> Result<()> {
         for host in self.hosts() {
@@ -92,6 +122,8 @@ impl Network {
                 ("ipv6/conf/default/router_solicitations", "0"),
             ])?;
         }
+        // What is spoofed from there gets no answer, not even an error.
+        self.router.ip(&["route add blackhole 198.18.0.0/15"])?;
         for forwarder in [&self.nat, &self.router] {
             forwarder.sysctl(&[
                 ("ipv4/ip_forward", "1"),
@@ -105,6 +137,7 @@ impl Network {
     fn hosts(&self) -> impl Iterator<Item = &Namespace> {
         [&self.nat, &self.router, &self.server]
             .into_iter()
+            .chain(&self.backend)
             .chain(&self.clients)
     }
 
@@ -156,6 +189,18 @@ impl Network {
             "route add default via 203.0.113.2",
             "route add ::/0 via 2001:db8:0:1::2",
         ])?;
+        if let Some(backend) = &self.backend {
+            link((&self.router, "inside2"), (backend, ETH0))?;
+            self.router.ip(&[
+                "addr add 203.0.113.129/26 dev inside2",
+                "link set inside2 up",
+            ])?;
+            backend.ip(&[
+                format!("addr add {BACKEND}/26 dev eth0"),
+                "link set eth0 up".to_owned(),
+                "route add default via 203.0.113.129".to_owned(),
+            ])?;
+        }
         self.nat.nft(
             "table inet nat {
                 chain postrouting {
@@ -165,6 +210,58 @@ impl Network {
             }",
         )
     }
+}
+
+/// Addresses that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix {
+    first: IpAddr,
+    len: u8,
+}
+
+impl Prefix {
+    /// All that begin as this one does, for so many bits.
+    pub(crate) const fn new(first: IpAddr, len: u8) -> Self {
+        Self { first, len }
+    }
+
+    /// Whether an address is one of them.
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        let differing = bits(self.first) ^ bits(address);
+        self.first.is_ipv4() == address.is_ipv4() && differing.leading_zeros() >= self.len.into()
+    }
+}
+
+impl From<IpAddr> for Prefix {
+    fn from(address: IpAddr) -> Self {
+        Self::new(address, if address.is_ipv4() { 32 } else { 128 })
+    }
+}
+
+impl Display for Prefix {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.first, self.len)
+    }
+}
+
+/// The NAT's own public addresses.
+pub(crate) fn nat_addresses() -> Vec<Prefix> {
+    [IpAddr::from(NAT), NAT_V6.into(), BACKUP_ADDRESS.into()]
+        .map(Prefix::from)
+        .to_vec()
+}
+
+/// Everything that is not on the clients' side of the NAT, and the NAT's own address there.
+pub(crate) fn beyond_clients() -> Vec<Prefix> {
+    vec![
+        Prefix::new(Ipv4Addr::new(203, 0, 113, 0).into(), 24),
+        Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0x80, 0, 0, 0, 0, 0).into(), 64),
+        Prefix::from(IpAddr::from(Ipv4Addr::new(10, 60, 1, 1))),
+    ]
 }
 
 /// A client's addresses of either family.
@@ -183,19 +280,25 @@ fn decimal_digits(number: u8) -> u16 {
 }
 
 /// Joins two hosts by a veth pair, and turns off what would show a watcher other packets than the wire's.
-fn link((here, name): (&Namespace, &str), (there, peer): (&Namespace, &str)) -> Result<()> {
+pub(crate) fn link(
+    (here, name): (&Namespace, &str),
+    (there, peer): (&Namespace, &str),
+) -> Result<()> {
     here.ip(&[format!(
         "link add {name} type veth peer name {peer} netns {}",
         there.name()
     )])?;
-    for (host, interface) in [(here, name), (there, peer)] {
-        let mut command = std::process::Command::new("ethtool");
-        command.args(["-K", interface]);
-        for offload in ["rx", "tx", "tso", "gso", "gro"] {
-            command.args([offload, "off"]);
-        }
-        spawn::put_in(&mut command, host)?;
-        exec::read(&mut command)?;
+    set_offloads(here, name, "off")?;
+    set_offloads(there, peer, "off")
+}
+
+/// Turns offloads of a device on or off.
+pub(crate) fn set_offloads(host: &Namespace, interface: &str, state: &str) -> Result<()> {
+    let mut command = Command::new("ethtool");
+    command.args(["-K", interface]);
+    for offload in ["rx", "tx", "tso", "gso", "gro"] {
+        command.args([offload, state]);
     }
-    Ok(())
+    spawn::put_in(&mut command, host)?;
+    exec::read(&mut command).map(drop)
 }

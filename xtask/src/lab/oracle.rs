@@ -4,13 +4,13 @@ use std::{
     collections::BTreeMap,
     fs,
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::report::Report;
+use super::{network::Prefix, observer::Capture, report::Report};
 use crate::exec;
 
 /// Counters by remote host and name.
@@ -53,8 +53,8 @@ const FIELDS: [&str; 16] = [
     "icmpv6.type",
 ];
 
-/// Counts a capture with tshark, as seen from these addresses.
-pub(crate) fn tshark(capture: &Path, locals: &[IpAddr]) -> Result<Counts> {
+/// Counts a capture with tshark, and adds to what was counted.
+pub(crate) fn tshark(capture: &Capture, counts: &mut Counts) -> Result<()> {
     let mut command = Command::new("tshark");
     command
         .args([
@@ -65,15 +65,14 @@ pub(crate) fn tshark(capture: &Path, locals: &[IpAddr]) -> Result<Counts> {
             "ipv6.defragment:FALSE",
         ])
         .args(["-T", "fields", "-E", "occurrence=f", "-r"])
-        .arg(capture);
+        .arg(&capture.path);
     for field in FIELDS {
         command.args(["-e", field]);
     }
-    let mut counts = Counts::new();
     for line in exec::read(&mut command)?.lines() {
-        Packet::read(line).add_to(&mut counts, locals);
+        Packet::read(line).add_to(counts, &capture.locals);
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// One line of tshark.
@@ -134,11 +133,11 @@ impl Packet {
         }
     }
 
-    fn add_to(&self, counts: &mut Counts, locals: &[IpAddr]) {
+    fn add_to(&self, counts: &mut Counts, locals: &[Prefix]) {
         let (Some(source), Some(destination)) = (self.source, self.destination) else {
             return;
         };
-        let sent = locals.contains(&source);
+        let sent = locals.iter().any(|local| local.contains(source));
         let remote = if sent { destination } else { source };
         let counters = counts.entry(remote).or_default();
         let mut add = |name| *counters.entry(name).or_default() += 1;
@@ -194,25 +193,19 @@ fn parse_number(text: &str) -> Option<u64> {
     }
 }
 
-/// Lets natdiag replay a capture, as seen from these addresses.
-pub(crate) fn replay(
-    natdiag: &Path,
-    capture: &Path,
-    locals: &[IpAddr],
-) -> Result<(Report, PathBuf)> {
+/// Lets natdiag replay a capture.
+pub(crate) fn replay(natdiag: &Path, capture: &Capture) -> Result<Report> {
     let mut command = Command::new(natdiag);
     command.args(["replay", "--output", "json", "--top", "all"]);
-    for local in locals {
-        let bits = if local.is_ipv4() { 32 } else { 128 };
-        command.args(["--local", &format!("{local}/{bits}")]);
+    for local in &capture.locals {
+        command.args(["--local", &local.to_string()]);
     }
     let output = command
-        .arg(capture)
+        .arg(&capture.path)
         .stdin(Stdio::null())
         .output()
         .context("cannot run natdiag")?;
-    let path = capture.with_file_name("replay.json");
-    fs::write(&path, &output.stdout)?;
+    fs::write(capture.path.with_extension("replay.json"), &output.stdout)?;
     if !matches!(output.status.code(), Some(0 | 1 | 3)) {
         bail!(
             "natdiag replay: {}, {}",
@@ -220,8 +213,7 @@ pub(crate) fn replay(
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    let report = Report::parse(&String::from_utf8(output.stdout)?)?;
-    Ok((report, path))
+    Report::parse(&String::from_utf8(output.stdout)?)
 }
 
 #[cfg(test)]
@@ -229,7 +221,7 @@ mod tests {
     use super::*;
 
     fn count(lines: &[&str]) -> BTreeMap<&'static str, u64> {
-        let local = IpAddr::from([203, 0, 113, 1]);
+        let local = Prefix::from(IpAddr::from([203, 0, 113, 1]));
         let mut counts = Counts::new();
         for line in lines {
             Packet::read(line).add_to(&mut counts, &[local]);

@@ -7,11 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{
-    expectation::Expected,
-    scenario::{Scenario, Vantage},
-    traffic::Experience,
-};
+use super::{expectation::Expected, scenario::Scenario, traffic::Experience};
 
 /// What came of one scenario.
 #[derive(Debug)]
@@ -35,14 +31,50 @@ pub(crate) struct Verdict {
     pub(crate) capture_drops: u64,
     /// natdiag's findings in one line.
     pub(crate) findings: String,
-    /// In what the run is not as it must be.
+    /// In what the findings are not as they must be.
+    pub(crate) causes: Vec<String>,
+    /// In what anything else is not.
     pub(crate) differences: Vec<String>,
 }
 
+/// How a scenario ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Everything was as expected.
+    Ok,
+    /// Everything but the findings was, which natdiag cannot give yet.
+    Open,
+    /// Something was not.
+    Failed,
+}
+
 impl Outcome {
-    /// Whether everything was as expected.
-    pub(crate) fn passed(&self) -> bool {
-        self.verdict.differences.is_empty()
+    /// How it ended.
+    pub(crate) fn status(&self) -> Status {
+        let Verdict {
+            causes,
+            differences,
+            ..
+        } = &self.verdict;
+        if !differences.is_empty() {
+            Status::Failed
+        } else if self.scenario.not_yet.is_some() {
+            Status::Open
+        } else if causes.is_empty() {
+            Status::Ok
+        } else {
+            Status::Failed
+        }
+    }
+
+    /// Why the findings may be others than the expected ones.
+    fn excuse(&self) -> Option<String> {
+        let reason = self.scenario.not_yet?;
+        Some(if self.verdict.causes.is_empty() {
+            format!("not to be expected yet ({reason}), but here it is: `not_yet` can go")
+        } else {
+            format!("not yet: {reason}")
+        })
     }
 }
 
@@ -54,12 +86,21 @@ pub(crate) fn write_line(out: &mut impl Write, outcome: &Outcome) -> io::Result<
     writeln!(
         out,
         "{} {:<28} {:>5.1} s  {}",
-        if outcome.passed() { "ok  " } else { "FAIL" },
+        match outcome.status() {
+            Status::Ok => "ok  ",
+            Status::Open => "OPEN",
+            Status::Failed => "FAIL",
+        },
         scenario.name,
         outcome.elapsed.as_secs_f64(),
         verdict.findings,
     )?;
-    for difference in &verdict.differences {
+    for difference in verdict
+        .causes
+        .iter()
+        .chain(&outcome.excuse())
+        .chain(&verdict.differences)
+    {
         writeln!(out, "       {difference}")?;
     }
     if verdict.capture_drops > 0 {
@@ -74,18 +115,20 @@ pub(crate) fn write_line(out: &mut impl Write, outcome: &Outcome) -> io::Result<
 
 /// Shows how many passed.
 pub(crate) fn write_summary(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
-    let failed: Vec<&Outcome> = outcomes
-        .iter()
-        .filter(|outcome| !outcome.passed())
-        .collect();
+    let of = |status| {
+        outcomes
+            .iter()
+            .filter(move |outcome| outcome.status() == status)
+    };
     writeln!(
         out,
-        "\n{} scenarios: {} as expected, {} not",
+        "\n{} scenarios: {} as expected, {} open, {} not as expected",
         outcomes.len(),
-        outcomes.len() - failed.len(),
-        failed.len()
+        of(Status::Ok).count(),
+        of(Status::Open).count(),
+        of(Status::Failed).count()
     )?;
-    for outcome in failed {
+    for outcome in of(Status::Failed) {
         writeln!(
             out,
             "again: cargo xtask lab {} --seed {}",
@@ -103,12 +146,18 @@ pub(crate) fn write_json(out: &mut impl Write, outcomes: &[Outcome]) -> io::Resu
             let mut value = describe(outcome.scenario);
             if let Value::Object(fields) = &mut value {
                 fields.insert("seed".to_owned(), json!(outcome.seed));
-                fields.insert("passed".to_owned(), json!(outcome.passed()));
+                let status = match outcome.status() {
+                    Status::Ok => "ok",
+                    Status::Open => "open",
+                    Status::Failed => "failed",
+                };
+                fields.insert("status".to_owned(), json!(status));
                 let seconds = outcome.elapsed.as_secs_f64();
                 fields.insert("elapsed_seconds".to_owned(), json!(seconds));
                 let verdict = &outcome.verdict;
                 fields.insert("clients_met".to_owned(), json!(verdict.experience));
                 fields.insert("findings".to_owned(), json!(verdict.findings));
+                fields.insert("findings_differ".to_owned(), json!(verdict.causes));
                 fields.insert("differences".to_owned(), json!(verdict.differences));
                 fields.insert("capture_drops".to_owned(), json!(verdict.capture_drops));
             }
@@ -130,12 +179,17 @@ pub(crate) fn list(out: &mut impl Write, scenarios: &[&Scenario], as_json: bool)
     for scenario in scenarios {
         writeln!(
             out,
-            "{:<28} {:<4} {}\n    expects {}\n    {}",
+            "{:<28} {:<5} {}\n    expects {}{}\n    {}; watched: {}",
             scenario.name,
             scenario.row.unwrap_or("-"),
             scenario.about,
             expectation(scenario),
+            scenario
+                .not_yet
+                .map(|reason| format!(" (not yet: {reason})"))
+                .unwrap_or_default(),
             mechanism(scenario),
+            scenario.vantage.as_str(),
         )?;
     }
     Ok(())
@@ -148,10 +202,9 @@ fn describe(scenario: &Scenario) -> Value {
         "about": scenario.about,
         "expects": scenario.expected.iter().map(show).collect::<Vec<_>>(),
         "mechanism": mechanism(scenario),
-        "watched": match scenario.vantage {
-            Vantage::Public => "the NAT's public interface",
-            Vantage::FirstClient => "a client behind the NAT",
-        },
+        "painted": painted(scenario),
+        "watched": scenario.vantage.as_str(),
+        "not_yet": scenario.not_yet,
     })
 }
 
@@ -170,14 +223,17 @@ fn show(expected: &Expected) -> String {
 
 /// Whether the fault is real or painted, and by what.
 fn mechanism(scenario: &Scenario) -> String {
-    let painted: Vec<&str> = scenario
-        .network
-        .iter()
-        .filter_map(|mechanism| mechanism.painted_by())
-        .collect();
+    let painted = painted(scenario);
     if painted.is_empty() {
         "real Linux".to_owned()
     } else {
         format!("painted: {}", painted.join(", "))
     }
+}
+
+/// What no real Linux does here.
+fn painted(scenario: &Scenario) -> Vec<&'static str> {
+    let network = scenario.network.iter().filter_map(|it| it.painted_by());
+    let traffic = scenario.traffic.iter().filter_map(|it| it.painted_by());
+    network.chain(traffic).collect()
 }

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::IpAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -14,10 +13,11 @@ use super::{
     expectation, interrupt, judge,
     mechanism::{Installed, Mechanism},
     namespace::Namespace,
-    network::{ETH0, NAT, NAT_V6, Network, PUBLIC, client_addresses},
-    observer::Observers,
+    network::{self, BACKUP, ETH0, LAN, Network, PUBLIC, Prefix},
+    observer::{Observers, Watched},
     outcome::{Outcome, Verdict},
     parameters::Parameters,
+    proof,
     random::Random,
     scenario::{Met, Scenario, Vantage},
     traffic::{self, Experience, Servers},
@@ -33,6 +33,8 @@ const ARRIVING: Duration = Duration::from_millis(200);
 pub(crate) struct Stage {
     /// Seed of the parameters.
     pub(crate) seed: u64,
+    /// How long the traffic goes on, if not as long as the scenario says.
+    pub(crate) seconds: Option<u64>,
     /// Whether namespaces stay.
     pub(crate) keep: bool,
     /// natdiag's program, unless nothing is to be judged.
@@ -64,61 +66,79 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     let mut random = Random::new(stage.seed, scenario.name);
-    let parameters = Parameters::draw(&mut random);
-    let network = Network::build(scenario.name, &parameters, stage.keep)?;
+    let parameters = Parameters::draw(&mut random, scenario.clients);
+    let two_backends = scenario.network.contains(&Mechanism::TwoBackends);
+    let network = Network::build(scenario.name, &parameters, two_backends, stage.keep)?;
     let installed: Vec<Installed> = scenario
         .network
         .iter()
         .map(|mechanism| mechanism.install(&network, &parameters))
         .collect::<Result<_>>()?;
-    let fragment = scenario
-        .network
-        .iter()
-        .any(|mechanism| matches!(mechanism, Mechanism::ServerFragments { .. }));
-    let servers = Servers::start(&network, &parameters, fragment)?;
-    let (host, interface, locals) = vantage(scenario, &network)?;
-    let observers = Observers::start(host, interface, stage.natdiag.as_deref(), &directory)?;
-    let experience = perform(scenario, &network, &parameters, &mut random)?;
+    let servers = Servers::start(&network, &parameters, scenario.service)?;
+    let (host, watched) = vantage(scenario, &network)?;
+    let observers = Observers::start(host, watched, stage.natdiag.as_deref(), &directory)?;
+    let seconds = stage.seconds.unwrap_or(scenario.seconds);
+    let experience = perform(scenario, seconds, &network, &parameters, &mut random)?;
     let observation = observers.finish(host)?;
     drop(servers);
     let mut verdict = Verdict {
         experience,
         capture_drops: observation.capture_drops,
-        findings: String::new(),
         differences: compare_experience(scenario, experience),
+        ..Verdict::default()
     };
+    let missing = proof::missing(scenario.proofs, &network, &installed)?;
+    verdict.differences.extend(missing);
     if let Some((report, _)) = &observation.report {
         verdict.findings = expectation::list(report);
+        verdict.causes =
+            expectation::compare_findings(report, scenario.expected, scenario.tolerated);
     }
     if let Some(natdiag) = &stage.natdiag {
-        let judged = judge::judge(scenario, natdiag, &observation, &installed, &locals)?;
+        let judged = judge::judge(scenario, natdiag, &observation, &installed)?;
         verdict.differences.extend(judged);
     }
     write_verdict(&directory, &verdict)?;
     Ok(verdict)
 }
 
-/// The host and the interface that natdiag watches, and its addresses.
-fn vantage<'a>(
-    scenario: &Scenario,
-    network: &'a Network,
-) -> Result<(&'a Namespace, &'static str, Vec<IpAddr>)> {
+/// The host and the interfaces that natdiag watches.
+fn vantage<'a>(scenario: &Scenario, network: &'a Network) -> Result<(&'a Namespace, Vec<Watched>)> {
+    let uplink = |interface| Watched {
+        interface,
+        locals: network::nat_addresses(),
+    };
     Ok(match scenario.vantage {
-        Vantage::Public => (&network.nat, PUBLIC, vec![NAT.into(), NAT_V6.into()]),
-        Vantage::FirstClient => (network.client(0)?, ETH0, client_addresses(0).to_vec()),
+        Vantage::Public => (&network.nat, vec![uplink(PUBLIC)]),
+        Vantage::BothUplinks => (&network.nat, vec![uplink(PUBLIC), uplink(BACKUP)]),
+        Vantage::BothSides => {
+            let inside = Watched {
+                interface: LAN,
+                locals: network::beyond_clients(),
+            };
+            (&network.nat, vec![uplink(PUBLIC), inside])
+        }
+        Vantage::FirstClient => {
+            let eth0 = Watched {
+                interface: ETH0,
+                locals: network::client_addresses(0).map(Prefix::from).to_vec(),
+            };
+            (network.client(0)?, vec![eth0])
+        }
     })
 }
 
 /// The traffic, and then silence.
 fn perform(
     scenario: &Scenario,
+    seconds: u64,
     network: &Network,
     parameters: &Parameters,
     random: &mut Random,
 ) -> Result<Experience> {
-    let duration = Duration::from_secs(scenario.seconds);
+    let duration = Duration::from_secs(seconds);
     let experience = traffic::play(network, parameters, scenario.traffic, duration, random)?;
-    interrupt::wait(SETTLING)?;
+    interrupt::wait(SETTLING + Duration::from_secs(scenario.silence_seconds))?;
     traffic::tick(network, parameters)?;
     interrupt::wait(ARRIVING)?;
     network.hush()?;
@@ -135,10 +155,13 @@ fn compare_experience(scenario: &Scenario, experience: Experience) -> Vec<String
         (Met::Unanswered, experience.unanswered),
     ]
     .into_iter()
-    .filter(|(met, count)| scenario.clients_meet.contains(met) != (*count > 0))
+    .filter(|(met, count)| match *count {
+        0 => scenario.clients_meet.contains(met),
+        _ => !scenario.clients_meet.contains(met) && !scenario.clients_may_meet.contains(met),
+    })
     .map(|(met, count)| {
-        let expected = scenario.clients_meet;
-        format!("the scenario was not played: {count} times {met:?}, expected only {expected:?}")
+        let (must, may) = (scenario.clients_meet, scenario.clients_may_meet);
+        format!("the scenario was not played: {count} times {met:?}, clients must meet {must:?} and may {may:?}")
     })
     .collect()
 }
@@ -147,6 +170,7 @@ fn write_verdict(directory: &Path, verdict: &Verdict) -> Result<()> {
     let path = directory.join("verdict.txt");
     let text: String = [&verdict.findings]
         .into_iter()
+        .chain(&verdict.causes)
         .chain(&verdict.differences)
         .flat_map(|line| [line.as_str(), "\n"])
         .collect();

@@ -162,9 +162,9 @@ fn play(case: &'static Case, seed: u64, natdiag: &PathBuf, kill: bool) -> Outcom
 fn rehearse(outcome: &mut Outcome, natdiag: &PathBuf, kill: bool) -> Result<()> {
     let case = outcome.case;
     let mut random = Random::new(outcome.seed, case.name);
-    let parameters = Parameters::draw(&mut random);
+    let parameters = Parameters::draw(&mut random, None);
     let scenario = format!("p{}-{}", outcome.seed, case.name);
-    let network = Network::build(&scenario, &parameters, false)?;
+    let network = Network::build(&scenario, &parameters, false, false)?;
     let _installed: Vec<_> = case
         .mechanisms
         .iter()

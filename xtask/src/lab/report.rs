@@ -8,7 +8,7 @@ use serde::Deserialize;
 const SCHEMA: &str = "natdiag.report/1";
 
 /// A report.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Report {
     schema: String,
     /// One per source.
@@ -72,13 +72,20 @@ impl Report {
         about_hosts.chain(about_none)
     }
 
-    /// One counter of one host; 0 where the report does not name the host.
+    /// One counter of one host, on all interfaces together; 0 where the report does not name the host.
     pub(crate) fn counter(&self, address: IpAddr, name: &str) -> u64 {
         self.remotes
             .iter()
-            .find(|remote| remote.address == address)
-            .and_then(|remote| remote.counters.get(name).copied())
-            .unwrap_or_default()
+            .filter(|remote| remote.address == address)
+            .filter_map(|remote| remote.counters.get(name))
+            .sum()
+    }
+
+    /// Adds what another report says about other interfaces.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.totals.extend(other.totals);
+        self.remotes.extend(other.remotes);
+        self.findings.extend(other.findings);
     }
 
     /// The exit code that goes with these findings.

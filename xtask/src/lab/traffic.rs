@@ -3,7 +3,9 @@
 mod client;
 mod datagram;
 mod echo;
+mod scan;
 mod server;
+mod volley;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -13,9 +15,14 @@ use std::{
 
 use anyhow::{Result, anyhow};
 
-pub(crate) use self::{client::Experience, server::Servers};
+pub(crate) use self::{
+    client::Experience,
+    server::{Servers, Service},
+    volley::Volley,
+};
 use super::{
     interrupt,
+    namespace::Namespace,
     network::{NEIGHBOUR, Network, SERVER, SERVER_V6},
     parameters::Parameters,
     random::Random,
@@ -30,6 +37,10 @@ pub(crate) enum Traffic {
     Datagrams(Family),
     /// `ICMP` echoes that do not fit one packet.
     Echoes(Family),
+    /// The server tries the NAT's own ports.
+    Scan,
+    /// Packets that no kernel here makes, painted whole.
+    Volley(Volley),
 }
 
 /// TCP connections, one after the other.
@@ -42,8 +53,12 @@ pub(crate) struct Connections {
     pub(crate) workers: u32,
     /// So many times the usual pause between two connections.
     pub(crate) pauses: u32,
+    /// How long a connection rests between its first request and its last, in milliseconds; 0 if there is one only.
+    pub(crate) rests_ms: u32,
     /// How long a client waits for the SYN-ACK, in milliseconds.
     pub(crate) patience_ms: u32,
+    /// Whether each worker goes on after its first connection.
+    pub(crate) often: bool,
 }
 
 /// Where a connection goes.
@@ -62,6 +77,8 @@ pub(crate) enum Target {
 pub(crate) enum Closer {
     Server,
     Client,
+    /// The server, by a RST.
+    ServerResets,
 }
 
 /// How much the server sends.
@@ -112,15 +129,15 @@ pub(crate) fn play(
     thread::scope(|scope| {
         let mut workers = Vec::new();
         for kind in kinds {
-            for client in &network.clients {
+            for host in kind.hosts(network) {
                 for _ in 0..kind.workers() {
                     let rhythm = Rhythm {
-                        random: Random::new(random.next(), client.name()),
+                        random: Random::new(random.next(), host.name()),
                         pause_ms: parameters.pause_ms * kind.pauses(),
                         end: Instant::now() + duration,
                     };
                     workers.push(
-                        scope.spawn(move || client.enter(move || kind.send(parameters, rhythm))),
+                        scope.spawn(move || host.enter(move || kind.send(parameters, rhythm))),
                     );
                 }
             }
@@ -161,7 +178,7 @@ impl Traffic {
     const fn workers(self) -> u32 {
         match self {
             Self::Connections(connections) => connections.workers,
-            Self::Datagrams(_) | Self::Echoes(_) => 1,
+            Self::Datagrams(_) | Self::Echoes(_) | Self::Scan | Self::Volley(_) => 1,
         }
     }
 
@@ -170,6 +187,26 @@ impl Traffic {
             Self::Connections(connections) => connections.pauses,
             // Each makes as many fragments as a few connections.
             Self::Datagrams(_) | Self::Echoes(_) => 3,
+            Self::Scan => 1,
+            // Each has a rate of its own.
+            Self::Volley(_) => 0,
+        }
+    }
+
+    /// What of it no real Linux sends, in a few words.
+    pub(crate) const fn painted_by(self) -> Option<&'static str> {
+        match self {
+            Self::Volley(_) => Some("packets by a raw socket"),
+            Self::Connections(_) | Self::Datagrams(_) | Self::Echoes(_) | Self::Scan => None,
+        }
+    }
+
+    /// Who sends it.
+    fn hosts(self, network: &Network) -> &[Namespace] {
+        match self {
+            Self::Connections(_) | Self::Datagrams(_) | Self::Echoes(_) => &network.clients,
+            Self::Scan => std::slice::from_ref(&network.server),
+            Self::Volley(volley) => std::slice::from_ref(volley.host(network)),
         }
     }
 
@@ -189,6 +226,8 @@ impl Traffic {
             Self::Echoes(family) => {
                 echo::echo_often(family.server(), parameters.datagram_octets, rhythm)
             }
+            Self::Scan => scan::scan(rhythm),
+            Self::Volley(volley) => volley.send(parameters, rhythm),
         }
     }
 }

@@ -3,8 +3,11 @@
 
 use natdiag_common::counter::{FragmentPosition, FragmentProtocol, RemoteCounter};
 
-use super::{Case, NAMED, insufficient};
-use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
+use super::{Case, NAMED, finding, insufficient};
+use crate::analysis::{
+    diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    fragments::Datagrams,
+};
 
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
@@ -27,13 +30,29 @@ const BELOW_ENDPOINT_MTU: f64 = 0.96;
 const SUPPOSED_MTU: f64 = 0.75;
 /// An IP header names the protocol; only a forged one lies.
 const BY_PROTOCOL: f64 = 0.999;
+/// Tiny or overlapping datagrams of one host from which on it is an attack: nobody sends so many by mistake.
+const FLOOD: u64 = 50;
+/// Hosts that each sent nothing but tiny first fragments from which on it is an attack from forged addresses.
+const SCATTERED_FLOOD: u64 = 100;
+/// Links do not make tiny fragments: of such series about one in thirty is somebody's experiment.
+const DELIBERATE: f64 = 0.97;
+/// Datagrams that must be incomplete for their fragments to be called lost: what was under way when the watch began is
+/// incomplete as well.
+const LOST: u64 = 3;
+/// Where some datagrams are complete and some not, chance has taken fragments; a filter would have taken all.
+const BY_CHANCE: f64 = 0.95;
 /// Fragmented TCP with at least this share of datagrams incomplete harms now; below it is a threat.
 const HARMFUL_SHARE: (u64, u64) = (1, 2);
 
 /// What is to be said about the fragments from a remote host.
 pub(super) fn findings(case: &Case) -> Vec<Finding> {
+    if let Some(flood) = flood(case) {
+        return vec![flood];
+    }
     let mut findings = Vec::new();
-    findings.extend(tcp(case));
+    if !is_junk(&case.datagrams) {
+        findings.extend(tcp(case));
+    }
     for (protocol, cause, summary) in [
         (
             FragmentProtocol::Udp,
@@ -48,12 +67,125 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
         (
             FragmentProtocol::Other,
             Cause::TunnelFragmentation,
-            "packets of a tunnel or of another protocol come in fragments; what is inside cannot be seen",
+            "packets of a tunnel come in fragments; what is inside cannot be seen",
         ),
     ] {
-        findings.extend(harmless(case, protocol, cause, summary));
+        let carried = case.datagrams.carried;
+        let is_nameless = protocol == FragmentProtocol::Other && carried.others && !carried.tunnels;
+        if !is_nameless {
+            findings.extend(harmless(case, protocol, cause, summary));
+        }
     }
+    findings.extend(lost(case));
     findings
+}
+
+/// Whether a host has sent nothing but tiny first fragments, of datagrams that never became complete.
+#[must_use]
+pub fn is_junk(datagrams: &Datagrams) -> bool {
+    datagrams.tiny > 0
+        && datagrams.tiny == datagrams.opened
+        && datagrams.complete.iter().all(|complete| *complete == 0)
+}
+
+/// A flood of tiny fragments from many addresses.
+#[must_use]
+pub fn scattered_flood(hosts: u64) -> Option<Finding> {
+    (hosts >= SCATTERED_FLOOD).then(|| {
+        let summary = format!(
+            "{hosts} hosts have sent nothing but tiny first fragments, whose datagrams never became complete: an attack from forged addresses"
+        );
+        Finding {
+            confidence: DELIBERATE,
+            ..finding(
+                Cause::FragmentFlood,
+                Severity::Warning,
+                summary,
+                vec![("hosts", Evidence::Count(hosts))],
+                flood_remedy(),
+            )
+        }
+    })
+}
+
+fn flood(case: &Case) -> Option<Finding> {
+    let datagrams = &case.datagrams;
+    let complete: u64 = datagrams.complete.iter().sum();
+    let incomplete: u64 = datagrams.incomplete.iter().sum::<u64>() + datagrams.unobserved;
+    let is_tiny = datagrams.tiny >= FLOOD && datagrams.tiny * 2 > datagrams.opened;
+    let is_overlapping = datagrams.overlapping >= FLOOD;
+    if !(is_tiny && incomplete >= complete || is_overlapping) {
+        return None;
+    }
+    let summary = format!(
+        "a flood of fragments: {} of {} first fragments are smaller than any link makes them, {} datagrams overlap, {complete} became complete",
+        datagrams.tiny, datagrams.opened, datagrams.overlapping
+    );
+    let evidence = vec![
+        ("tiny_first_fragments", Evidence::Count(datagrams.tiny)),
+        ("first_fragments", Evidence::Count(datagrams.opened)),
+        (
+            "overlapping_datagrams",
+            Evidence::Count(datagrams.overlapping),
+        ),
+        ("datagrams_complete", Evidence::Count(complete)),
+        ("datagrams_incomplete", Evidence::Count(incomplete)),
+    ];
+    let why = "neither a host nor a router cuts so small";
+    Some(Finding {
+        confidence: DELIBERATE,
+        excluded: [Cause::EndpointFragmentation, Cause::PathFragmentation]
+            .map(|cause| Alternative {
+                cause,
+                why: why.to_owned(),
+            })
+            .into(),
+        ..finding(
+            Cause::FragmentFlood,
+            Severity::Warning,
+            summary,
+            evidence,
+            flood_remedy(),
+        )
+    })
+}
+
+fn flood_remedy() -> Vec<String> {
+    vec![
+        "drop tiny fragments before connection tracking: `nft add rule inet raw prerouting ip frag-off & 0x3fff != 0 ip length < 256 drop`".to_owned(),
+    ]
+}
+
+/// Fragments that are lost on the way.
+fn lost(case: &Case) -> Option<Finding> {
+    let complete: u64 = case.datagrams.complete.iter().sum();
+    let incomplete: u64 = case.datagrams.incomplete.iter().sum();
+    if incomplete < LOST || complete == 0 {
+        return None;
+    }
+    let summary = format!(
+        "fragments are lost on the way: {incomplete} of {} datagrams never became complete",
+        complete + incomplete
+    );
+    let evidence = vec![
+        ("datagrams_complete", Evidence::Count(complete)),
+        ("datagrams_incomplete", Evidence::Count(incomplete)),
+    ];
+    let remedy = vec!["look for loss on the way, and for filters that drop fragments".to_owned()];
+    Some(Finding {
+        confidence: BY_CHANCE,
+        excluded: vec![Alternative {
+            cause: Cause::Filtered,
+            why: "a filter would let none pass".to_owned(),
+        }],
+        ..finding(
+            Cause::PacketLoss,
+            Severity::Warning,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
 }
 
 fn harmless(
@@ -67,36 +199,38 @@ fn harmless(
         return None;
     }
     let (complete, incomplete) = datagrams(case, protocol);
-    if incomplete > complete {
-        let summary = format!(
-            "{summary}; {incomplete} of {} datagrams never became complete",
-            complete + incomplete
-        );
+    if incomplete > 0 && complete == 0 {
+        let summary =
+            format!("{summary}; {incomplete} datagrams never became complete, and none did");
         let remedy =
             vec!["look for loss on the way, and for filters that drop fragments".to_owned()];
-        return Some(insufficient(summary, evidence(case, protocol), remedy));
+        let either = [Cause::PacketLoss, Cause::Filtered].map(|cause| Alternative {
+            cause,
+            why: "it would leave datagrams incomplete".to_owned(),
+        });
+        return Some(Finding {
+            not_excluded: either.into(),
+            ..insufficient(summary, evidence(case, protocol), remedy)
+        });
     }
-    Some(Finding {
-        cause,
-        confidence: BY_PROTOCOL,
-        severity: Severity::Info,
-        summary: summary.to_owned(),
-        evidence: evidence(case, protocol),
-        excluded: vec![
-            Alternative {
-                cause: Cause::EndpointFragmentation,
-                why: "no TCP fragment was seen".to_owned(),
-            },
-            Alternative {
-                cause: Cause::PathFragmentation,
-                why: "no TCP fragment was seen".to_owned(),
-            },
-        ]
+    let why = "no TCP fragment was seen";
+    let excluded = [Cause::EndpointFragmentation, Cause::PathFragmentation]
         .into_iter()
         .filter(|_| case.counts.fragments_of(FragmentProtocol::Tcp) == 0)
-        .collect(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
+        .map(|cause| Alternative {
+            cause,
+            why: why.to_owned(),
+        });
+    Some(Finding {
+        confidence: BY_PROTOCOL,
+        excluded: excluded.collect(),
+        ..finding(
+            cause,
+            Severity::Info,
+            summary.to_owned(),
+            evidence(case, protocol),
+            Vec::new(),
+        )
     })
 }
 

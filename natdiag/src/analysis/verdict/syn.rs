@@ -123,7 +123,8 @@ fn can_be_named(
         SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,
         SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,
-        SynTrouble::PortReuse | SynTrouble::ReturnLoss => true,
+        SynTrouble::PortReuse => true,
+        SynTrouble::ReturnLoss => syns.syn_acks_lost >= CONNECTIONS,
         SynTrouble::Backlog => connections + syns.syn_acks_repeated >= CONNECTIONS,
         SynTrouble::Loss
         | SynTrouble::Outage

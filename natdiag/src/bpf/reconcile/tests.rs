@@ -84,7 +84,8 @@ impl Books {
 
     fn take(&mut self, read: impl FnOnce(&mut Reconciler) -> Option<Increment>) {
         if let Some(increment) = read(&mut self.reconciler) {
-            *self.syns.entry(increment.remote).or_default() += increment.counts.value(SYN);
+            *self.syns.entry(increment.remote).or_default() +=
+                u32::from(increment.counts.value(SYN));
         }
     }
 

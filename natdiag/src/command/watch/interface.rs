@@ -186,7 +186,12 @@ impl WatchedInterface {
         let mut unaccounted = 0;
         for _ in 0..LAST_READINGS {
             self.collect(self.clock.now())?;
-            unaccounted = self.counters.unaccounted(&self.counters.totals()?);
+            while !self.records.drain(RECORDS_PER_TURN) {
+                self.observe(u64::MAX, false);
+            }
+            self.observe(u64::MAX, true);
+            let totals = self.counters.totals()?;
+            unaccounted = self.counters.unaccounted(&totals, self.records.charged());
             if unaccounted == 0 {
                 break;
             }
@@ -202,10 +207,6 @@ impl WatchedInterface {
                 "natdiag has miscounted: {unaccounted} packets are in the total and with no remote host"
             ));
         }
-        while !self.records.drain(RECORDS_PER_TURN) {
-            self.observe(u64::MAX, false);
-        }
-        self.observe(u64::MAX, true);
         self.analysis.advance(self.clock.now());
         Ok(())
     }
@@ -219,9 +220,13 @@ impl WatchedInterface {
         Ok(())
     }
 
-    /// Passes on the records that nothing older can follow.
+    /// Passes on the records that nothing older can follow. Each counts for its remote host as well.
     fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
         for record in self.records.release(began_ns, ring_is_empty) {
+            let now = self.clock.timestamp(record.time_ns);
+            if let Some(tally) = record.tally() {
+                self.analysis.count(tally.remote, &tally.counts(), now);
+            }
             if let Some(event) = Event::from_record(&record, self.clock.epoch_ns()) {
                 self.analysis.observe(&event);
             }

@@ -98,9 +98,12 @@ pub(crate) struct Fates {
     pub(crate) answered: u64,
 }
 
+/// What a row of the table says about SYNs of one kind.
+type Cell = fn(&Fates) -> String;
+
 impl Fates {
     /// The rows of the table: a label, and the cell for SYNs of one kind.
-    pub(crate) const ROWS: [(&'static str, fn(&Self) -> String); 3] = [
+    pub(crate) const ROWS: [(&'static str, Cell); 3] = [
         ("SYNs", |fates| fates.kind.to_owned()),
         ("dropped", |fates| fates.dropped.to_string()),
         ("answered", |fates| fates.answered.to_string()),
@@ -261,10 +264,22 @@ fn label(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Causes and why they are, or are not, ruled out; those with the same reason together.
 fn alternatives(alternatives: &[Alternative]) -> Vec<String> {
-    alternatives
-        .iter()
-        .map(|other| format!("{}: {}", wording::name(other.cause), other.why))
+    let mut reasons: Vec<(String, &str)> = Vec::new();
+    for other in alternatives {
+        let name = wording::name(other.cause);
+        match reasons.iter_mut().find(|(_, why)| *why == other.why) {
+            Some((names, _)) => {
+                names.push_str(", ");
+                names.push_str(&name);
+            }
+            None => reasons.push((name, &other.why)),
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|(names, why)| format!("{names}: {why}"))
         .collect()
 }
 

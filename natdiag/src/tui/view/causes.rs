@@ -1,8 +1,14 @@
 //! What was found, by cause, and what to do about the one that the cursor is on.
 
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 
-use super::{prose, theme::Theme};
+use super::{
+    prose,
+    theme::{CHOSEN, FAINT, Theme},
+};
 use crate::{
     analysis::diagnosis::Finding,
     report::{note::finding::sentence, wording},
@@ -17,12 +23,12 @@ pub(super) fn lines(
     app: &mut App,
     width: usize,
     height: usize,
-    theme: &Theme,
+    theme: Theme,
 ) -> Vec<Line<'static>> {
     let causes = app.order().causes().to_vec();
     if causes.is_empty() {
         let first = vec![Span::raw("    ")];
-        return prose::paragraph(first, "Nothing wrong was found.", width, *theme);
+        return prose::paragraph(first, "Nothing wrong was found.", width);
     }
     // At most half of the screen: below is what to do.
     let room = (height / 2).max(1).min(causes.len());
@@ -34,10 +40,10 @@ pub(super) fn lines(
         .unwrap_or(0)
         .min(width.saturating_sub(22).max(8));
     let heading = format!("    {:<title$}  {:>7}  remotes", "cause", "sure");
-    let mut lines = vec![Line::styled(heading, theme.faint())];
+    let mut lines = vec![Line::styled(heading, FAINT)];
     let shown = causes.iter().enumerate();
     for (place, found) in shown.skip(app.causes.first).take(room) {
-        lines.push(line(found, title, place == app.causes.line, width, *theme));
+        lines.push(line(found, title, place == app.causes.line, width, theme));
     }
     let chosen = causes.get(app.causes.line);
     let finding = chosen.and_then(|found| {
@@ -50,24 +56,15 @@ pub(super) fn lines(
             .remote(found.example)
             .map_or_else(String::new, |remote| format!("{}: ", remote.address));
         let text = format!("{whose}{}", sentence(&finding.summary));
-        lines.extend(prose::paragraph(
-            vec![Span::raw("  ")],
-            &text,
-            width,
-            *theme,
-        ));
+        lines.extend(prose::paragraph(vec![Span::raw("  ")], &text, width));
         lines.push(Line::default());
-        lines.extend(prose::items("do", &finding.remedy, width, *theme));
+        lines.extend(prose::items("do", &finding.remedy, width));
     }
     lines
 }
 
 fn line(found: &Found, title: usize, is_chosen: bool, width: usize, theme: Theme) -> Line<'static> {
-    let style = if is_chosen {
-        theme.chosen()
-    } else {
-        ratatui::style::Style::new()
-    };
+    let style = if is_chosen { CHOSEN } else { Style::new() };
     let severity = Some(found.severity);
     let mark = format!(" {}  ", wording::mark(severity));
     let remotes = match found.remotes {

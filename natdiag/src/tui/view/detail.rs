@@ -5,7 +5,10 @@ mod picture;
 
 use ratatui::text::{Line, Span};
 
-use super::{prose, theme::Theme};
+use super::{
+    prose,
+    theme::{STRONG, Theme},
+};
 use crate::{
     analysis::diagnosis::Finding,
     report::{
@@ -19,8 +22,8 @@ use crate::{
 const MAX_COLUMNS: usize = 120;
 
 /// The lines of the pane.
-pub(super) fn lines(app: &App, width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let (theme, width) = (*theme, width.min(MAX_COLUMNS));
+pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let width = width.min(MAX_COLUMNS);
     let survey = app.survey();
     let several = survey.sources.len() > 1;
     let chosen = app.chosen();
@@ -32,7 +35,7 @@ pub(super) fn lines(app: &App, width: usize, theme: &Theme) -> Vec<Line<'static>
     let remote = app.remote(entry);
     let findings = remote.map_or(&source.diagnosis.findings, |remote| &remote.findings);
     let mut lines = Vec::new();
-    for finding in findings {
+    for (place, finding) in findings.iter().enumerate() {
         let subject = Subject {
             source,
             remote,
@@ -48,20 +51,20 @@ pub(super) fn lines(app: &App, width: usize, theme: &Theme) -> Vec<Line<'static>
             lines.extend(picture::fates(fates, width, theme));
         }
         // What belongs to the host rather than to a finding of it is told once.
-        if let Some(remote) = remote.filter(|_| std::ptr::eq(finding, &raw const findings[0])) {
+        if let Some(remote) = remote.filter(|_| place == 0) {
             lines.extend(picture::close_up(remote, width, theme));
         }
         lines.push(Line::default());
         for (label, items) in &told.sections {
-            lines.extend(prose::items(label, items, width, theme));
+            lines.extend(prose::items(label, items, width));
         }
     }
     if let Some(remote) = remote.filter(|remote| remote.findings.is_empty()) {
         let name = format!("{}: nothing wrong found", remote.address);
-        lines.push(Line::styled(name, theme.strong()));
+        lines.push(Line::styled(name, STRONG));
         lines.extend(picture::close_up(remote, width, theme));
         lines.push(Line::default());
-        lines.extend(prose::items("seen", &seen(&remote.counters), width, theme));
+        lines.extend(prose::items("seen", &seen(&remote.counters), width));
     }
     lines
 }
@@ -73,9 +76,9 @@ fn verdict(told: &Told, finding: &Finding, width: usize, theme: Theme) -> Vec<Li
         format!("{} ", wording::mark(severity)),
         theme.severity(severity),
     );
-    let mut lines = prose::paragraph(vec![mark], &told.heading, width, theme);
+    let mut lines = prose::paragraph(vec![mark], &told.heading, width);
     for line in &mut lines {
-        *line = std::mem::take(line).patch_style(theme.strong());
+        *line = std::mem::take(line).patch_style(STRONG);
     }
     if !finding.summary.is_empty() {
         lines.push(Line::default());
@@ -83,7 +86,6 @@ fn verdict(told: &Told, finding: &Finding, width: usize, theme: Theme) -> Vec<Li
             vec![Span::raw("  ")],
             &told.summary,
             width,
-            theme,
         ));
     }
     lines

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::theme::Theme;
+use super::theme::{CHOSEN, FAINT, STRONG};
 use crate::{
     report::wording,
     tui::{
@@ -49,19 +49,19 @@ const CAUSES: &[Hint] = &[
 const HELP: &[Hint] = &[("↑↓", "scroll", 1), ("Esc", "back", 0)];
 
 /// The line.
-pub(super) fn line(app: &App, width: usize, theme: &Theme) -> Line<'static> {
+pub(super) fn line(app: &App, width: usize) -> Line<'static> {
     if app.mode() == Mode::Type {
         let typed = wording::clean(app.filter().text()).into_owned();
         return Line::from(vec![
-            Span::styled("/", theme.strong()),
+            Span::styled("/", STRONG),
             Span::raw(typed),
-            Span::styled(" ", theme.chosen()),
-            Span::styled("   Enter keeps it, Esc does not", theme.faint()),
+            Span::styled(" ", CHOSEN),
+            Span::styled("   Enter keeps it, Esc does not", FAINT),
         ]);
     }
     if let Some(message) = app.message() {
         let message = wording::fitted(message, width).into_owned();
-        return Line::styled(message, theme.strong());
+        return Line::styled(message, STRONG);
     }
     let hints = match app.pane() {
         Pane::List if app.held_ns().is_some() => PAUSED,
@@ -76,14 +76,25 @@ pub(super) fn line(app: &App, width: usize, theme: &Theme) -> Line<'static> {
     {
         hints.retain(|hint| hint.2 != least);
     }
+    let below = match app.pane() {
+        Pane::Detail => app.detail.below(),
+        Pane::Help => app.help.below(),
+        Pane::List | Pane::Causes => 0,
+    };
+    let room = width.saturating_sub(length(&hints));
+    let below = match below {
+        0 => String::new(),
+        below => format!("{:>room$}", format!("{below} more below")),
+    };
+    let below = (below.chars().count() <= room).then(|| Span::styled(below, FAINT));
     let spans = hints.into_iter().flat_map(|(key, does, _)| {
         [
             Span::raw(" "),
-            Span::styled(key, theme.strong()),
+            Span::styled(key, STRONG),
             Span::raw(format!(" {does}  ")),
         ]
     });
-    Line::from(spans.collect::<Vec<_>>())
+    Line::from(spans.chain(below).collect::<Vec<_>>())
 }
 
 fn length(hints: &[Hint]) -> usize {

@@ -2,8 +2,12 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{prose, theme::Theme};
+use super::{
+    prose,
+    theme::{CHOSEN, FAINT, STRONG, Theme},
+};
 use crate::{
+    analysis::diagnosis::Severity,
     report::{note, wording},
     survey::SourceSurvey,
     tui::app::App,
@@ -13,25 +17,25 @@ use crate::{
 const MOST_NOTES: usize = 2;
 
 /// The lines of the header.
-pub(super) fn lines(app: &App, width: usize, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let survey = app.survey();
     for (place, source) in survey.sources.iter().enumerate() {
-        lines.extend(flow(state(app, place, source, *theme), width));
+        lines.extend(flow(state(app, place, source, theme), width));
     }
     for source in &survey.sources {
-        let mut how = source.hooks.join(", ");
-        if !source.notes.is_empty() {
-            how = format!("{how}: {}", source.notes.join("; "));
+        let mut how = format!("at {}", source.hooks.join(", "));
+        for note in &source.notes {
+            how = format!("{how}; {note}");
         }
         if survey.sources.len() > 1 {
-            how = format!("{}: {how}", source.name);
+            how = format!("{} {how}", source.name);
         }
-        lines.extend(notes(&how, width, *theme));
+        lines.extend(notes(&how, width));
     }
     if !survey.blind_to.is_empty() {
         let blind = format!("not visible from here: {}", survey.blind_to.join("; "));
-        lines.extend(notes(&blind, width, *theme));
+        lines.extend(notes(&blind, width));
     }
     lines
 }
@@ -41,7 +45,7 @@ fn state(app: &App, place: usize, source: &SourceSurvey, theme: Theme) -> Vec<Sp
     let survey = app.survey();
     let name = wording::clean(&source.name).into_owned();
     let mut parts = vec![
-        Span::styled(name, theme.strong()),
+        Span::styled(name, STRONG),
         Span::raw(format!(
             "up {}",
             wording::clock(survey.end.since(survey.start))
@@ -55,17 +59,16 @@ fn state(app: &App, place: usize, source: &SourceSurvey, theme: Theme) -> Vec<Sp
         )));
     }
     let missed = note::missed(source);
-    let severity =
-        note::has_missed(source).then_some(crate::analysis::diagnosis::Severity::Warning);
+    let severity = note::has_missed(source).then_some(Severity::Warning);
     parts.push(Span::styled(missed, theme.severity(severity)));
     if source.diagnosis.overflow_remotes > 0 {
         parts.push(Span::styled(
             "table of remotes full",
-            theme.severity(Some(crate::analysis::diagnosis::Severity::Warning)),
+            theme.severity(Some(Severity::Warning)),
         ));
     }
     if place == 0 {
-        parts.insert(0, Span::styled("natdiag", theme.strong()));
+        parts.insert(0, Span::styled("natdiag", STRONG));
         if let Some(permille) = app.cost_permille() {
             parts.push(Span::raw(format!(
                 "own cost {}.{} % of a core",
@@ -76,7 +79,7 @@ fn state(app: &App, place: usize, source: &SourceSurvey, theme: Theme) -> Vec<Sp
         if let Some(held_ns) = app.held_ns() {
             parts.push(Span::styled(
                 format!("paused, {} behind", wording::clock(held_ns)),
-                theme.chosen(),
+                CHOSEN,
             ));
         }
     } else {
@@ -100,7 +103,7 @@ fn flow(parts: Vec<Span<'static>>, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn notes(text: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+fn notes(text: &str, width: usize) -> Vec<Line<'static>> {
     let lines = prose::wrapped(text, width);
     let cut = lines.len() > MOST_NOTES;
     let mut lines: Vec<_> = lines.into_iter().take(MOST_NOTES).collect();
@@ -110,6 +113,6 @@ fn notes(text: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
     }
     lines
         .into_iter()
-        .map(|line| Line::styled(line, theme.faint()))
+        .map(|line| Line::styled(line, FAINT))
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{prose, theme::Theme};
+use super::{prose, theme::STRONG};
 use crate::tui::keymap::{Binding, LOOKING, TYPING};
 
 /// What the signs of the screen mean.
@@ -37,35 +37,35 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 /// The lines of the help.
-pub(super) fn lines(width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines = vec![Line::styled("Keys", theme.strong())];
-    lines.extend(keys(LOOKING, width, *theme));
+pub(super) fn lines(width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled("Keys", STRONG)];
+    lines.extend(keys(LOOKING, width));
     lines.push(Line::default());
-    lines.push(Line::styled("While typing a filter", theme.strong()));
-    lines.extend(keys(TYPING, width, *theme));
+    lines.push(Line::styled("While typing a filter", STRONG));
+    lines.extend(keys(TYPING, width));
     lines.push(Line::default());
-    lines.push(Line::styled("Signs", theme.strong()));
+    lines.push(Line::styled("Signs", STRONG));
     for (sign, means) in SIGNS {
-        lines.extend(entry(sign, means, width, *theme));
+        lines.extend(entry(sign, means, width));
     }
     lines
 }
 
-fn keys(bindings: &[Binding], width: usize, theme: Theme) -> Vec<Line<'static>> {
+fn keys(bindings: &[Binding], width: usize) -> Vec<Line<'static>> {
     let bindings = bindings.iter();
     bindings
-        .flat_map(|binding| entry(binding.names, binding.does, width, theme))
+        .flat_map(|binding| entry(binding.names, binding.does, width))
         .collect()
 }
 
-fn entry(names: &str, does: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+fn entry(names: &str, does: &str, width: usize) -> Vec<Line<'static>> {
     const NAMES: usize = 28;
     const NARROW: usize = 60;
     if width >= NARROW {
-        let first = Span::styled(format!("  {names:<NAMES$}"), theme.strong());
-        return prose::paragraph(vec![first], does, width, theme);
+        let first = Span::styled(format!("  {names:<NAMES$}"), STRONG);
+        return prose::paragraph(vec![first], does, width);
     }
-    let mut lines = vec![Line::styled(names.to_owned(), theme.strong())];
-    lines.extend(prose::paragraph(vec![Span::raw("  ")], does, width, theme));
+    let mut lines = vec![Line::styled(names.to_owned(), STRONG)];
+    lines.extend(prose::paragraph(vec![Span::raw("  ")], does, width));
     lines
 }

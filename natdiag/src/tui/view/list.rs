@@ -1,8 +1,14 @@
 //! The remote hosts, a line each: mark, address, verdict, counts, and how busy it was.
 
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 
-use super::{prose, theme::Theme};
+use super::{
+    prose,
+    theme::{CHOSEN, FAINT, Theme},
+};
 use crate::{
     analysis::diagnosis::Severity,
     report::{
@@ -23,14 +29,14 @@ pub(super) fn lines(
     app: &mut App,
     width: usize,
     height: usize,
-    theme: &Theme,
+    theme: Theme,
 ) -> Vec<Line<'static>> {
     let entries = app.order().entries().len();
     // The headings above, and the hosts that are not shown below.
     app.list
         .fit_cursor(entries, height.saturating_sub(2).max(1));
     if entries == 0 {
-        return nothing(app, width, *theme);
+        return nothing(app, width, theme);
     }
     let shown: Vec<Entry> = app
         .order()
@@ -68,11 +74,11 @@ pub(super) fn lines(
         };
         let is_chosen = entry.is_some() && place == app.list.line - app.list.first + 1;
         let style = if is_chosen {
-            theme.chosen()
+            CHOSEN
         } else if entry.is_none() {
-            theme.faint()
+            FAINT
         } else {
-            ratatui::style::Style::new()
+            Style::new()
         };
         let mark = Span::styled(
             format!(" {}", line.mark),
@@ -81,7 +87,11 @@ pub(super) fn lines(
         let text = format!("{text:<0$}", width.saturating_sub(2));
         lines.push(Line::from(vec![mark, Span::styled(text, style)]));
     }
-    lines.push(Line::styled(rest(app, entries), theme.faint()));
+    let rest = rest(app, entries);
+    lines.push(Line::styled(
+        wording::fitted(&rest, width).into_owned(),
+        FAINT,
+    ));
     lines
 }
 
@@ -115,11 +125,9 @@ const fn spark_width(width: usize) -> usize {
 }
 
 fn heading(app: &App, samples: usize) -> String {
-    let heading = format!("last {} s", app.history().span_secs(samples));
-    if heading.chars().count() <= samples {
-        heading
-    } else {
-        String::new()
+    match app.history().span_secs(samples) {
+        0 => String::new(),
+        seconds => wording::fitted(&format!("last {seconds} s"), samples).into_owned(),
     }
 }
 
@@ -164,8 +172,8 @@ fn rest(app: &App, entries: usize) -> String {
             wording::counted(others as u64, "more remote", "more remotes")
         ));
     }
-    if app.list.first + app.list.height < entries {
-        let below = entries - app.list.first - app.list.height;
+    let below = app.list.below();
+    if below > 0 {
         parts.push(format!("{below} below"));
     }
     if sort != Sort::default() || is_reversed {
@@ -200,5 +208,5 @@ fn nothing(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
         format!(" {}  ", wording::mark(Some(mark))),
         theme.severity(Some(mark)),
     );
-    prose::paragraph(vec![first], text, width, theme)
+    prose::paragraph(vec![first], text, width)
 }

@@ -1,8 +1,11 @@
 //! Text in lines of a certain width, with labels in front and commands that stand out.
 
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 
-use super::theme::Theme;
+use super::theme::{FAINT, STRONG};
 use crate::report::{text::page::broken, wording};
 
 /// Breaks text between words, or within a word that is longer than a line.
@@ -37,12 +40,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// A paragraph behind `first`, which is as wide as the indent of its other lines. What stands in backticks is strong.
-pub(super) fn paragraph(
-    first: Vec<Span<'static>>,
-    text: &str,
-    width: usize,
-    theme: Theme,
-) -> Vec<Line<'static>> {
+pub(super) fn paragraph(first: Vec<Span<'static>>, text: &str, width: usize) -> Vec<Line<'static>> {
     let indent: usize = first.iter().map(Span::width).sum();
     let mut first = Some(first);
     let mut in_command = false;
@@ -54,11 +52,7 @@ pub(super) fn paragraph(
                 .unwrap_or_else(|| vec![Span::raw(" ".repeat(indent))]);
             for (place, part) in line.split('`').enumerate() {
                 in_command ^= place > 0;
-                let style = if in_command {
-                    theme.strong()
-                } else {
-                    ratatui::style::Style::new()
-                };
+                let style = if in_command { STRONG } else { Style::new() };
                 spans.push(Span::styled(part.to_owned(), style));
             }
             Line::from(spans)
@@ -67,12 +61,7 @@ pub(super) fn paragraph(
 }
 
 /// Paragraphs below each other, the first behind a label. On a narrow screen the label has its own line.
-pub(super) fn items<T: AsRef<str>>(
-    label: &str,
-    items: &[T],
-    width: usize,
-    theme: Theme,
-) -> Vec<Line<'static>> {
+pub(super) fn items<T: AsRef<str>>(label: &str, items: &[T], width: usize) -> Vec<Line<'static>> {
     const INDENT: &str = "  ";
     const LABEL: usize = 15;
     const NARROW: usize = 50;
@@ -80,17 +69,14 @@ pub(super) fn items<T: AsRef<str>>(
     for (place, item) in items.iter().enumerate() {
         let label = if place == 0 { label } else { "" };
         let first = if width >= NARROW {
-            vec![Span::styled(
-                format!("{INDENT}{label:<LABEL$}"),
-                theme.faint(),
-            )]
+            vec![Span::styled(format!("{INDENT}{label:<LABEL$}"), FAINT)]
         } else {
             if !label.is_empty() {
-                lines.push(Line::styled(label.to_owned(), theme.faint()));
+                lines.push(Line::styled(label.to_owned(), FAINT));
             }
             vec![Span::raw(INDENT)]
         };
-        lines.extend(paragraph(first, item.as_ref(), width, theme));
+        lines.extend(paragraph(first, item.as_ref(), width));
     }
     lines
 }
@@ -111,15 +97,11 @@ mod tests {
 
     #[test]
     fn what_stands_in_backticks_is_strong_on_every_line() {
-        let theme = Theme::new(true);
-        let lines = paragraph(vec![Span::raw("> ")], "`one two` three", 6, theme);
+        let lines = paragraph(vec![Span::raw("> ")], "`one two` three", 6);
         let strong: Vec<_> = lines
             .iter()
             .map(|line| {
-                let strong = line
-                    .spans
-                    .iter()
-                    .filter(|span| span.style == theme.strong());
+                let strong = line.spans.iter().filter(|span| span.style == STRONG);
                 strong.map(|span| span.content.as_ref()).collect::<String>()
             })
             .collect();

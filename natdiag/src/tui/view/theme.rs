@@ -7,6 +7,13 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::analysis::diagnosis::Severity;
 
+/// Headings, commands to copy and keys.
+pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
+/// What is there to look up.
+pub(super) const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
+/// The line that the cursor is on.
+pub(super) const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
+
 /// How things look.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tui) struct Theme {
@@ -31,21 +38,6 @@ impl Theme {
             Some(Severity::Warning) => self.coloured(Color::Yellow).add_modifier(Modifier::BOLD),
             Some(Severity::Info) | None => Style::new(),
         }
-    }
-
-    /// Headings, commands to copy and keys.
-    pub(super) const fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
-    }
-
-    /// What is there to look up.
-    pub(super) const fn faint(self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
-    }
-
-    /// The line that the cursor is on.
-    pub(super) const fn chosen(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
     }
 
     const fn coloured(self, colour: Color) -> Style {

@@ -3,11 +3,19 @@
 use anyhow::Result;
 use aya::EbpfLoader;
 
-use super::Era;
 use crate::lab::{
-    bpf::{self, Attached},
+    bpf::{self, Attached, EGRESS, INGRESS},
     network::{ETH0, Network},
 };
+
+/// The kernels that knew `tcp_tw_recycle`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// Up to 3.16: a SYN without timestamps passes.
+    Until316,
+    /// From 3.17 to 4.11: it does not.
+    From317,
+}
 
 /// What the painted server has counted.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +32,7 @@ pub(super) fn paint(network: &Network, era: Era) -> Result<Attached> {
     bpf::attach(
         &network.server,
         ETH0,
-        ["lab_recycle_in", "lab_recycle_out"],
+        &[("lab_recycle_in", INGRESS), ("lab_recycle_out", EGRESS)],
         EbpfLoader::new().override_global(
             "DROP_WITHOUT_TIMESTAMPS",
             &drop_without_timestamps,

@@ -1,4 +1,4 @@
-//! A server that fragments its IPv6 TCP packets. Linux's own TCP never does: its packets go through a TUN device to
+//! A server that turns its IPv6 TCP packets into fragments. Linux's own TCP never does: its packets go through a TUN device to
 //! this program, which cuts them (RFC 8200, section 4.5) and sends the fragments on.
 
 use std::{
@@ -32,6 +32,28 @@ const FRAGMENT: u8 = 44;
 /// How long the thread may sleep after it was told to end, in milliseconds.
 const TURN_MS: u8 = 50;
 
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Fragments that a link of this MTU carries.
+    Fragments {
+        /// MTU in octets.
+        mtu: u16,
+    },
+    /// The same, the last one first.
+    Reversed {
+        /// MTU in octets.
+        mtu: u16,
+    },
+    /// One fragment that is the whole (RFC 6946).
+    Atomic,
+}
+
+/// A packet of the server that is smaller carries no data: its headers take at most 100 octets.
+const SMALLEST_DATA: usize = 101;
+/// MTU of the links.
+const LINK_MTU: u16 = 1500;
+
 /// The program that cuts packets; it ends when this goes.
 #[derive(Debug)]
 pub(crate) struct Splitter {
@@ -40,14 +62,15 @@ pub(crate) struct Splitter {
 }
 
 /// Leads the server's packets to the NAT through the program.
-pub(super) fn start(server: &Namespace, mtu: u32) -> Result<Splitter> {
+pub(super) fn start(server: &Namespace, cut: Cut) -> Result<Splitter> {
     let device = server.enter(open)?;
     server.sysctl(&[("ipv6/conf/all/forwarding", "1")])?;
     server.ip(&[format!("link set {DEVICE} mtu 1500 up")])?;
     server.ip_v6(&[
         format!(
-            "route add 2001:db8:0:1::/64 dev {DEVICE} src 2001:db8:80::80 mtu 1500 advmss {}",
-            mtu - 60
+            "route add 2001:db8:0:1::/64 dev {DEVICE} src 2001:db8:80::80 mtu {} advmss {}",
+            cut.whole_mtu(),
+            cut.announced_mss()
         ),
         format!("rule add iif {DEVICE} lookup 100"),
         "route add default via 2001:db8:80::1 dev eth0 table 100".to_owned(),
@@ -55,7 +78,7 @@ pub(super) fn start(server: &Namespace, mtu: u32) -> Result<Splitter> {
     let ended = Arc::new(AtomicBool::new(false));
     let thread = thread::spawn({
         let ended = Arc::clone(&ended);
-        move || forward(device, mtu as usize, &ended)
+        move || forward(device, cut, &ended)
     });
     Ok(Splitter {
         ended,
@@ -94,7 +117,7 @@ fn open() -> Result<File> {
 }
 
 /// Reads packets and writes them back, in pieces where they are too long.
-fn forward(mut device: File, mtu: usize, ended: &AtomicBool) {
+fn forward(mut device: File, cut: Cut, ended: &AtomicBool) {
     let mut buffer = [0; 2048];
     let mut identification = 1;
     while !ended.load(Ordering::Relaxed) {
@@ -109,7 +132,7 @@ fn forward(mut device: File, mtu: usize, ended: &AtomicBool) {
             let Some(packet) = buffer.get(..len) else {
                 continue;
             };
-            for piece in split(packet, mtu, identification) {
+            for piece in cut.apply(packet, identification) {
                 // A full queue loses the piece, as a link would.
                 let _ = device.write_all(&piece);
             }
@@ -118,15 +141,54 @@ fn forward(mut device: File, mtu: usize, ended: &AtomicBool) {
     }
 }
 
-/// The fragments of an IPv6 packet, or the packet where it fits.
+impl Cut {
+    /// What TCP believes that the link carries. An atomic fragment must fit it with its Fragment header.
+    const fn whole_mtu(self) -> u16 {
+        match self {
+            Self::Fragments { .. } | Self::Reversed { .. } => LINK_MTU,
+            Self::Atomic => LINK_MTU - 8,
+        }
+    }
+
+    const fn announced_mss(self) -> u16 {
+        match self {
+            Self::Fragments { mtu } | Self::Reversed { mtu } => mtu - 60,
+            Self::Atomic => self.whole_mtu() - 60,
+        }
+    }
+
+    /// What is sent in place of a packet.
+    fn apply(self, packet: &[u8], identification: u32) -> Vec<Vec<u8>> {
+        match self {
+            Self::Fragments { mtu } | Self::Reversed { mtu }
+                if packet.len() <= usize::from(mtu) =>
+            {
+                vec![packet.to_vec()]
+            }
+            Self::Fragments { mtu } => split(packet, usize::from(mtu), identification),
+            Self::Reversed { mtu } => {
+                let mut fragments = split(packet, usize::from(mtu), identification);
+                fragments.reverse();
+                fragments
+            }
+            // What natdiag reads of a handshake are its whole packets.
+            Self::Atomic if packet.len() < SMALLEST_DATA => vec![packet.to_vec()],
+            Self::Atomic => split(packet, usize::from(LINK_MTU), identification),
+        }
+    }
+}
+
+/// The fragments of an IPv6 packet: one where it fits.
 fn split(packet: &[u8], mtu: usize, identification: u32) -> Vec<Vec<u8>> {
     let Some((header, payload)) = packet.split_at_checked(HEADER_LEN) else {
         return Vec::new();
     };
-    if packet.len() <= mtu {
-        return vec![packet.to_vec()];
-    }
-    let room = (mtu - HEADER_LEN - FRAGMENT_HEADER_LEN) & !7;
+    let room = mtu - HEADER_LEN - FRAGMENT_HEADER_LEN;
+    let room = if payload.len() > room {
+        room & !7
+    } else {
+        room
+    };
     let next_header = header.get(NEXT_HEADER_OFFSET).copied().unwrap_or_default();
     let pieces = payload.chunks(room).enumerate();
     pieces
@@ -154,7 +216,19 @@ mod tests {
     #[test]
     fn packet_that_fits_stays_whole() {
         let packet = vec![0x60; 1400];
-        assert_eq!(split(&packet, 1400, 1), [packet]);
+        let cut = Cut::Fragments { mtu: 1400 };
+        assert_eq!(cut.apply(&packet, 1), [packet]);
+    }
+
+    #[test]
+    fn atomic_fragment_is_the_whole_packet() {
+        let packet = vec![0x60; 1400];
+        let [fragment] = Cut::Atomic.apply(&packet, 7).try_into().unwrap();
+        assert_eq!(fragment[HEADER_LEN..][2..4], [0, 0]);
+        assert_eq!(
+            fragment[HEADER_LEN + FRAGMENT_HEADER_LEN..],
+            packet[HEADER_LEN..]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The servers and paths that natdiag tests, and what it must say about each.
 
 use super::{bystander, service};
-use crate::lab::mechanism::{Era, Mechanism};
+use crate::lab::mechanism::{Clocks, Era, Filter, Gateway, Links, Mechanism};
 
 /// A server, the way to it, and what natdiag must say.
 pub(super) struct Case {
@@ -117,7 +117,10 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "recycle-foreign-3.16",
-        mechanisms: &[Mechanism::TwRecycle(Era::Until316), Mechanism::FixedClocks],
+        mechanisms: &[
+            Mechanism::TwRecycle(Era::Until316),
+            Mechanism::Clocks(Clocks::Fixed),
+        ],
         bystander: Some(bystander::Kind::Polite),
         expected: "tw-recycle, up to 3.16",
         exit_code: 1,
@@ -125,7 +128,10 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "recycle-foreign-4.11",
-        mechanisms: &[Mechanism::TwRecycle(Era::From317), Mechanism::FixedClocks],
+        mechanisms: &[
+            Mechanism::TwRecycle(Era::From317),
+            Mechanism::Clocks(Clocks::Fixed),
+        ],
         bystander: Some(bystander::Kind::Polite),
         expected: "tw-recycle, 3.17 to 4.11",
         exit_code: 1,
@@ -163,7 +169,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "filtered",
-        mechanisms: &[Mechanism::GuardedPort],
+        mechanisms: &[Mechanism::Filter(Filter::GuardedPort)],
         is_guarded: true,
         expected: "filtered",
         exit_code: 1,
@@ -200,7 +206,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "large-router-cuts",
-        mechanisms: &[Mechanism::RouterFragments { mtu: 1400 }],
+        mechanisms: &[Mechanism::Links(Links::RouterFragments { mtu: 1400 })],
         expected: "path-fragmentation",
         exit_code: 1,
         ..LARGE
@@ -208,8 +214,8 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "large-gateway-drops",
         mechanisms: &[
-            Mechanism::RouterFragments { mtu: 1400 },
-            Mechanism::ManagedGateway,
+            Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
+            Mechanism::Gateway(Gateway::DropsFragments),
         ],
         expected: "path-fragmentation",
         exit_code: 1,

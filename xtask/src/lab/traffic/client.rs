@@ -1,7 +1,7 @@
 //! TCP clients.
 
 use std::{
-    io::{ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     ops::AddAssign,
     time::Duration,
@@ -9,11 +9,14 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Closer, Connections, Rhythm, Size, server::Request};
-use crate::lab::parameters::Parameters;
+use super::{
+    Closer, Connections, Rhythm, Size,
+    server::{Request, Then},
+};
+use crate::lab::{interrupt, parameters::Parameters};
 
-/// Longest wait for octets of a response.
-const STALL: Duration = Duration::from_millis(1500);
+/// Longest wait for octets of a response: so long that segments can be sent again.
+const STALL: Duration = Duration::from_secs(3);
 
 /// What clients met with.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
@@ -45,34 +48,54 @@ pub(super) fn connect_often(
     mut rhythm: Rhythm,
 ) -> Result<Experience> {
     let mut experience = Experience::default();
-    let request = Request {
-        octets: match connections.size {
-            Size::Small => parameters.small_octets,
-            Size::Large => parameters.large_octets,
-        },
-        server_closes: connections.closer == Closer::Server,
+    let octets = match connections.size {
+        Size::Small => parameters.small_octets,
+        Size::Large => parameters.large_octets,
     };
+    let request = Request {
+        octets,
+        then: match connections.closer {
+            Closer::Server => Then::Closes,
+            Closer::ServerResets => Then::Resets,
+            Closer::Client => Then::Waits,
+        },
+    };
+    let rest = Duration::from_millis(u64::from(connections.rests_ms));
     let patience = Duration::from_millis(u64::from(connections.patience_ms));
     while rhythm.next()? {
         match TcpStream::connect_timeout(&to, patience) {
-            Ok(stream) => match fetch(stream, request) {
+            Ok(stream) => match fetch(stream, request, rest) {
                 Ok(()) => experience.complete += 1,
                 Err(_) => experience.stalled += 1,
             },
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => experience.refused += 1,
+            // A RST on the heels of the handshake.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => experience.stalled += 1,
             Err(_) => experience.unanswered += 1,
+        }
+        if !connections.often {
+            break;
         }
     }
     Ok(experience)
 }
 
-/// Asks for a response, reads it, and closes first or second as agreed.
-fn fetch(mut stream: TcpStream, request: Request) -> std::io::Result<()> {
+/// Asks for a response, reads it, and closes first or second as agreed. One who rests asks twice.
+fn fetch(mut stream: TcpStream, request: Request, rest: Duration) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL))?;
+    if !rest.is_zero() {
+        let first = Request {
+            then: Then::Waits,
+            ..request
+        };
+        stream.write_all(&first.to_octets())?;
+        stream.read_exact(&mut vec![0; first.octets as usize])?;
+        interrupt::wait(rest).map_err(io::Error::other)?;
+    }
     stream.write_all(&request.to_octets())?;
     let mut response = vec![0; request.octets as usize];
     stream.read_exact(&mut response)?;
-    if request.server_closes {
+    if request.then != Then::Waits {
         stream.read_to_end(&mut response)?;
     }
     Ok(())

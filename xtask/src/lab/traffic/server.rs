@@ -13,39 +13,70 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use nix::sys::socket;
+use nix::sys::socket::{self, Backlog, sockopt};
 
 use crate::lab::{
+    namespace::Namespace,
     network::{Network, SERVER_V6},
     parameters::Parameters,
 };
 
 /// How long a connection may be idle.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(15);
 /// How long the UDP server may sleep after it was told to end.
 const TURN: Duration = Duration::from_millis(100);
 /// Most octets of a UDP datagram.
 const DATAGRAM_MAX: u32 = 65_000;
+
+/// How the server takes connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// At once.
+    Prompt,
+    /// At once, and without path MTU discovery: packets are cut to what the device carries.
+    WithoutPathMtu,
+    /// At once, and without path MTU discovery on the guarded port.
+    GuardedWithoutPathMtu,
+    /// Slowly, with room for few that wait.
+    Slow,
+    /// At once, with room for few that have not been opened yet.
+    ShortQueue,
+}
 
 /// What a client asks for: four octets and one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     /// Octets of the response.
     pub(super) octets: u32,
-    /// Whether the server closes first.
-    pub(super) server_closes: bool,
+    /// What the server does when it has sent them.
+    pub(super) then: Then,
+}
+
+/// What the server does after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Waits for another request, or for the client to close.
+    Waits = 0,
+    /// Closes.
+    Closes = 1,
+    /// Closes with a RST.
+    Resets = 2,
 }
 
 impl Request {
     pub(super) fn to_octets(self) -> [u8; 5] {
         let [a, b, c, d] = self.octets.to_be_bytes();
-        [a, b, c, d, u8::from(self.server_closes)]
+        [a, b, c, d, self.then as u8]
     }
 
-    fn from_octets([a, b, c, d, closer]: [u8; 5]) -> Self {
+    fn from_octets([a, b, c, d, then]: [u8; 5]) -> Self {
         Self {
             octets: u32::from_be_bytes([a, b, c, d]),
-            server_closes: closer != 0,
+            then: match then {
+                0 => Then::Waits,
+                1 => Then::Closes,
+                _ => Then::Resets,
+            },
         }
     }
 }
@@ -59,45 +90,74 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Listens on the open and on the guarded port. `fragment` turns path MTU discovery off, so that packets are cut
-    /// to what the device carries.
+    /// Listens on the open and on the guarded port of every host that takes connections.
     pub(crate) fn start(
         network: &Network,
         parameters: &Parameters,
-        fragment: bool,
+        service: Service,
     ) -> Result<Self> {
         let mut servers = Self {
             listeners: Vec::new(),
             ended: Arc::default(),
             threads: Vec::new(),
         };
+        for host in network.servers() {
+            let has_ipv6 = host.name() == network.server.name();
+            servers.listen(host, has_ipv6, parameters, service)?;
+        }
+        Ok(servers)
+    }
+
+    fn listen(
+        &mut self,
+        host: &Namespace,
+        has_ipv6: bool,
+        parameters: &Parameters,
+        service: Service,
+    ) -> Result<()> {
+        let pause = Duration::from_millis(match service {
+            Service::Slow => parameters.accept_pause_ms,
+            Service::Prompt
+            | Service::WithoutPathMtu
+            | Service::GuardedWithoutPathMtu
+            | Service::ShortQueue => 0,
+        });
         let any = IpAddr::from(Ipv4Addr::UNSPECIFIED);
         let ports = [parameters.open_port, parameters.guarded_port];
         for address in [any, SERVER_V6.into()] {
+            if address.is_ipv6() && !has_ipv6 {
+                continue;
+            }
             for port in ports {
                 let at = SocketAddr::from((address, port));
-                let listener = network.server.enter(|| {
+                let listener = host.enter(|| {
                     TcpListener::bind(at).with_context(|| format!("cannot listen on {at}"))
                 })?;
-                if fragment && at.is_ipv4() {
+                let may_fragment = match service {
+                    Service::WithoutPathMtu => true,
+                    Service::GuardedWithoutPathMtu => port == parameters.guarded_port,
+                    Service::Prompt | Service::Slow | Service::ShortQueue => false,
+                };
+                if may_fragment && at.is_ipv4() {
                     omit_path_mtu(&listener)?;
                 }
-                servers.listeners.push(listener.as_raw_fd());
-                servers
-                    .threads
-                    .push(thread::spawn(move || accept(&listener)));
+                if matches!(service, Service::Slow | Service::ShortQueue) {
+                    // Asked again, the kernel takes the new length.
+                    socket::listen(&listener, Backlog::new(parameters.backlog)?)?;
+                }
+                self.listeners.push(listener.as_raw_fd());
+                self.threads
+                    .push(thread::spawn(move || accept(&listener, pause)));
             }
             let at = SocketAddr::from((address, parameters.open_port));
-            let socket = network
-                .server
-                .enter(|| UdpSocket::bind(at).with_context(|| format!("cannot bind to {at}")))?;
+            let socket =
+                host.enter(|| UdpSocket::bind(at).with_context(|| format!("cannot bind to {at}")))?;
             socket.set_read_timeout(Some(TURN))?;
-            let ended = Arc::clone(&servers.ended);
-            servers
-                .threads
+            let ended = Arc::clone(&self.ended);
+            self.threads
                 .push(thread::spawn(move || answer(&socket, &ended)));
         }
-        Ok(servers)
+        Ok(())
     }
 }
 
@@ -114,27 +174,42 @@ impl Drop for Servers {
     }
 }
 
-fn accept(listener: &TcpListener) {
+fn accept(listener: &TcpListener, pause: Duration) {
     while let Ok((stream, _)) = listener.accept() {
+        thread::sleep(pause);
         // A client that breaks off is no matter of the server.
         thread::spawn(move || serve(stream).ok());
     }
 }
 
-/// Answers one request.
+/// Answers requests until one side closes.
 fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_write_timeout(Some(IDLE))?;
-    let mut request = [0; 5];
-    stream.read_exact(&mut request)?;
-    let request = Request::from_octets(request);
-    stream.write_all(&vec![b'n'; request.octets as usize])?;
-    if request.server_closes {
-        stream.shutdown(Shutdown::Write)?;
+    loop {
+        let mut request = [0; 5];
+        stream.read_exact(&mut request)?;
+        let request = Request::from_octets(request);
+        stream.write_all(&vec![b'n'; request.octets as usize])?;
+        match request.then {
+            Then::Waits => {}
+            Then::Closes => break,
+            Then::Resets => return reset(&stream),
+        }
     }
+    stream.shutdown(Shutdown::Write)?;
     let mut rest = [0; 16];
     while stream.read(&mut rest)? != 0 {}
     Ok(())
+}
+
+/// Has the kernel close it with a RST.
+fn reset(stream: &TcpStream) -> io::Result<()> {
+    let at_once = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    Ok(socket::setsockopt(stream, sockopt::Linger, &at_once)?)
 }
 
 /// Answers datagrams: each asks for so many octets, or for nothing.

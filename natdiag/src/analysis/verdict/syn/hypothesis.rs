@@ -35,6 +35,8 @@ const LOSS: Rate = Rate::new(1.0, 9.0);
 const BACKGROUND: Rate = Rate::new(1.0, 19.0);
 /// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
 const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
+/// Share of servers that only hosts unseen by us make marks at: ours would make some too.
+const UNSEEN_ONLY: f64 = 0.05;
 /// A full backlog drops nothing, some, or all within a second.
 const SPELL: Rate = Rate::new(0.25, 0.75);
 /// A server with a full accept queue repeats its SYN-ACK to a third of those that it answers.
@@ -43,6 +45,8 @@ const REPEATED: Rate = Rate::new(1.0, 2.0);
 const MOSTLY: Rate = Rate::new(3.0, 1.0);
 /// Anything goes.
 const OPEN: Rate = Rate::new(1.0, 1.0);
+/// What was dropped for its four-tuple or its server is dropped again.
+const AGAIN: Rate = Rate::new(9.0, 1.0);
 /// Of the SYNs on a four-tuple in TIME-WAIT, bare ACKs answer some.
 const SOME: Rate = Rate::new(1.0, 3.0);
 
@@ -92,9 +96,11 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         SynTrouble::RecycleOfSome => ln_recycle_of_some(syns),
         SynTrouble::Loss => ln_series(LOSS, all),
         SynTrouble::ReturnLoss => {
-            // A SYN that the server is known to have missed was not answered at all.
-            let lost = outcomes(syns.known_lost.min(all.dropped), 0);
-            ln_known(EXCEPTIONS, lost) + ln_series(LOSS, all.less(lost))
+            // A SYN that the server is known to have missed was not answered at all; of the others the answer was lost.
+            let missed = outcomes(syns.known_lost.min(all.dropped), 0);
+            let late = syns.syn_acks_lost.min(all.answered);
+            let answers = outcomes(all.dropped - missed.dropped + late, all.answered - late);
+            ln_known(EXCEPTIONS, missed) + ln_series(LOSS, answers)
         }
         SynTrouble::Outage => ln_by_second(syns, ln_second_of_outage),
         SynTrouble::Backlog => ln_by_second(syns, |spell| ln_series(SPELL, spell.outcomes)),
@@ -133,9 +139,10 @@ fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let answers = outcomes(lost, syns.handshakes_with_echo - lost);
     let stray = ln_known(EXCEPTIONS, answers);
     match trouble {
-        SynTrouble::ReturnLoss => ln_series(LOSS, answers),
-        // What loses SYNs may lose SYN-ACKs as well, or not.
-        SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(LOSS, answers)), (0.5, stray)]),
+        // They are among its fates.
+        SynTrouble::ReturnLoss => 0.0,
+        // What loses SYNs may lose SYN-ACKs as well; queues are mostly full one way.
+        SynTrouble::Loss => ln_mixture(&[(0.3, ln_series(LOSS, answers)), (0.7, stray)]),
         _ => ln_mixture(&[(0.9, stray), (0.1, ln_series(BACKGROUND, answers))]),
     }
 }
@@ -162,23 +169,34 @@ fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         syns.acks,
         connections.failed + connections.clean + connections.late,
     );
-    if trouble == SynTrouble::PortReuse {
-        if syns.acks == 0 && syns.reused.dropped == 0 {
-            return f64::NEG_INFINITY;
+    match trouble {
+        SynTrouble::PortReuse => {
+            if syns.acks == 0 && syns.reused.dropped == 0 {
+                return f64::NEG_INFINITY;
+            }
+            // Whether TIME-WAIT answers with an ACK or something on the way eats it.
+            ln_mixture(&[
+                (0.8, ln_series(SOME, acks)),
+                (0.2, ln_known(STRAY_ACKS, acks)),
+            ]) + ln_series(MOSTLY, syns.reused)
+                - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
         }
-        // Whether TIME-WAIT answers with an ACK or something on the way eats it.
-        ln_mixture(&[
-            (0.8, ln_series(SOME, acks)),
-            (0.2, ln_known(STRAY_ACKS, acks)),
-        ]) + ln_series(MOSTLY, syns.reused)
-            - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
-    } else {
-        // Beside any trouble, TIME-WAIT may drop a SYN by a rule of its own.
-        ln_known(STRAY_ACKS, acks)
-            + ln_mixture(&[
-                (0.5, ln_series(LOSS, dropped)),
-                (0.5, ln_series(OPEN, dropped)),
-            ])
+        // Chance and load do not care which ports were used before, and a path that worked a moment ago is not dead.
+        SynTrouble::Loss
+        | SynTrouble::ReturnLoss
+        | SynTrouble::Outage
+        | SynTrouble::Backlog
+        | SynTrouble::NewHosts
+        | SynTrouble::OneOfSeveral
+        | SynTrouble::RateLimit => ln_known(STRAY_ACKS, acks) + ln_series(LOSS, dropped),
+        // These may hit just the ports that are used again.
+        SynTrouble::Filter
+        | SynTrouble::FilterOfClients
+        | SynTrouble::Recycle
+        | SynTrouble::RecycleOfSome
+        | SynTrouble::TimestampsFiltered
+        | SynTrouble::TimestampsDemanded
+        | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped),
     }
 }
 
@@ -249,19 +267,26 @@ fn ln_second_of_limit(spell: Spell, limit: u64) -> f64 {
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
 /// What dropped no SYN that it predicts explains nothing, but where hosts that we do not see may have made marks.
 fn ln_recycle(syns: &SynEvidence) -> f64 {
-    if predicted_hit(syns).dropped == 0 && !syns.shared_address {
-        return f64::NEG_INFINITY;
-    }
-    ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
+    let unseen = match (predicted_hit(syns).dropped, syns.shared_address) {
+        (0, false) => return f64::NEG_INFINITY,
+        (0, true) => UNSEEN_ONLY.ln(),
+        (_, _) => 0.0,
+    };
+    unseen
+        + ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
         + ln_of_either_age(syns, |armed| ln_known(1.0 - EXCEPTIONS, armed))
 }
 
-/// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark.
+/// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN
+/// reaches the same server.
 fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
-    if predicted_hit(syns).dropped == 0 {
+    let hit = predicted_hit(syns);
+    if hit.dropped == 0 {
         return f64::NEG_INFINITY;
     }
-    ln_series(OPEN, syns.predicted_drop) + ln_of_either_age(syns, |armed| ln_series(OPEN, armed))
+    ln_series(OPEN, hit.less(syns.repeated_below))
+        + ln_series(AGAIN, syns.repeated_below)
+        + ln_series(BACKGROUND, predicted_pass(syns))
 }
 
 /// The SYNs that the rule lets pass, and those without timestamps by the age of the server.

@@ -11,13 +11,14 @@ use crate::{
         mark::Prediction,
     },
     report::{note::finding::Fates, text::fate_table, wording},
-    tui::view::theme::Theme,
+    tui::view::theme::{FAINT, Theme},
 };
 
 /// Columns before a picture: an indent and a label.
 const INDENT: usize = 17;
-/// Columns of a bar.
-const BAR: u32 = 12;
+/// Most columns of a bar, and those of the number behind it.
+const MAX_BAR: usize = 12;
+const NUMBER: usize = 10;
 
 /// The table of fates: what should happen across, what happened down.
 pub(super) fn fates(fates: &[Fates], width: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -50,7 +51,7 @@ pub(super) fn fates(fates: &[Fates], width: usize, theme: Theme) -> Vec<Line<'st
     vec![
         Line::styled(
             format!("{:>2$} {}", "SYNs that", heads.join(" "), INDENT),
-            theme.faint(),
+            FAINT,
         ),
         rule('┌', "┬", '┐'),
         row("were dropped", |fates| fates.dropped, "should drop"),
@@ -68,7 +69,7 @@ pub(super) fn close_up(remote: &RemoteDiagnosis, width: usize, theme: Theme) -> 
     let mut lines = Vec::new();
     for picture in [
         timeline(close_up, width, theme),
-        histogram(&close_up.fragment_sizes, width, theme),
+        histogram(&close_up.fragment_sizes, width),
     ] {
         if !picture.is_empty() {
             lines.push(Line::default());
@@ -94,11 +95,11 @@ fn timeline(close_up: &CloseUp, width: usize, theme: Theme) -> Vec<Line<'static>
     };
     let mut lines = vec![Line::styled(
         format!(
-            "  newest {}, one a column, in {}: × dropped, + answered, ? undecided, . open",
+            "  newest {} in {}: × dropped  + answered  ? undecided  . open",
             wording::counted(syns.len() as u64, "SYN", "SYNs"),
             wording::span(last.sent.since(first.sent)),
         ),
-        theme.faint(),
+        FAINT,
     )];
     for (prediction, label) in KINDS {
         if syns.iter().any(|syn| syn.prediction == prediction) {
@@ -120,13 +121,13 @@ fn sign(syn: &RecentSyn, theme: Theme) -> Span<'static> {
     match syn.fate {
         Fate::Dropped if syn.counts => Span::styled("×", theme.severity(Some(Severity::Critical))),
         Fate::Answered if syn.counts => Span::raw("+"),
-        Fate::Pending => Span::styled(".", theme.faint()),
-        Fate::Dropped | Fate::Answered | Fate::Undecided => Span::styled("?", theme.faint()),
+        Fate::Pending => Span::styled(".", FAINT),
+        Fate::Dropped | Fate::Answered | Fate::Undecided => Span::styled("?", FAINT),
     }
 }
 
 /// Fragments by the length of the packet, beside each other for each position.
-fn histogram(sizes: &FragmentSizes, width: usize, theme: Theme) -> Vec<Line<'static>> {
+fn histogram(sizes: &FragmentSizes, width: usize) -> Vec<Line<'static>> {
     const POSITIONS: [(FragmentPosition, &str); 3] = [
         (FragmentPosition::First, "first"),
         (FragmentPosition::Middle, "middle"),
@@ -138,25 +139,23 @@ fn histogram(sizes: &FragmentSizes, width: usize, theme: Theme) -> Vec<Line<'sta
         return Vec::new();
     }
     // On a narrow screen numbers without bars.
-    let bar = if INDENT + 3 * (BAR as usize + 10) <= width {
-        BAR
-    } else {
-        0
-    };
+    let bar = (width.saturating_sub(INDENT) / POSITIONS.len())
+        .saturating_sub(NUMBER)
+        .min(MAX_BAR);
     let cell = |number: u32| {
-        let length = (u64::from(number) * u64::from(bar)).div_ceil(u64::from(most));
+        let length = (u64::from(number) * bar as u64).div_ceil(u64::from(most));
         let length = usize::try_from(length).unwrap_or(0);
         let text = if number == 0 {
             String::new()
         } else {
             format!("{} {}", "█".repeat(length), wording::count(number.into()))
         };
-        format!("{:<1$}", text.trim_start(), bar as usize + 10)
+        format!("{:<1$}", text.trim_start(), bar + NUMBER)
     };
-    let heads = POSITIONS.map(|(_, name)| format!("{name:<0$}", bar as usize + 10));
+    let heads = POSITIONS.map(|(_, name)| format!("{name:<0$}", bar + NUMBER));
     let mut lines = vec![Line::styled(
         format!("{:>2$} {}", "fragments", heads.concat(), INDENT - 1),
-        theme.faint(),
+        FAINT,
     )];
     for bucket in 0..FragmentSizes::BUCKETS {
         let numbers = all.map(|counts| counts.get(bucket).copied().unwrap_or(0));
@@ -173,7 +172,7 @@ fn histogram(sizes: &FragmentSizes, width: usize, theme: Theme) -> Vec<Line<'sta
         }
     }
     if let Some(last) = lines.first_mut() {
-        last.push_span(Span::styled("octets of the whole packet", theme.faint()));
+        last.push_span(Span::styled("octets of the whole packet", FAINT));
     }
     lines
 }

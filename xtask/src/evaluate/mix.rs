@@ -1,0 +1,45 @@
+//! What the simulation is made of: how many remote hosts, which troubles and how often, how much loss, which clocks, and
+//! the seeds. The shares of the troubles are the priors of the verdict.
+
+pub(crate) use natdiag::analysis::verdict::base_rates::{SYN_TROUBLES, SynTrouble};
+
+/// Seeds of the scenarios, each of which is played under all of them.
+pub(crate) const SEEDS: [u64; 5] = [1, 2, 3, 5, 8];
+/// Seed of the simulation.
+pub(crate) const SIMULATION_SEED: u64 = 20_260_101;
+
+/// Remote hosts that are healthy or lossy, for false verdicts.
+pub(crate) const INNOCENT: u64 = 300_000;
+/// Remote hosts with tcp_tw_recycle and enough evidence, for missed verdicts.
+pub(crate) const GUILTY: u64 = 3_000;
+/// SYNs predicted to be dropped, and to pass, that are enough evidence.
+pub(crate) const ENOUGH: u64 = 10;
+/// Remote hosts with a trouble, for the matrix and the calibration.
+pub(crate) const TROUBLED: u64 = 60_000;
+/// Remote hosts with tcp_tw_recycle of which each SYN is looked at, for the time to a verdict.
+pub(crate) const TIMED: u64 = 400;
+
+/// Of the innocent, those with loss.
+pub(crate) const LOSSY: f64 = 0.7;
+/// Most loss of innocent and of lossy hosts.
+pub(crate) const MOST_LOSS: f64 = 0.3;
+/// Of hosts with another trouble, those with a little loss beside it, and how much at most.
+pub(crate) const BESIDE: (f64, f64) = (0.2, 0.03);
+
+/// Fewest and most connections to one host.
+pub(crate) const CONNECTIONS: (f64, f64) = (3.0, 90.0);
+/// Shortest and longest mean time between them, in seconds.
+pub(crate) const INTERVAL_S: (f64, f64) = (0.05, 3.0);
+/// Shortest and longest round trip, in seconds.
+pub(crate) const ROUND_TRIP_S: (f64, f64) = (0.001, 0.25);
+/// Least and most patience of a client, in seconds.
+pub(crate) const PATIENCE_S: (f64, f64) = (1.5, 12.0);
+
+/// Shares of vantage points: the NAT's public address, several public addresses, behind the NAT.
+pub(crate) const VANTAGES: [f64; 3] = [0.6, 0.2, 0.2];
+/// Shares of closing: always the server, always the client, either.
+pub(crate) const CLOSERS: [f64; 3] = [0.45, 0.25, 0.3];
+/// Shares of a client's clock: fixed for the host, random per connection, none.
+pub(crate) const CLOCKS: [f64; 3] = [0.65, 0.15, 0.2];
+/// Share of hosts behind the NAT that do not pass the watcher.
+pub(crate) const UNSEEN: f64 = 0.2;

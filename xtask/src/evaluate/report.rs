@@ -1,0 +1,95 @@
+//! The outcome as tables in Markdown, fit for `docs/evaluation.md`.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
+
+use super::{
+    simulation::Outcome,
+    tally::{Bound, Calibration, Matrix},
+};
+
+/// Writes everything.
+pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    writeln!(out, "| what | happened | of | 95 % upper bound |")?;
+    writeln!(out, "|---|---:|---:|---:|")?;
+    bound(
+        out,
+        "`tw-recycle` said of a healthy or lossy host",
+        outcome.false_tw_recycle,
+    )?;
+    bound(
+        out,
+        "anything said of a healthy host",
+        outcome.false_findings,
+    )?;
+    bound(
+        out,
+        "`tw-recycle` not said with 10 predicted drops and 10 predicted passes",
+        outcome.missed_tw_recycle,
+    )?;
+    writeln!(
+        out,
+        "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",
+        outcome.timed, outcome.median_dropped_syns_to_verdict, outcome.median_seconds_to_verdict
+    )?;
+    calibration(out, &outcome.calibration)?;
+    writeln!(out)?;
+    matrix(out, &outcome.matrix)
+}
+
+fn bound(out: &mut impl Write, what: &str, bound: Bound) -> io::Result<()> {
+    writeln!(
+        out,
+        "| {what} | {} | {} | 1 in {:.0} |",
+        bound.happened,
+        bound.of,
+        1.0 / bound.upper()
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares of counts")]
+fn calibration(out: &mut impl Write, calibration: &Calibration) -> io::Result<()> {
+    writeln!(
+        out,
+        "| confidence from | findings | mean confidence | right |"
+    )?;
+    writeln!(out, "|---:|---:|---:|---:|")?;
+    for bin in calibration.bins.iter().filter(|bin| bin.findings > 0) {
+        let findings = bin.findings as f64;
+        writeln!(
+            out,
+            "| {} | {} | {:.2} % | {:.2} % |",
+            bin.from,
+            bin.findings,
+            bin.claimed / findings * 100.0,
+            bin.right as f64 / findings * 100.0
+        )?;
+    }
+    Ok(())
+}
+
+fn matrix(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
+    let named: BTreeSet<&String> = matrix.rows.values().flat_map(|row| row.keys()).collect();
+    write!(out, "| true \\ named first |")?;
+    for cause in &named {
+        write!(out, " {cause} |")?;
+    }
+    write!(out, "\n|---|")?;
+    for _ in &named {
+        write!(out, "---:|")?;
+    }
+    writeln!(out)?;
+    for (truth, row) in &matrix.rows {
+        write!(out, "| {truth} |")?;
+        for cause in &named {
+            match row.get(*cause) {
+                Some(count) => write!(out, " {count} |")?,
+                None => write!(out, " |")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Runs the simulation: false verdicts among the innocent, missed ones among the guilty, the matrix and the calibration
+//! over all troubles, and how many SYNs a verdict takes.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use natdiag::{
+    analysis::{
+        Analysis,
+        diagnosis::{Cause, Finding, RemoteCounters},
+    },
+    event::{Event, Timestamp},
+};
+use natdiag_common::counter::{RemoteCounter, RemoteCounts};
+
+use super::{
+    mix::{self, SynTrouble},
+    play::Play,
+    tally::{Bound, Calibration, Matrix},
+};
+
+/// How long is watched after the last packet.
+const AFTERWARDS_NS: u64 = 5_000_000_000;
+
+/// What the simulation has shown.
+#[derive(Debug, Default, serde::Serialize)]
+pub(crate) struct Outcome {
+    /// Healthy and lossy hosts that were said to have tcp_tw_recycle on.
+    pub(crate) false_tw_recycle: Bound,
+    /// Healthy hosts about which anything was said.
+    pub(crate) false_findings: Bound,
+    /// Hosts with tcp_tw_recycle and enough evidence about which it was not said.
+    pub(crate) missed_tw_recycle: Bound,
+    /// Dropped SYNs after the first that the rule predicts, until the verdict: the median.
+    pub(crate) median_dropped_syns_to_verdict: u64,
+    /// Seconds from the first such SYN to the verdict: the median.
+    pub(crate) median_seconds_to_verdict: f64,
+    /// Hosts that were timed and came to a verdict.
+    pub(crate) timed: u64,
+    /// True trouble against named cause.
+    pub(crate) matrix: Matrix,
+    /// How often confidence was right.
+    pub(crate) calibration: Calibration,
+}
+
+/// Runs everything, with one in `part` of the hosts.
+pub(crate) fn run(part: u64) -> Outcome {
+    let mut outcome = Outcome::default();
+    innocent(&mut outcome, mix::INNOCENT / part);
+    guilty(&mut outcome, mix::GUILTY / part);
+    troubled(&mut outcome, mix::TROUBLED / part);
+    timed(&mut outcome, mix::TIMED / part);
+    outcome
+}
+
+/// Calls `each` for the numbers below `count`, on all CPUs.
+fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let results = Mutex::new(Vec::new());
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut own = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    own.push(each(number));
+                }
+                if let Ok(mut results) = results.lock() {
+                    results.extend(own);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_default()
+}
+
+/// Plays a host and says what natdiag found out.
+fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> (RemoteCounters, Vec<Finding>) {
+    let play = Play::draw(seed, number, trouble);
+    let remote = play.remote;
+    let mut events = play.events().1;
+    if trouble == Some(SynTrouble::Unreachable) {
+        // Nothing of its network answers.
+        for neighbour in 1..=3_u8 {
+            let mut play = Play::draw(
+                seed ^ u64::from(neighbour),
+                number,
+                Some(SynTrouble::Unreachable),
+            );
+            let [a, b, c, _] = remote.octets();
+            play.remote = [a, b, c, neighbour].into();
+            events.extend(play.events().1);
+        }
+        events.sort_by_key(|event| event.time);
+    }
+    let mut analysis = Analysis::default();
+    let mut now = Timestamp(0);
+    count(&mut analysis, remote.into(), now);
+    for event in &events {
+        now = event.time;
+        analysis.observe(event);
+    }
+    now = now.plus(AFTERWARDS_NS);
+    analysis.advance(now);
+    about(&analysis, remote.into(), now)
+}
+
+/// Makes a host known.
+fn count(analysis: &mut Analysis, remote: IpAddr, now: Timestamp) {
+    let mut counts = RemoteCounts::ZERO;
+    if let Some(count) = counts.at(RemoteCounter::SynSent as usize) {
+        *count = 1;
+    }
+    analysis.count(remote.into(), &counts, now);
+}
+
+fn about(analysis: &Analysis, remote: IpAddr, now: Timestamp) -> (RemoteCounters, Vec<Finding>) {
+    let diagnosis = analysis.diagnose(now, 4);
+    diagnosis
+        .remotes
+        .into_iter()
+        .find(|diagnosed| diagnosed.address == remote)
+        .map(|diagnosed| (diagnosed.counters, diagnosed.findings))
+        .unwrap_or_default()
+}
+
+fn names(findings: &[Finding], cause: Cause) -> bool {
+    findings.iter().any(|finding| finding.cause == cause)
+}
+
+/// Healthy and lossy hosts.
+fn innocent(outcome: &mut Outcome, hosts: u64) {
+    let share = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of 53 bits"
+    )]
+    let bound = (mix::LOSSY * (1_u64 << 53) as f64) as u64;
+    let said = in_parallel(hosts, |number| {
+        let trouble = (share(number) < bound).then_some(SynTrouble::Loss);
+        let (_, findings) = diagnose(mix::SIMULATION_SEED, number, trouble);
+        (
+            trouble.is_none(),
+            names(&findings, Cause::TwRecycle),
+            !findings.is_empty(),
+        )
+    });
+    for (is_healthy, is_accused, is_said) in said {
+        outcome.false_tw_recycle.add(is_accused);
+        if is_healthy {
+            outcome.false_findings.add(is_said);
+        }
+    }
+}
+
+/// Hosts with tcp_tw_recycle that have shown enough.
+fn guilty(outcome: &mut Outcome, hosts: u64) {
+    // About one in four shows enough.
+    let said = in_parallel(hosts * 12, |number| {
+        let trouble = Some(SynTrouble::Recycle);
+        let (counters, findings) = diagnose(mix::SIMULATION_SEED ^ 1, number, trouble);
+        let drop = counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered;
+        let pass = counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered;
+        let is_enough = drop >= mix::ENOUGH && pass >= mix::ENOUGH;
+        is_enough.then(|| names(&findings, Cause::TwRecycle))
+    });
+    let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);
+    for is_named in said.into_iter().flatten().take(wanted) {
+        outcome.missed_tw_recycle.add(!is_named);
+    }
+}
+
+/// Hosts with each trouble, as often as the verdict supposes.
+fn troubled(outcome: &mut Outcome, hosts: u64) {
+    let said = in_parallel(hosts, |number| {
+        let mut dice = super::dice::Dice::new(mix::SIMULATION_SEED ^ 2, number);
+        let place = dice.one_of(mix::SYN_TROUBLES.iter().map(|(_, share)| *share));
+        let trouble = mix::SYN_TROUBLES.get(place).map(|(trouble, _)| *trouble);
+        let (_, findings) = diagnose(mix::SIMULATION_SEED ^ 2, number, trouble);
+        (trouble, findings)
+    });
+    for (trouble, findings) in said {
+        let Some(trouble) = trouble else { continue };
+        outcome
+            .matrix
+            .add(&format!("{trouble:?}"), findings.first().map(|it| it.cause));
+        for finding in findings.iter().filter(|it| is_verdict(it.cause)) {
+            outcome
+                .calibration
+                .add(finding.confidence, is_right(trouble, finding.cause));
+        }
+    }
+}
+
+/// Whether a cause is a claim that may be wrong.
+fn is_verdict(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::InsufficientEvidence | Cause::Blind | Cause::TimestampsStripped
+    )
+}
+
+/// Whether a cause is true of a simulated trouble.
+fn is_right(trouble: SynTrouble, cause: Cause) -> bool {
+    let causes: &[Cause] = match trouble {
+        SynTrouble::Loss | SynTrouble::Outage => &[Cause::PacketLoss],
+        SynTrouble::ReturnLoss => &[Cause::ReturnPathLoss, Cause::PacketLoss],
+        SynTrouble::Filter | SynTrouble::FilterOfClients | SynTrouble::TimestampsDemanded => {
+            &[Cause::Filtered]
+        }
+        SynTrouble::Backlog | SynTrouble::NewHosts => &[Cause::BacklogOverflow],
+        SynTrouble::RateLimit => &[Cause::RateLimit],
+        SynTrouble::OneOfSeveral | SynTrouble::Unreachable => &[Cause::Routing],
+        SynTrouble::PortReuse => &[Cause::PortReuse],
+        // A little loss is beside some.
+        SynTrouble::Recycle | SynTrouble::RecycleOfSome => &[Cause::TwRecycle, Cause::PacketLoss],
+        SynTrouble::TimestampsFiltered => &[Cause::TimestampsFiltered],
+    };
+    causes.contains(&cause)
+}
+
+/// How many SYNs a verdict takes.
+fn timed(outcome: &mut Outcome, hosts: u64) {
+    let taken = in_parallel(hosts, |number| {
+        let play = Play::draw(mix::SIMULATION_SEED ^ 3, number, Some(SynTrouble::Recycle));
+        let remote = IpAddr::from(play.remote);
+        time_to_verdict(remote, &play.events().1)
+    });
+    let mut taken: Vec<(u64, f64)> = taken.into_iter().flatten().collect();
+    outcome.timed = taken.len() as u64;
+    let middle = taken.len() / 2;
+    taken.sort_by_key(|(syns, _)| *syns);
+    outcome.median_dropped_syns_to_verdict = taken.get(middle).map_or(0, |(syns, _)| *syns);
+    taken.sort_by(|a, b| a.1.total_cmp(&b.1));
+    outcome.median_seconds_to_verdict = taken.get(middle).map_or(0.0, |(_, seconds)| *seconds);
+}
+
+fn time_to_verdict(remote: IpAddr, events: &[Event]) -> Option<(u64, f64)> {
+    let mut analysis = Analysis::default();
+    count(&mut analysis, remote, Timestamp(0));
+    let mut first = None;
+    let mut seen = 0;
+    for event in events {
+        analysis.observe(event);
+        let (counters, findings) = about(&analysis, remote, event.time);
+        let dropped =
+            counters.syn_predicted_drop_dropped + counters.syn_without_timestamps_armed_dropped;
+        if dropped > seen {
+            seen = dropped;
+            let first = *first.get_or_insert(event.time);
+            if names(&findings, Cause::TwRecycle) {
+                #[expect(clippy::cast_precision_loss, reason = "seconds")]
+                let seconds = event.time.since(first) as f64 / 1e9;
+                return Some((dropped - 1, seconds));
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,276 @@
+//! What the simulated server and the way to it do to a SYN: the mechanism of each trouble, not its statistics.
+
+use std::collections::HashMap;
+
+use super::{
+    dice::Dice,
+    mix::{self, SynTrouble},
+};
+
+/// How long a mark counts, in microseconds. Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
+const MARK_US: u64 = 60_000_000;
+const SECOND_US: u64 = 1_000_000;
+
+/// A SYN as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// When, in microseconds.
+    pub(crate) time_us: u64,
+    /// Its timestamp.
+    pub(crate) tsval: Option<u32>,
+    /// The address that the server sees.
+    pub(crate) seen_as: u32,
+    /// The host that sent it.
+    pub(crate) client: u32,
+    /// The port asked for.
+    pub(crate) port: u16,
+    /// What the path and the balancer hash.
+    pub(crate) hash: u32,
+    /// Whether the four-tuple is in TIME-WAIT at the server.
+    pub(crate) in_time_wait: bool,
+    /// How many SYNs of this connection came before.
+    pub(crate) attempt: usize,
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Nothing.
+    Silence,
+    /// A SYN-ACK.
+    SynAck,
+    /// An ACK with old numbers.
+    BareAck,
+}
+
+/// The server and the way to it.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// What is wrong, if anything.
+    pub(crate) trouble: Option<SynTrouble>,
+    /// Loss on the way there.
+    pub(crate) loss: f64,
+    /// Loss on the way back.
+    pub(crate) loss_back: f64,
+    /// Servers behind the address.
+    pub(crate) backends: u32,
+    /// Servers of these that recycle.
+    recycling: u32,
+    /// Whether SYNs without timestamps are dropped under a mark: 3.17 to 4.11.
+    is_young: bool,
+    marks: HashMap<(u32, u32), (u32, u64)>,
+    /// Times at which nothing passes, or nothing is accepted.
+    bad_times: Vec<(u64, u64)>,
+    queue: u32,
+    room: u32,
+    /// Connections a second, and the burst.
+    limit: (f64, f64),
+    tokens: f64,
+    refilled_us: u64,
+    paths: u32,
+    blocked_ports: Vec<u16>,
+    blocked_clients: Vec<u32>,
+    eats_acks: bool,
+    known: Vec<u32>,
+}
+
+impl World {
+    /// Draws a world with this trouble. `ports` are those of the service, `clients` the hosts; the run takes `length_us`.
+    pub(crate) fn draw(
+        dice: &mut Dice,
+        trouble: Option<SynTrouble>,
+        ports: &[u16],
+        clients: u32,
+        length_us: u64,
+    ) -> Self {
+        let stray = match dice.happens(mix::BESIDE.0) {
+            true => dice.between((0.0, mix::BESIDE.1)),
+            false => 0.0,
+        };
+        let heavy = dice.between((0.005, mix::MOST_LOSS));
+        let both_ways = dice.happens(0.3);
+        let (loss, loss_back) = match trouble {
+            Some(SynTrouble::Loss) => (heavy, if both_ways { heavy } else { 0.0 }),
+            Some(SynTrouble::ReturnLoss) => (0.0, heavy),
+            _ => (stray, 0.0),
+        };
+        let backends = match trouble {
+            Some(SynTrouble::RecycleOfSome) => 2 + dice.below(3),
+            _ => 1,
+        };
+        let recycling = match trouble {
+            Some(SynTrouble::Recycle) => 1,
+            Some(SynTrouble::RecycleOfSome) => 1 + dice.below(backends - 1),
+            _ => 0,
+        };
+        let mut blocked_ports: Vec<u16> = ports
+            .iter()
+            .copied()
+            .filter(|_| dice.happens(0.5))
+            .collect();
+        if blocked_ports.is_empty() {
+            blocked_ports.extend(ports.first());
+        }
+        let mut blocked_clients: Vec<u32> = (0..clients).filter(|_| dice.happens(0.5)).collect();
+        if blocked_clients.is_empty() {
+            blocked_clients.push(0);
+        }
+        let spells = 1 + dice.below(3);
+        let bad_times = (0..spells)
+            .map(|_| {
+                let from = dice.between((0.0, as_f64(length_us)));
+                let length = dice.between((1.0, 6.0)) * as_f64(SECOND_US);
+                (as_u64(from), as_u64(from + length))
+            })
+            .collect();
+        let limit = f64::from(1 + dice.below(12));
+        let burst = f64::from(1 + dice.below(6));
+        Self {
+            trouble,
+            loss,
+            loss_back,
+            backends,
+            recycling,
+            is_young: dice.happens(0.5),
+            marks: HashMap::new(),
+            bad_times,
+            queue: 0,
+            room: 1 + dice.below(5),
+            limit: (limit, burst),
+            tokens: burst,
+            refilled_us: 0,
+            paths: 2 + dice.below(5),
+            blocked_ports,
+            blocked_clients,
+            eats_acks: dice.happens(0.2),
+            known: Vec::new(),
+        }
+    }
+
+    /// Whether nothing passes, or nothing is accepted, at a time.
+    fn is_bad_time(&self, now_us: u64) -> bool {
+        self.bad_times
+            .iter()
+            .any(|(from, to)| (*from..*to).contains(&now_us))
+    }
+
+    /// What becomes of a SYN that was not lost.
+    pub(crate) fn reply(&mut self, arrival: Arrival) -> Reply {
+        let Some(trouble) = self.trouble else {
+            return Reply::SynAck;
+        };
+        let now = arrival.time_us;
+        let is_dropped = match trouble {
+            SynTrouble::Loss | SynTrouble::ReturnLoss => false,
+            SynTrouble::Outage => self.is_bad_time(now),
+            SynTrouble::Filter => self.blocked_ports.contains(&arrival.port),
+            SynTrouble::FilterOfClients => self.blocked_clients.contains(&arrival.client),
+            SynTrouble::Backlog => self.is_full(now),
+            SynTrouble::NewHosts => {
+                let is_known = self.known.contains(&arrival.seen_as);
+                let is_let_in = is_known || arrival.hash % 7 == 0;
+                if is_let_in && !is_known {
+                    self.known.push(arrival.seen_as);
+                }
+                !is_let_in
+            }
+            SynTrouble::RateLimit => !self.take_token(now),
+            SynTrouble::OneOfSeveral => arrival.hash.is_multiple_of(self.paths),
+            SynTrouble::PortReuse => {
+                if arrival.in_time_wait && !self.eats_acks && arrival.attempt == 0 {
+                    return Reply::BareAck;
+                }
+                arrival.in_time_wait && self.eats_acks
+            }
+            SynTrouble::Recycle | SynTrouble::RecycleOfSome => self.is_recycled(arrival),
+            SynTrouble::TimestampsFiltered => arrival.tsval.is_some(),
+            SynTrouble::TimestampsDemanded => arrival.tsval.is_none(),
+            SynTrouble::Unreachable => true,
+        };
+        if is_dropped {
+            Reply::Silence
+        } else {
+            Reply::SynAck
+        }
+    }
+
+    /// Whether the server takes the ACK of its SYN-ACK.
+    pub(crate) fn takes_ack(&mut self, now_us: u64) -> bool {
+        if self.trouble != Some(SynTrouble::Backlog) {
+            return true;
+        }
+        if self.is_full(now_us) {
+            return false;
+        }
+        if self.is_bad_time(now_us) {
+            self.queue += 1;
+        }
+        true
+    }
+
+    /// A connection that the server closed first: what it remembers of the client.
+    pub(crate) fn remember(&mut self, now_us: u64, tsval: Option<u32>, seen_as: u32, hash: u32) {
+        let Some(tsval) = tsval else { return };
+        let mark = self
+            .marks
+            .entry((hash % self.backends, seen_as))
+            .or_insert((tsval, now_us));
+        let is_older = mark.0.wrapping_sub(tsval).cast_signed() > 0;
+        if !is_older || now_us.saturating_sub(mark.1) >= MARK_US {
+            *mark = (tsval, now_us);
+        }
+    }
+
+    /// The rule of tcp_tw_recycle. Source: `net/ipv4/tcp_metrics.c:tcp_peer_is_proven` (v4.9).
+    fn is_recycled(&self, arrival: Arrival) -> bool {
+        let backend = arrival.hash % self.backends;
+        if backend >= self.recycling {
+            return false;
+        }
+        let mark = self.marks.get(&(backend, arrival.seen_as));
+        let Some((mark, since)) = mark.copied() else {
+            return false;
+        };
+        if arrival.time_us.saturating_sub(since) >= MARK_US {
+            return false;
+        }
+        match arrival.tsval {
+            Some(tsval) => mark.wrapping_sub(tsval).cast_signed() > 1,
+            None => self.is_young,
+        }
+    }
+
+    /// An accept queue that nobody empties in bad times.
+    fn is_full(&mut self, now_us: u64) -> bool {
+        if !self.is_bad_time(now_us) {
+            self.queue = 0;
+        }
+        self.queue >= self.room
+    }
+
+    fn take_token(&mut self, now_us: u64) -> bool {
+        let (per_second, burst) = self.limit;
+        let passed = as_f64(now_us - self.refilled_us) / as_f64(SECOND_US);
+        self.refilled_us = now_us;
+        self.tokens = (self.tokens + passed * per_second).min(burst);
+        let has_one = self.tokens >= 1.0;
+        if has_one {
+            self.tokens -= 1.0;
+        }
+        has_one
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of some minutes")]
+pub(crate) const fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "microseconds of some minutes"
+)]
+pub(crate) const fn as_u64(number: f64) -> u64 {
+    number as u64
+}
