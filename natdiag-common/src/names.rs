@@ -37,5 +37,5 @@ pub const PROGRAM_PROBE_INGRESS: &str = "natdiag_prb_in";
 pub const PROGRAM_PROBE_EGRESS: &str = "natdiag_prb_out";
 /// Hash map of [`crate::probe::ProbeConnection`]s by socket cookie.
 pub const MAP_PROBE_CONNECTIONS: &str = "CONNECTIONS";
-/// Hash map of socket cookies by [`crate::follow::FlowEnds`].
+/// Hash map of socket cookies by [`crate::probe::WireEnds`].
 pub const MAP_PROBE_ENDS: &str = "ENDS_ON_WIRE";

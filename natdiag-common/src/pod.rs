@@ -2,8 +2,8 @@
 
 use crate::{
     counter::Totals,
-    follow::{FlowEnds, FollowCounts},
-    probe::ProbeConnection,
+    follow::FollowCounts,
+    probe::{ProbeConnection, WireEnds},
     slot::RemoteSlot,
 };
 
@@ -14,7 +14,7 @@ unsafe impl aya::Pod for RemoteSlot {}
 // SAFETY: as above.
 unsafe impl aya::Pod for FollowCounts {}
 // SAFETY: as above.
-unsafe impl aya::Pod for FlowEnds {}
+unsafe impl aya::Pod for WireEnds {}
 // SAFETY: as above.
 unsafe impl aya::Pod for ProbeConnection {}
 
@@ -30,7 +30,7 @@ mod tests {
         assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 2);
         assert_eq!(size_of::<Record>(), Record::SIZE);
         assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
-        assert_eq!(size_of::<FlowEnds>(), 2 * 16 + 2 * 2);
+        assert_eq!(size_of::<WireEnds>(), 2 * 16 + 2 * 2 + 4);
         assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
     }
 }

@@ -1,6 +1,8 @@
 //! One connection of an active test, as the test's BPF programs and userspace share it: userspace says what its
 //! timestamps shall be, the programs say what became of it.
 
+use crate::Address;
+
 /// The connection keeps its timestamps.
 pub const KEEP: u32 = 0;
 /// Its first SYN has the wanted timestamp, and all others are shifted as much.
@@ -43,5 +45,21 @@ pub struct ProbeConnection {
     /// TTL or hop limit of the first answer.
     pub ttl: u32,
     /// Nothing.
+    pub reserved: u32,
+}
+
+/// The two ends of a connection as they are on the wire, ours first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct WireEnds {
+    /// Our address.
+    pub local: Address,
+    /// The address of the remote host.
+    pub remote: Address,
+    /// Our port.
+    pub local_port: u16,
+    /// The port of the remote host.
+    pub remote_port: u16,
+    /// Zero: a key of a map has no padding.
     pub reserved: u32,
 }

@@ -8,10 +8,8 @@ use aya::{
 };
 use natdiag::bpf::probe::open_object;
 use natdiag_common::{
-    LinkType,
-    follow::FlowEnds,
-    names,
-    probe::{ProbeConnection, SET},
+    Address, LinkType, names,
+    probe::{ProbeConnection, SET, WireEnds},
     testkit::{CLIENT, CLIENT_V6, Payload as _, Random, SERVER, SERVER_V6, Segment, tcp},
     wire::tcp::{ACK, SYN},
 };
@@ -38,19 +36,20 @@ fn object(link: LinkType) -> Ebpf {
     };
     connections.insert(COOKIE, connection, 0).unwrap();
     let ends = object.map_mut(names::MAP_PROBE_ENDS).unwrap();
-    let mut ends: HashMap<_, FlowEnds, u64> = ends.try_into().unwrap();
+    let mut ends: HashMap<_, WireEnds, u64> = ends.try_into().unwrap();
     for (local, remote) in [
         (CLIENT.into(), SERVER.into()),
         (
-            natdiag_common::Address(CLIENT_V6.octets()),
-            natdiag_common::Address(SERVER_V6.octets()),
+            Address::from_octets(CLIENT_V6.octets()),
+            Address::from_octets(SERVER_V6.octets()),
         ),
     ] {
-        let of_test = FlowEnds {
+        let of_test = WireEnds {
             local,
             remote,
             local_port: LOCAL_PORT,
             remote_port: REMOTE_PORT,
+            reserved: 0,
         };
         ends.insert(of_test, COOKIE, 0).unwrap();
     }

@@ -5,7 +5,10 @@ use aya_ebpf::{
     btf_maps::{HashMap, LruHashMap},
     macros::btf_map,
 };
-use natdiag_common::{LinkType, follow::FlowEnds, probe::ProbeConnection};
+use natdiag_common::{
+    LinkType,
+    probe::{ProbeConnection, WireEnds},
+};
 
 /// Entries are made and removed by userspace.
 #[btf_map]
@@ -13,7 +16,7 @@ static CONNECTIONS: HashMap<u64, ProbeConnection, 256> = HashMap::new();
 
 /// The ends as they are on the wire, where a NAT of this host may have changed them, and the cookie of the socket.
 #[btf_map]
-static ENDS_ON_WIRE: LruHashMap<FlowEnds, u64, 1024> = LruHashMap::new();
+static ENDS_ON_WIRE: LruHashMap<WireEnds, u64, 1024> = LruHashMap::new();
 
 #[unsafe(no_mangle)]
 static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
@@ -39,7 +42,7 @@ pub(crate) fn connection_of_socket(cookie: u64) -> Option<&'static mut ProbeConn
 
 /// The connection between these ends, if it belongs to the test.
 #[inline(always)]
-pub(crate) fn connection_between(ends: &FlowEnds) -> Option<&'static mut ProbeConnection> {
+pub(crate) fn connection_between(ends: &WireEnds) -> Option<&'static mut ProbeConnection> {
     let cookie = ENDS_ON_WIRE.get_ptr(ends)?;
     // SAFETY: the map returned the pointer to an integer.
     connection_of_socket(unsafe { *cookie })
@@ -47,7 +50,7 @@ pub(crate) fn connection_between(ends: &FlowEnds) -> Option<&'static mut ProbeCo
 
 /// Notes the ends of a connection.
 #[inline(always)]
-pub(crate) fn note_ends(ends: &FlowEnds, cookie: u64) {
+pub(crate) fn note_ends(ends: &WireEnds, cookie: u64) {
     // Where it fails the answers stay unseen, which userspace notices.
     let _ = ENDS_ON_WIRE.insert(ends, cookie, 0);
 }

@@ -3,8 +3,8 @@
 use aya_ebpf::programs::TcContext;
 use natdiag_common::{
     Direction, FrameBytes,
-    follow::FlowEnds,
     packet::{self, Transport},
+    probe::WireEnds,
     wire::tcp,
 };
 
@@ -21,7 +21,7 @@ const TIMESTAMPS: u8 = 8;
 /// A TCP segment that is no fragment.
 pub(crate) struct Segment {
     pub(crate) header: tcp::Header,
-    pub(crate) ends: FlowEnds,
+    pub(crate) ends: WireEnds,
     pub(crate) ttl: u8,
     /// Where the header begins in the frame.
     pub(crate) offset: usize,
@@ -57,17 +57,19 @@ impl Segment {
         let header = tcp::parse(&frame, offset, packet.payload_len).ok()?;
         let (source, destination) = (packet.source(&frame)?, packet.destination(&frame)?);
         let ends = match direction {
-            Direction::Ingress => FlowEnds {
+            Direction::Ingress => WireEnds {
                 local: destination,
                 remote: source,
                 local_port: header.destination_port,
                 remote_port: header.source_port,
+                reserved: 0,
             },
-            Direction::Egress => FlowEnds {
+            Direction::Egress => WireEnds {
                 local: source,
                 remote: destination,
                 local_port: header.source_port,
                 remote_port: header.destination_port,
+                reserved: 0,
             },
         };
         let options = offset + tcp::MIN_HEADER_LEN;
