@@ -193,6 +193,10 @@ impl Watcher {
 
     fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
         for record in self.records.release(began_ns, ring_is_empty) {
+            let now = self.clock.timestamp(record.time_ns);
+            if let Some(tally) = record.tally() {
+                self.analysis.count(tally.remote, &tally.counts(), now);
+            }
             if let Some(event) = Event::from_record(&record, self.clock.epoch_ns()) {
                 note(&mut self.sighting, self.remote, &event);
                 self.analysis.observe(&event);
