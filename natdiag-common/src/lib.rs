@@ -26,6 +26,7 @@ pub mod names;
 pub mod packet;
 #[cfg(feature = "user")]
 mod pod;
+pub mod probe;
 pub mod record;
 pub mod slot;
 #[cfg(any(test, feature = "testkit"))]

@@ -30,3 +30,12 @@ pub const MAP_SUSPECTS: &str = "SUSPECTS";
 pub const MAP_FOLLOW_COUNTS: &str = "FOLLOW_COUNTS";
 /// Array of [`crate::follow::FollowedFlow`]s.
 pub const MAP_FLOWS: &str = "FLOWS_FOLLOWED";
+
+/// TC program that restores the timestamps that a test's connections receive.
+pub const PROGRAM_PROBE_INGRESS: &str = "natdiag_prb_in";
+/// TC program that changes the timestamps that a test's connections send.
+pub const PROGRAM_PROBE_EGRESS: &str = "natdiag_prb_out";
+/// Hash map of [`crate::probe::ProbeConnection`]s by socket cookie.
+pub const MAP_PROBE_CONNECTIONS: &str = "CONNECTIONS";
+/// Hash map of socket cookies by [`crate::probe::WireEnds`].
+pub const MAP_PROBE_ENDS: &str = "ENDS_ON_WIRE";

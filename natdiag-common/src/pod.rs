@@ -1,6 +1,11 @@
 //! Permission for aya to copy shared types out of maps.
 
-use crate::{counter::Totals, follow::FollowCounts, slot::RemoteSlot};
+use crate::{
+    counter::Totals,
+    follow::FollowCounts,
+    probe::{ProbeConnection, WireEnds},
+    slot::RemoteSlot,
+};
 
 // SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for Totals {}
@@ -8,6 +13,10 @@ unsafe impl aya::Pod for Totals {}
 unsafe impl aya::Pod for RemoteSlot {}
 // SAFETY: as above.
 unsafe impl aya::Pod for FollowCounts {}
+// SAFETY: as above.
+unsafe impl aya::Pod for WireEnds {}
+// SAFETY: as above.
+unsafe impl aya::Pod for ProbeConnection {}
 
 #[cfg(test)]
 mod tests {
@@ -21,5 +30,7 @@ mod tests {
         assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 2);
         assert_eq!(size_of::<Record>(), Record::SIZE);
         assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
+        assert_eq!(size_of::<WireEnds>(), 2 * 16 + 2 * 2 + 4);
+        assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
     }
 }

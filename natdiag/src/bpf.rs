@@ -10,4 +10,5 @@ pub mod inspect;
 pub mod ladder;
 pub mod load;
 pub mod maps;
+pub mod probe;
 pub mod reconcile;

@@ -1,5 +1,7 @@
 //! The command line exactly as typed. It knows no file and no interface; `config` makes sense of it.
 
+pub mod probe;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
@@ -47,6 +49,9 @@ pub enum Command {
     /// Look at this host itself
     #[command(subcommand)]
     Check(Check),
+    /// Test a server with connections of natdiag's own
+    #[command(subcommand)]
+    Probe(probe::Probe),
     /// Print what a shell needs to complete natdiag's arguments
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod pages;
+pub mod probe;
 pub mod replay;
 pub mod watch;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 use self::{
     check::{attach::CheckAttachError, server::CheckServerError},
     pages::PagesError,
+    probe::ProbeError,
     replay::ReplayError,
     watch::{
         WatchError,
@@ -44,6 +46,9 @@ pub enum CommandError {
     /// Looking at a server failed.
     #[error(transparent)]
     CheckServer(#[from] CheckServerError),
+    /// Testing failed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// Looking at interfaces failed.
     #[error(transparent)]
     CheckAttach(#[from] CheckAttachError),
@@ -68,6 +73,12 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),
+        Command::Probe(args) => match probe::run(args, &mut BufWriter::new(io::stdout())) {
+            Err(ProbeError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                Ok(ExitStatus::Clear)
+            }
+            probed => Ok(probed?),
+        },
         Command::Check(check) => checked(check),
         Command::Completions { shell } => Ok(pages::completions(*shell)?),
         Command::Man { folder } => Ok(pages::man(folder.as_deref())?),

@@ -6,4 +6,5 @@ pub mod ethtool;
 pub mod holder;
 pub mod link;
 pub mod netlink;
+pub mod path;
 pub mod route;

@@ -12,6 +12,7 @@ pub mod event;
 pub mod host;
 pub mod log;
 pub mod privilege;
+pub mod probe;
 pub mod report;
 pub mod survey;
 pub mod tui;
@@ -20,6 +21,8 @@ pub mod tui;
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));
 /// The object with the programs that follow connections of hosts under suspicion.
 pub static FOLLOW_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/follow"));
+/// The object with the programs that change the timestamps of active tests.
+pub static PROBE_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe"));
 
 /// The object with the programs of the test network.
 #[doc(hidden)]

@@ -17,12 +17,17 @@ const NEEDED: [(Capability, &str); 3] = [
 /// The capabilities that are missing, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct MissingPrivileges {
+    command: &'static str,
     missing: Vec<&'static str>,
 }
 
 impl fmt::Display for MissingPrivileges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("natdiag watch needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; this process ")?;
+        write!(
+            f,
+            "natdiag {} needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; this process ",
+            self.command
+        )?;
         match self.missing.as_slice() {
             missing if missing.len() == NEEDED.len() => f.write_str("has none of them")?,
             missing => write!(f, "lacks {}", missing.join(" and "))?,
@@ -38,7 +43,10 @@ impl fmt::Display for MissingPrivileges {
 /// The capabilities that watching needs, and whether this process has each.
 #[must_use]
 pub fn needed() -> Vec<(&'static str, bool)> {
-    let missing = check().err().map(|error| error.missing).unwrap_or_default();
+    let missing = check("watch")
+        .err()
+        .map(|error| error.missing)
+        .unwrap_or_default();
     let held = |(_, name): &(_, &'static str)| (*name, !missing.contains(name));
     NEEDED.iter().map(held).collect()
 }
@@ -47,12 +55,17 @@ pub fn needed() -> Vec<(&'static str, bool)> {
 ///
 /// # Errors
 /// It may not; the message says how it could.
-pub fn check() -> Result<(), MissingPrivileges> {
+pub fn check(command: &'static str) -> Result<(), MissingPrivileges> {
     // Where the kernel does not tell, trying it out will.
-    check_held(|capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true))
+    check_held(command, |capability| {
+        caps::has_cap(None, CapSet::Effective, capability).unwrap_or(true)
+    })
 }
 
-fn check_held(holds: impl Fn(Capability) -> bool) -> Result<(), MissingPrivileges> {
+fn check_held(
+    command: &'static str,
+    holds: impl Fn(Capability) -> bool,
+) -> Result<(), MissingPrivileges> {
     // CAP_SYS_ADMIN stands for the two that were split off from it in Linux 5.8.
     let administers = holds(Capability::CAP_SYS_ADMIN);
     let missing: Vec<_> = NEEDED
@@ -66,7 +79,7 @@ fn check_held(holds: impl Fn(Capability) -> bool) -> Result<(), MissingPrivilege
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(MissingPrivileges { missing })
+        Err(MissingPrivileges { command, missing })
     }
 }
 
@@ -75,7 +88,7 @@ mod tests {
     use super::*;
 
     fn refusal(held: &[Capability]) -> Option<String> {
-        let refused = check_held(|capability| held.contains(&capability)).err();
+        let refused = check_held("watch", |capability| held.contains(&capability)).err();
         refused.map(|error| error.to_string())
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod live;
 pub(crate) mod markdown;
 pub mod model;
 pub(crate) mod note;
+pub mod probe;
 pub(crate) mod ranking;
 pub(crate) mod table;
 pub(crate) mod text;

@@ -1,6 +1,6 @@
 //! What userspace and the object call their programs, maps and globals.
 
-use natdiag::{FOLLOW_OBJECT, WATCH_OBJECT};
+use natdiag::{FOLLOW_OBJECT, PROBE_OBJECT, WATCH_OBJECT};
 use natdiag_common::names;
 
 const PROGRAMS: [&str; 4] = [
@@ -26,12 +26,21 @@ const FOLLOWING: [&str; 6] = [
     names::GLOBAL_LINK_TYPE,
 ];
 
+const PROBING: [&str; 5] = [
+    names::PROGRAM_PROBE_INGRESS,
+    names::PROGRAM_PROBE_EGRESS,
+    names::MAP_PROBE_CONNECTIONS,
+    names::MAP_PROBE_ENDS,
+    names::GLOBAL_LINK_TYPE,
+];
+
 #[test]
 fn every_name_is_in_its_object() {
     let watching = PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS);
     for (object, name) in watching
         .map(|name| (WATCH_OBJECT, name))
         .chain(FOLLOWING.map(|name| (FOLLOW_OBJECT, name)))
+        .chain(PROBING.map(|name| (PROBE_OBJECT, name)))
     {
         // Tables of strings in ELF hold each between zeros.
         let entry = [b"\0", name.as_bytes(), b"\0"].concat();
@@ -44,7 +53,7 @@ fn every_name_is_in_its_object() {
 fn the_kernel_cuts_no_name() {
     // `BPF_OBJ_NAME_LEN` is 16, its last octet zero (include/uapi/linux/bpf.h).
     let watching = PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS);
-    for name in watching.chain(FOLLOWING) {
+    for name in watching.chain(FOLLOWING).chain(PROBING) {
         assert!(name.len() <= 15, "{name}");
     }
 }

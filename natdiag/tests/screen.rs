@@ -1,6 +1,7 @@
 //! The screen on a real terminal: it gives the terminal back as it was, however it ends.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test may fail by a panic"
 )]

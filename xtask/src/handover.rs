@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The arguments of a command, read by the xtask that knows it.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -25,6 +25,16 @@ pub(crate) mod lab {
     /// Runs `cargo xtask lab`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
         super::hand_over("lab", super::Profile::Dev, &args)
+    }
+}
+
+/// Active tests.
+pub(crate) mod probe {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask probe`; returns only on an error.
+    pub(crate) fn run(args: &Args) -> super::Result<super::ExitCode> {
+        super::hand_over("probe", super::Profile::Dev, args.clone())
     }
 }
 

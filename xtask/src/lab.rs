@@ -13,6 +13,7 @@ mod oracle;
 mod outcome;
 mod parameters;
 pub(crate) mod play;
+pub(crate) mod probe;
 mod proof;
 mod random;
 mod report;

@@ -26,7 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, evaluate, kernels, lab, screens};
+use handover::{bench, evaluate, kernels, lab, probe, screens};
+#[cfg(feature = "programs")]
+use lab::probe;
 
 /// Builds, runs and tests natdiag
 #[derive(Parser)]
@@ -46,6 +48,8 @@ enum Task {
     Test,
     /// Builds the test network in namespaces and plays scenarios
     Lab(lab::Args),
+    /// Tests servers of the test network actively
+    Probe(probe::Args),
     /// Measures how often natdiag is right: a simulation, captures, the lab
     Evaluate(evaluate::Args),
     /// Measures what watching costs
@@ -62,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
+        Task::Probe(args) => probe::run(&args),
         Task::Evaluate(args) => evaluate::run(args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),

@@ -7,7 +7,7 @@
 pub mod base_rates;
 mod crossing;
 mod fragmentation;
-mod likelihood;
+pub(crate) mod likelihood;
 mod refusal;
 mod reset;
 mod response;

@@ -66,6 +66,8 @@ impl Filter {
             names::PROGRAM_TC_EGRESS,
             names::PROGRAM_FOLLOW_INGRESS,
             names::PROGRAM_FOLLOW_EGRESS,
+            names::PROGRAM_PROBE_INGRESS,
+            names::PROGRAM_PROBE_EGRESS,
         ]
         .contains(&self.name.as_str())
     }

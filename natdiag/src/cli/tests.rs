@@ -15,6 +15,8 @@ fn help_teaches() {
         &["check", "server"],
         &["completions"],
         &["man"],
+        &["probe", "timestamps"],
+        &["probe", "fragments"],
     ] {
         let mut command = Cli::command();
         command.build();

@@ -95,7 +95,7 @@ pub enum WatchError {
 /// Nothing can be attached, or the report cannot be shown. Whatever is attached is detached.
 pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, WatchError> {
     let links = choose_links(&config.interfaces)?;
-    privilege::check()?;
+    privilege::check("watch")?;
     // Before anything is attached that an unexpected signal would leave behind.
     let mut ending = Ending::new(config.duration).map_err(WatchError::Signals)?;
     let mut run = Run::start(links, config)?;

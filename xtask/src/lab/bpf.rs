@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use aya::{
     Ebpf, EbpfLoader,
     maps::Array,
-    programs::{SchedClassifier, TcAttachType},
+    programs::{ProgramInfo, SchedClassifier, TcAttachType},
 };
 
 use super::namespace::Namespace;
@@ -72,5 +72,17 @@ pub(crate) fn is_watched(host: &Namespace, interface: &str) -> Result<bool> {
             let name = program.name_as_str();
             name.is_some_and(|name| name.starts_with(NATDIAG))
         }))
+    })
+}
+
+/// Numbers of the programs on TCX of an interface, of both directions; none where there is no such interface.
+pub(crate) fn on_tcx(host: &Namespace, interface: &str) -> Result<Vec<u32>> {
+    host.enter(|| {
+        let sides = [TcAttachType::Ingress, TcAttachType::Egress];
+        let programs = sides.map(|side| {
+            let attached = SchedClassifier::query_tcx(interface, side);
+            attached.map_or_else(|_| Vec::new(), |(_, programs)| programs)
+        });
+        Ok(programs.iter().flatten().map(ProgramInfo::id).collect())
     })
 }

@@ -7,11 +7,11 @@ use crate::{
 const INSIDE: usize = 0;
 const OUTSIDE: usize = 1;
 
-fn sighting(event: Event) -> Sighting {
-    let Content::Segment(segment) = event.content else {
+fn sighting(event: &Event) -> Sighting {
+    let Content::Segment(segment) = &event.content else {
         panic!("a segment")
     };
-    Sighting::of(&event, &segment).unwrap()
+    Sighting::of(event, segment).unwrap()
 }
 
 /// A little later: the way through the NAT.
@@ -35,11 +35,11 @@ fn play(swallowed: u16) -> CrossingEvidence {
         }
         for (place, at) in tries.iter().enumerate() {
             let tsval = Some(u32::try_from(*at).unwrap());
-            crossing.take(INSIDE, [sighting(client.syn(*at, tsval))]);
+            crossing.take(INSIDE, [sighting(&client.syn(*at, tsval))]);
             if place + 1 == tries.len() {
-                crossing.take(OUTSIDE, [sighting(later(public.syn(*at, tsval)))]);
-                crossing.take(OUTSIDE, [sighting(public.syn_ack(at + 1, tsval))]);
-                crossing.take(INSIDE, [sighting(later(client.syn_ack(at + 1, tsval)))]);
+                crossing.take(OUTSIDE, [sighting(&later(public.syn(*at, tsval)))]);
+                crossing.take(OUTSIDE, [sighting(&public.syn_ack(at + 1, tsval))]);
+                crossing.take(INSIDE, [sighting(&later(client.syn_ack(at + 1, tsval)))]);
             }
         }
         crossing.advance(Timestamp(ms * MS));

@@ -73,28 +73,28 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn clocks(tsval: impl Fn(u64) -> u32) -> Clocks {
+    fn clocks(tsval: impl Fn(u32) -> u32) -> Clocks {
         let mut clocks = Clocks::default();
         for number in 0..40 {
-            let ms = 1_700_000_000_000 + number * 777;
-            clocks.note(TsVal(tsval(ms)), Timestamp(ms * MS));
+            let ms = 1_700_000_000 + number * 777;
+            clocks.note(TsVal(tsval(ms)), Timestamp(u64::from(ms) * MS));
         }
         clocks
     }
 
     #[test]
     fn each_line_of_timestamps_is_a_clock() {
-        let one = clocks(|ms| (ms as u32).wrapping_add(77));
+        let one = clocks(|ms| ms.wrapping_add(77));
         assert_eq!(one.count(), Some(1));
-        let slow = clocks(|ms| (ms / 4) as u32);
+        let slow = clocks(|ms| ms / 4);
         assert_eq!(slow.count(), Some(1));
-        let two = clocks(|ms| (ms as u32).wrapping_add(ms as u32 % 2 * 900_000_000));
+        let two = clocks(|ms| ms.wrapping_add(ms % 2 * 900_000_000));
         assert_eq!(two.count(), Some(2));
     }
 
     #[test]
     fn random_offsets_are_no_clock() {
-        let random = clocks(|ms| (ms as u32).wrapping_mul(2_654_435_761));
+        let random = clocks(|ms| ms.wrapping_mul(2_654_435_761));
         assert_eq!(random.count(), None);
     }
 }

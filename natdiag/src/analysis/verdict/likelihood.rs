@@ -5,22 +5,22 @@ use crate::analysis::evidence::Outcomes;
 /// What is believed about a rate of drops before anything was seen: as if so many had been dropped and answered
 /// (a beta distribution).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Imagined drops.
-    pub(super) dropped: f64,
+    pub(crate) dropped: f64,
     /// Imagined answers.
-    pub(super) answered: f64,
+    pub(crate) answered: f64,
 }
 
 impl Rate {
     /// A rate as if so many had been dropped and answered.
-    pub(super) const fn new(dropped: f64, answered: f64) -> Self {
+    pub(crate) const fn new(dropped: f64, answered: f64) -> Self {
         Self { dropped, answered }
     }
 }
 
 /// Logarithm of the probability of this very series of outcomes where all share one unknown rate.
-pub(super) fn ln_series(rate: Rate, outcomes: Outcomes) -> f64 {
+pub(crate) fn ln_series(rate: Rate, outcomes: Outcomes) -> f64 {
     ln_beta(
         rate.dropped + count(outcomes.dropped),
         rate.answered + count(outcomes.answered),
@@ -28,12 +28,12 @@ pub(super) fn ln_series(rate: Rate, outcomes: Outcomes) -> f64 {
 }
 
 /// Logarithm of the probability of this very series where each is dropped with a known probability.
-pub(super) fn ln_known(probability: f64, outcomes: Outcomes) -> f64 {
+pub(crate) fn ln_known(probability: f64, outcomes: Outcomes) -> f64 {
     count(outcomes.dropped) * probability.ln() + count(outcomes.answered) * (1.0 - probability).ln()
 }
 
 /// Logarithm of a weighted sum of probabilities, of which logarithms are given.
-pub(super) fn ln_mixture(parts: &[(f64, f64)]) -> f64 {
+pub(crate) fn ln_mixture(parts: &[(f64, f64)]) -> f64 {
     let largest = parts
         .iter()
         .map(|(weight, ln)| weight.ln() + ln)
@@ -49,7 +49,7 @@ pub(super) fn ln_mixture(parts: &[(f64, f64)]) -> f64 {
 }
 
 /// Probabilities that add up to 1, of logarithms of numbers proportional to them.
-pub(super) fn normalise(lns: &[f64]) -> Vec<f64> {
+pub(crate) fn normalise(lns: &[f64]) -> Vec<f64> {
     let whole = ln_mixture(&lns.iter().map(|ln| (1.0, *ln)).collect::<Vec<_>>());
     lns.iter().map(|ln| (ln - whole).exp()).collect()
 }

@@ -20,6 +20,8 @@ use crate::{
 
 /// Before filters that others have added without asking for a place of their own.
 const FIRST_PRIORITY: u16 = 1;
+/// Behind filters that others have added.
+const LAST_PRIORITY: u16 = 0xfffe;
 /// Just before the first filter that is there.
 const PRIORITY_OF_THE_KERNEL: u16 = 0;
 
@@ -47,7 +49,29 @@ pub(in crate::bpf) fn tcx(
     link: &Link,
     direction: Direction,
 ) -> Result<Guard, Failure> {
-    let options = TcAttachOptions::TcxOrder(LinkOrder::first());
+    tcx_at(tc, link, direction, LinkOrder::first())
+}
+
+/// Puts a program on TCX where all others see the packet as it is on the wire.
+pub(in crate::bpf) fn tcx_nearest_host(
+    tc: &mut SchedClassifier,
+    link: &Link,
+    direction: Direction,
+) -> Result<Guard, Failure> {
+    let order = match direction {
+        Direction::Ingress => LinkOrder::last(),
+        Direction::Egress => LinkOrder::first(),
+    };
+    tcx_at(tc, link, direction, order)
+}
+
+fn tcx_at(
+    tc: &mut SchedClassifier,
+    link: &Link,
+    direction: Direction,
+    order: LinkOrder,
+) -> Result<Guard, Failure> {
+    let options = TcAttachOptions::TcxOrder(order);
     let link = tc.attach_with_options(&link.name, attach_type(direction), options)?;
     let link = tc.take_link(link)?;
     let link = FdLink::try_from(link)
@@ -68,6 +92,22 @@ pub(in crate::bpf) fn clsact(
         // Filters of another kind have that priority.
         add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL)
     })?;
+    Ok(Guard::Filter(link, owner))
+}
+
+/// Puts a program on the clsact qdisc, which is there, where all others see the packet as it is on the wire.
+pub(in crate::bpf) fn clsact_nearest_host(
+    tc: &mut SchedClassifier,
+    link: &Link,
+    direction: Direction,
+) -> Result<Guard, Failure> {
+    if direction == Direction::Egress {
+        return clsact(tc, link, direction);
+    }
+    let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
+        Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
+    })?;
+    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY)?;
     Ok(Guard::Filter(link, owner))
 }
 

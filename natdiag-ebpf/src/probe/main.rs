@@ -1,0 +1,41 @@
+//! The programs of an active test: they change the timestamps of the test's own connections and of nobody else's.
+//! A sent packet is known by the cookie of its socket, a received one by the four-tuple that a SYN left with.
+#![no_std]
+#![no_main]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "aya's macros hand the context over"
+)]
+
+#[path = "../frame.rs"]
+#[expect(dead_code, reason = "no program here is an XDP program")]
+mod frame;
+mod maps;
+mod segment;
+mod timestamps;
+
+use aya_ebpf::{bindings::TC_ACT_UNSPEC, macros::classifier, programs::TcContext};
+
+/// Restores what a connection of the test receives, and notes how its SYN is answered.
+#[classifier]
+fn natdiag_prb_in(ctx: TcContext) -> i32 {
+    let _ = timestamps::received(&ctx);
+    TC_ACT_UNSPEC
+}
+
+/// Changes what a connection of the test sends.
+#[classifier]
+fn natdiag_prb_out(ctx: TcContext) -> i32 {
+    let _ = timestamps::sent(&ctx);
+    TC_ACT_UNSPEC
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,71 @@
+//! The way to an address, as the kernel would take it (rtnetlink(7): `RTM_GETROUTE`).
+
+use std::{io, net::IpAddr};
+
+use super::{
+    link::{self, Link},
+    netlink::{self, Request, attribute, number},
+};
+
+/// `struct rtmsg`: family, two prefix lengths, TOS, table, protocol, scope, type, flags.
+const ROUTE_MESSAGE_LEN: usize = 12;
+/// Attributes (`include/uapi/linux/rtnetlink.h`).
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
+const RTA_PREFSRC: u16 = 7;
+
+/// The way to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The interface that packets leave by.
+    pub link: Link,
+    /// The address that they come from, where the kernel says.
+    pub source: Option<IpAddr>,
+}
+
+/// The way that packets to an address take.
+///
+/// # Errors
+/// The kernel's, such as `ENETUNREACH`.
+pub fn to(address: IpAddr) -> io::Result<Path> {
+    let (family, octets) = match address {
+        IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (libc::AF_INET6, v6.octets().to_vec()),
+    };
+    let mut message = [0; ROUTE_MESSAGE_LEN];
+    let [first, prefix_len, ..] = &mut message;
+    *first = u8::try_from(family).unwrap_or(0);
+    *prefix_len = u8::try_from(octets.len() * 8).unwrap_or(0);
+    let request = Request::one(libc::RTM_GETROUTE)
+        .octets(&message)
+        .attribute(RTA_DST, &octets);
+    let replies = netlink::request(&request)?;
+    let attributes = replies
+        .first()
+        .and_then(|reply| reply.get(ROUTE_MESSAGE_LEN..))
+        .unwrap_or_default();
+    let index = number(attributes, RTA_OIF).ok_or(io::ErrorKind::NetworkUnreachable)?;
+    let link = link::by_index(index)?.ok_or(io::ErrorKind::NotFound)?;
+    Ok(Path {
+        link,
+        source: attribute(attributes, RTA_PREFSRC).and_then(read_address),
+    })
+}
+
+fn read_address(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_this_host_is_the_loopback() {
+        let path = to("127.0.0.1".parse().unwrap()).unwrap();
+        assert!(path.link.is_loopback());
+        assert_eq!(path.source, Some("127.0.0.1".parse().unwrap()));
+    }
+}

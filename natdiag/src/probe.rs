@@ -1,0 +1,15 @@
+//! Active tests: experiments on a remote host with connections of their own. `plan` chooses what to send and `outcome`
+//! says what the answers mean, both pure; `connector` is the trait behind which sockets are; `experiment` joins them.
+
+pub mod connector;
+pub mod experiment;
+pub mod fetch;
+pub mod finding;
+pub mod fragments;
+pub mod outcome;
+pub mod payload;
+pub mod plan;
+pub mod socket;
+pub mod survey;
+pub mod target;
+pub mod trial;

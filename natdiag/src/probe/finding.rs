@@ -1,0 +1,365 @@
+//! What a test on one address has found, in words: a finding as of any other run, or that nothing is wrong.
+
+use super::{
+    experiment::Experiment,
+    outcome::{Hypothesis, NAMED, Posterior},
+    trial::{Arm, Closing, Fate, Record},
+};
+use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
+
+/// Probability below which a cause is ruled out.
+const RULED_OUT: f64 = 0.01;
+/// Nothing is surer.
+const MOST_SURE: f64 = 0.9999;
+
+/// The answer of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Nothing is wrong; how sure, and in a sentence.
+    Sound {
+        /// Probability.
+        confidence: f64,
+        /// One sentence.
+        summary: String,
+    },
+    /// Something is.
+    Found(Box<Finding>),
+}
+
+/// Says what a test has found.
+#[must_use]
+pub fn answer(experiment: &Experiment) -> Answer {
+    let record = &experiment.record;
+    let posterior = &experiment.posterior;
+    if record.total(Fate::Answered) == 0 && record.total(Fate::Refused) > 0 {
+        return found(experiment, refused(record));
+    }
+    let recycle = posterior.recycle();
+    if recycle >= NAMED {
+        return found(experiment, self::recycle(record, posterior));
+    }
+    let lost = record.trials.len() as u64 - record.total(Fate::Answered);
+    let (best, sure) = posterior.best();
+    let is_armed = record.last_closed().is_some();
+    if lost == 0 || best == Hypothesis::Sound {
+        let confidence = 1.0
+            - recycle
+            - [
+                Hypothesis::TimestampsFiltered,
+                Hypothesis::Filtered,
+                Hypothesis::PortReuse,
+            ]
+            .map(|cause| posterior.of_one(cause))
+            .iter()
+            .sum::<f64>();
+        if is_armed && confidence >= NAMED {
+            return Answer::Sound {
+                confidence: confidence.min(MOST_SURE),
+                summary: sound(record),
+            };
+        }
+        return found(experiment, unarmed(experiment));
+    }
+    if sure >= NAMED
+        && let Some(finding) = named(record, best, sure)
+    {
+        return found(experiment, finding);
+    }
+    found(experiment, undecided(experiment))
+}
+
+fn found(experiment: &Experiment, mut finding: Finding) -> Answer {
+    finding.confidence = finding.confidence.min(MOST_SURE);
+    finding.evidence.extend(evidence(&experiment.record));
+    let (excluded, not_excluded) = alternatives(&experiment.posterior, finding.cause);
+    finding.excluded.extend(excluded);
+    finding.not_excluded.extend(not_excluded);
+    Answer::Found(Box::new(finding))
+}
+
+fn finding(cause: Cause, confidence: f64, severity: Severity, summary: String) -> Finding {
+    Finding {
+        cause,
+        confidence,
+        severity,
+        summary,
+        evidence: Vec::new(),
+        excluded: Vec::new(),
+        not_excluded: Vec::new(),
+        remedy: Vec::new(),
+    }
+}
+
+fn recycle(record: &Record, posterior: &Posterior) -> Finding {
+    let sure = posterior.recycle();
+    let of_era = |hypothesis| posterior.of_one(hypothesis) / sure >= NAMED;
+    let (era, kernel) = if of_era(Hypothesis::RecycleFrom317) {
+        (Some("3.17 to 4.11"), ", kernel 3.17 to 4.11")
+    } else if of_era(Hypothesis::RecycleUntil316) {
+        (Some("up to 3.16"), ", kernel up to 3.16")
+    } else {
+        (None, "")
+    };
+    let live = is_foreign(record);
+    let closing = record.last_closed().map(|(closed, _)| closed.closing);
+    let latent = !live && closing == Some(Closing::HttpClose);
+    let (cause, severity, summary) = if latent {
+        (
+            Cause::TwRecycleLatent,
+            Severity::Warning,
+            format!(
+                "tcp_tw_recycle is on at this server{kernel}, and drops SYNs once it has closed a connection first; here it does so \
+                 only when asked to (`Connection: close`), and nobody behind our address had it do so now"
+            ),
+        )
+    } else if live {
+        (
+            Cause::TwRecycle,
+            Severity::Critical,
+            format!(
+                "tcp_tw_recycle is on at this server{kernel}: it remembers a timestamp of another host behind our address and drops \
+                 SYNs with older ones"
+            ),
+        )
+    } else {
+        (
+            Cause::TwRecycle,
+            Severity::Critical,
+            format!(
+                "tcp_tw_recycle is on at this server{kernel}: after it had closed a connection of ours, it dropped SYNs with older \
+                 timestamps"
+            ),
+        )
+    };
+    let mut finding = finding(cause, sure, severity, summary);
+    let text = era.unwrap_or("not known");
+    finding
+        .evidence
+        .push(("server_kernel", Evidence::Text(text.to_owned())));
+    finding.remedy = vec![
+        "ask the owner of the server to run `sysctl -w net.ipv4.tcp_tw_recycle=0`; `net.ipv4.tcp_tw_reuse=1` is the safe \
+         option"
+            .to_owned(),
+        match era {
+            Some("up to 3.16") => {
+                "until then, `sysctl -w net.ipv4.tcp_timestamps=0` on the clients avoids it: this server takes SYNs without \
+                 timestamps"
+            }
+            Some(_) => {
+                "turning timestamps off on the clients does not help: this server drops SYNs without timestamps as well"
+            }
+            None => "turning timestamps off on the clients helps only where the server's kernel is older than 3.17",
+        }
+        .to_owned(),
+    ];
+    finding
+}
+
+/// Whether the server remembered a timestamp before it had any of ours.
+fn is_foreign(record: &Record) -> bool {
+    let around = |fate| record.count(Arm::Around, fate);
+    around(Fate::Dropped) >= 2 && around(Fate::Answered) >= 2
+}
+
+fn refused(record: &Record) -> Finding {
+    let refused = record.total(Fate::Refused);
+    let mut finding = finding(
+        Cause::Refused,
+        MOST_SURE,
+        Severity::Critical,
+        format!("nobody listens on this port: {refused} SYNs were answered by a RST"),
+    );
+    finding.remedy = vec!["check the port, and whether the service runs".to_owned()];
+    finding
+}
+
+/// The causes that are neither `tcp_tw_recycle` nor none.
+fn named(record: &Record, hypothesis: Hypothesis, sure: f64) -> Option<Finding> {
+    let trials = record.trials.len();
+    let lost = trials as u64 - record.total(Fate::Answered);
+    let (cause, severity, summary, remedy) = match hypothesis {
+        Hypothesis::TimestampsFiltered => (
+            Cause::TimestampsFiltered,
+            Severity::Critical,
+            "something on the way drops SYNs with TCP timestamps, whatever they say, also before the server can remember any"
+                .to_owned(),
+            "find the firewall or load balancer that drops TCP option 8; until then `sysctl -w net.ipv4.tcp_timestamps=0` on \
+             the clients avoids it",
+        ),
+        Hypothesis::PortReuse => (
+            Cause::PortReuse,
+            Severity::Warning,
+            "a SYN from a source port whose connection the server closed a moment ago gets no answer; from fresh ports all do"
+                .to_owned(),
+            "give the NAT more addresses, or a longer time before it uses a port again; on the way, look for a firewall that \
+             drops what answers such a SYN",
+        ),
+        Hypothesis::Filtered => (
+            Cause::Filtered,
+            Severity::Critical,
+            format!("none of {trials} SYNs was answered, with timestamps of any kind or without"),
+            "check the address and the port, firewalls on the way, and whether the host is up",
+        ),
+        Hypothesis::RateLimit => (
+            Cause::RateLimit,
+            Severity::Warning,
+            format!("SYNs pass at a certain rate and are dropped above it: {lost} of {trials} were dropped"),
+            "raise the limit of connections for this source address, or spread the clients over more addresses",
+        ),
+        Hypothesis::Overload => (
+            Cause::BacklogOverflow,
+            Severity::Warning,
+            format!("the server has spells in which it takes no connection: {lost} of {trials} SYNs were dropped, in rows"),
+            "on the server: look at `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and raise the backlog of the service \
+             and `net.core.somaxconn`",
+        ),
+        Hypothesis::Loss => (
+            Cause::PacketLoss,
+            Severity::Warning,
+            format!("{lost} of {trials} SYNs were lost, without regard to timestamps, ports or pauses"),
+            "follow the path with `mtr --tcp` from both ends",
+        ),
+        Hypothesis::Sound | Hypothesis::RecycleUntil316 | Hypothesis::RecycleFrom317 => return None,
+    };
+    let mut finding = finding(cause, sure, severity, summary);
+    finding.remedy = vec![remedy.to_owned()];
+    Some(finding)
+}
+
+fn sound(record: &Record) -> String {
+    let answered = record.total(Fate::Answered);
+    let all = record.trials.len();
+    let low = record.count(Arm::Low, Fate::Answered);
+    format!(
+        "tcp_tw_recycle is off: after the server had closed a connection of ours it answered {low} SYNs with older timestamps; \
+         {answered} of {all} SYNs were answered"
+    )
+}
+
+/// Nothing was dropped, and the server was never brought to remember a timestamp.
+fn unarmed(experiment: &Experiment) -> Finding {
+    if !experiment.not_armable {
+        return undecided(experiment);
+    }
+    let mut finding = finding(
+        Cause::Blind,
+        1.0,
+        Severity::Info,
+        "whether tcp_tw_recycle is on cannot be seen at this service: the server never closes first, so it remembers no \
+         timestamp and drops nobody"
+            .to_owned(),
+    );
+    finding.remedy = vec![
+        "try another port of the same host, or give `--payload` something after which the server closes, such as `QUIT\\r\\n`"
+            .to_owned(),
+        "on the server, outside any container: `cat /proc/sys/net/ipv4/tcp_tw_recycle` prints 1 where it is on".to_owned(),
+    ];
+    finding
+}
+
+fn undecided(experiment: &Experiment) -> Finding {
+    let record = &experiment.record;
+    let all = record.trials.len();
+    let lost = all as u64 - record.total(Fate::Answered);
+    let why = if experiment.interrupted {
+        "the test was ended early"
+    } else {
+        "what was seen fits several causes"
+    };
+    let mut finding = finding(
+        Cause::InsufficientEvidence,
+        1.0,
+        Severity::Info,
+        if lost == 0 {
+            format!("all {all} SYNs were answered, but {why}")
+        } else {
+            format!("{lost} of {all} SYNs were not answered, and {why}")
+        },
+    );
+    finding.remedy = vec!["test again, with a larger `--max-connections`".to_owned()];
+    finding
+}
+
+fn evidence(record: &Record) -> Vec<(&'static str, Evidence)> {
+    let mut evidence = Vec::new();
+    if let Some((closed, _)) = record.last_closed() {
+        evidence.push(("mark", Evidence::Count(u64::from(closed.mark))));
+        evidence.push((
+            "server_closes_first",
+            Evidence::Text(closed.closing.meaning().to_owned()),
+        ));
+    }
+    if let Some(ns) = record.handshake_ns() {
+        let milliseconds = std::time::Duration::from_nanos(ns).as_secs_f64() * 1e3;
+        let rounded = (milliseconds * 100.0).round() / 100.0;
+        evidence.push(("handshake_ms", Evidence::Ratio(rounded)));
+    }
+    let mut ttls: Vec<_> = record.trials.iter().filter_map(|trial| trial.ttl).collect();
+    ttls.sort_unstable();
+    ttls.dedup();
+    let answers = ttls.iter().map(ToString::to_string).collect();
+    evidence.push(("answers_ttl", Evidence::List(answers)));
+    evidence
+}
+
+/// What else it could be, and why it is or is not ruled out.
+fn alternatives(posterior: &Posterior, named: Cause) -> (Vec<Alternative>, Vec<Alternative>) {
+    let causes = [
+        (
+            Cause::TwRecycle,
+            posterior.recycle(),
+            "which SYNs were dropped does not follow their timestamps",
+        ),
+        (
+            Cause::TimestampsFiltered,
+            posterior.of_one(Hypothesis::TimestampsFiltered),
+            "SYNs with timestamps were answered, or some without were not",
+        ),
+        (
+            Cause::Filtered,
+            posterior.of_one(Hypothesis::Filtered),
+            "SYNs to the same port were answered",
+        ),
+        (
+            Cause::PacketLoss,
+            posterior.of_one(Hypothesis::Loss),
+            "drops follow a rule, not chance",
+        ),
+        (
+            Cause::RateLimit,
+            posterior.of_one(Hypothesis::RateLimit),
+            "drops do not follow the time between SYNs",
+        ),
+        (
+            Cause::BacklogOverflow,
+            posterior.of_one(Hypothesis::Overload),
+            "drops do not come in spells",
+        ),
+        (
+            Cause::PortReuse,
+            posterior.of_one(Hypothesis::PortReuse),
+            "fresh source ports and used ones fare alike",
+        ),
+    ];
+    let (mut excluded, mut not_excluded) = (Vec::new(), Vec::new());
+    for (cause, probability, why) in causes {
+        let is_named =
+            cause == named || (cause, named) == (Cause::TwRecycle, Cause::TwRecycleLatent);
+        let nothing_dropped = matches!(named, Cause::Blind | Cause::Refused);
+        if is_named || nothing_dropped {
+            continue;
+        }
+        if probability < RULED_OUT {
+            excluded.push(Alternative {
+                cause,
+                why: why.to_owned(),
+            });
+        } else {
+            not_excluded.push(Alternative {
+                cause,
+                why: format!("{:.0} % likely by what was seen", probability * 100.0),
+            });
+        }
+    }
+    (excluded, not_excluded)
+}

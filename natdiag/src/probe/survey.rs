@@ -1,0 +1,88 @@
+//! What a test of all addresses of a host has found: a survey as of any other run, and the connections behind it.
+
+use std::net::SocketAddr;
+
+use super::{
+    experiment::Experiment,
+    finding::{Answer, answer},
+    fragments::{FragmentsRecord, Response},
+    trial::{Fate, Record},
+};
+use crate::{
+    analysis::diagnosis::{RemoteCounters, RemoteDiagnosis},
+    survey::Survey,
+};
+
+/// One address, tested.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// The address and the port.
+    pub remote: SocketAddr,
+    /// The connections of a test of timestamps.
+    pub record: Record,
+    /// The responses of a test of fragments.
+    pub responses: Vec<Response>,
+    /// What they mean.
+    pub answer: Answer,
+}
+
+/// The whole test.
+#[derive(Clone, Debug)]
+pub struct ProbeSurvey {
+    /// Findings by remote host, as of any other run.
+    pub survey: Survey,
+    /// The addresses tested.
+    pub tested: Vec<Tested>,
+}
+
+impl Tested {
+    /// What an experiment means.
+    #[must_use]
+    pub fn new(remote: SocketAddr, experiment: Experiment) -> Self {
+        Self {
+            answer: answer(&experiment),
+            record: experiment.record,
+            responses: Vec::new(),
+            remote,
+        }
+    }
+
+    /// What a test of fragments has found.
+    #[must_use]
+    pub fn of_fragments(remote: SocketAddr, record: FragmentsRecord, answer: Answer) -> Self {
+        Self {
+            remote,
+            record: Record {
+                address: remote.ip(),
+                trials: Vec::new(),
+            },
+            responses: record.responses,
+            answer,
+        }
+    }
+
+    /// The same as a remote host of a survey.
+    #[must_use]
+    pub fn diagnosis(&self) -> RemoteDiagnosis {
+        let record = &self.record;
+        RemoteDiagnosis {
+            address: self.remote.ip(),
+            counters: RemoteCounters {
+                syn_sent: (record.trials.len() + self.responses.len()) as u64,
+                syn_ack_received: record
+                    .trials
+                    .iter()
+                    .map(|trial| u64::from(trial.syn_acks))
+                    .sum(),
+                rst_answering_syn: record.total(Fate::Refused),
+                ack_answering_syn: record.total(Fate::Strayed),
+                ..RemoteCounters::default()
+            },
+            findings: match &self.answer {
+                Answer::Sound { .. } => Vec::new(),
+                Answer::Found(finding) => vec![finding.as_ref().clone()],
+            },
+            close_up: None,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is tested: a host and a port as typed, its addresses, and what nobody means to test.
+
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    str::FromStr,
+};
+
+use thiserror::Error;
+
+/// Port where none is given: HTTPS.
+const DEFAULT_PORT: u16 = 443;
+/// Port of a URL of HTTP.
+const HTTP_PORT: u16 = 80;
+
+/// A host and a port, and what a URL says beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path of a URL, with its slash.
+    pub path: Option<String>,
+    /// Whether the URL wants TLS.
+    pub tls: bool,
+}
+
+/// Why a text names no target.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// There is no host.
+    #[error(
+        "no host is named; write such as `example.net`, `192.0.2.7:8080` or `[2001:db8::7]:443`"
+    )]
+    NoHost,
+    /// The port is none.
+    #[error("`{0}` is no port; write a number from 1 to 65535")]
+    Port(String),
+    /// The URL is of another kind.
+    #[error("`{0}` is neither `http` nor `https`; name host and port instead")]
+    Scheme(String),
+    /// An IPv6 address without brackets, and perhaps with a port.
+    #[error("put the IPv6 address in brackets: `[{0}]:443`")]
+    Brackets(String),
+}
+
+/// Why addresses are not tested.
+#[derive(Debug, Error)]
+pub enum AddressError {
+    /// The name has none.
+    #[error("cannot find addresses of `{host}`")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Nobody means to test this one.
+    #[error("`{address}` is {kind}, which is no host to test; name one")]
+    Accidental {
+        /// The address.
+        address: IpAddr,
+        /// What it is.
+        kind: &'static str,
+    },
+}
+
+impl Target {
+    /// The addresses of the host, each once.
+    ///
+    /// # Errors
+    /// There is none, or one that cannot be meant.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, AddressError> {
+        let resolve = |source| AddressError::Resolve {
+            host: self.host.clone(),
+            source,
+        };
+        let found = (self.host.as_str(), self.port).to_socket_addrs();
+        let addresses: BTreeSet<SocketAddr> = found.map_err(resolve)?.collect();
+        if addresses.is_empty() {
+            return Err(resolve(io::ErrorKind::NotFound.into()));
+        }
+        for address in &addresses {
+            if let Some(kind) = accidental(address.ip()) {
+                return Err(AddressError::Accidental {
+                    address: address.ip(),
+                    kind,
+                });
+            }
+        }
+        Ok(addresses.into_iter().collect())
+    }
+}
+
+/// What an address is that is no host's.
+fn accidental(address: IpAddr) -> Option<&'static str> {
+    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    // 0.0.0.0/8 and 240.0.0.0/4 are no hosts either (RFC 1122, section 3.2.1.3; RFC 1112, section 4).
+    let is_reserved =
+        matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [0 | 240..=255, ..]));
+    if address.is_unspecified() {
+        Some("the unspecified address")
+    } else if address.is_multicast() {
+        Some("a multicast address")
+    } else if is_broadcast {
+        Some("the broadcast address")
+    } else if is_reserved {
+        Some("a reserved address")
+    } else {
+        None
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let text = text.trim();
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => (Some(scheme.to_ascii_lowercase()), rest),
+            None => (None, text),
+        };
+        let (tls, default_port) = match scheme.as_deref() {
+            None => (false, DEFAULT_PORT),
+            Some("http") => (false, HTTP_PORT),
+            Some("https") => (true, DEFAULT_PORT),
+            Some(other) => return Err(TargetError::Scheme(other.to_owned())),
+        };
+        let (authority, path) = match rest.split_once('/') {
+            Some((authority, path)) if scheme.is_some() => (authority, Some(format!("/{path}"))),
+            _ => (rest, scheme.map(|_| "/".to_owned())),
+        };
+        let (host, port) = split(authority)?;
+        if host.is_empty() {
+            return Err(TargetError::NoHost);
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.map_or(Ok(default_port), read_port)?,
+            path,
+            tls,
+        })
+    }
+}
+
+fn split(authority: &str) -> Result<(&str, Option<&str>), TargetError> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, behind) = rest
+            .split_once(']')
+            .ok_or_else(|| TargetError::Brackets(rest.to_owned()))?;
+        return match behind.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if behind.is_empty() => Ok((host, None)),
+            None => Err(TargetError::Port(behind.to_owned())),
+        };
+    }
+    match authority.split_once(':') {
+        None => Ok((authority, None)),
+        Some((_, port)) if port.contains(':') => {
+            // An address alone is clear enough; with a port it would not be.
+            if authority.parse::<IpAddr>().is_ok() {
+                Ok((authority, None))
+            } else {
+                Err(TargetError::Brackets(authority.to_owned()))
+            }
+        }
+        Some((host, port)) => Ok((host, Some(port))),
+    }
+}
+
+fn read_port(text: &str) -> Result<u16, TargetError> {
+    match text.parse() {
+        Ok(port @ 1..) => Ok(port),
+        _ => Err(TargetError::Port(text.to_owned())),
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_are_read() {
+        for (text, host, port) in [
+            ("example.net", "example.net", 443),
+            ("example.net:8080", "example.net", 8080),
+            ("192.0.2.7:22", "192.0.2.7", 22),
+            ("2001:db8::7", "2001:db8::7", 443),
+            ("[2001:db8::7]", "2001:db8::7", 443),
+            ("[2001:db8::7]:80", "2001:db8::7", 80),
+            ("http://example.net/large?n=1", "example.net", 80),
+            ("https://example.net:8443", "example.net", 8443),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!((target.host.as_str(), target.port), (host, port), "{text}");
+        }
+        let url: Target = "HTTPS://example.net/a/b".parse().unwrap();
+        assert_eq!((url.path.as_deref(), url.tls), (Some("/a/b"), true));
+    }
+
+    #[test]
+    fn what_names_no_target_is_refused() {
+        for (text, says) in [
+            ("", "no host"),
+            (":80", "no host"),
+            ("example.net:0", "`0` is no port"),
+            ("example.net:65536", "`65536` is no port"),
+            ("example.net:http", "`http` is no port"),
+            ("ftp://example.net", "`ftp` is neither"),
+            ("2001:db8::7:99999", "brackets"),
+            ("[2001:db8::7", "brackets"),
+        ] {
+            let error = text.parse::<Target>().expect_err(text).to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_no_hosts_are_refused() {
+        for address in [
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "250.1.2.3",
+            "::",
+            "ff02::1",
+        ] {
+            let target = Target {
+                host: address.to_owned(),
+                port: 80,
+                path: None,
+                tls: false,
+            };
+            let error = target.addresses().expect_err(address).to_string();
+            assert!(error.contains("no host to test"), "{error}");
+        }
+    }
+}

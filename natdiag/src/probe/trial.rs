@@ -1,0 +1,223 @@
+//! One connection of a test: which arm of the experiment it belongs to, what it sends, and what became of it.
+
+use std::net::IpAddr;
+
+/// An arm of the experiment: connections that differ in one thing only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arm {
+    /// A complete connection with the host's own clock, which the server shall close first.
+    Arming,
+    /// Timestamps all around the circle, before the server remembers any of ours.
+    Around,
+    /// A timestamp below the one that the server remembers.
+    Low,
+    /// A timestamp above it.
+    High,
+    /// No timestamps.
+    Without,
+    /// The source port of a connection that the server has closed.
+    Reused,
+    /// Timestamps that no memory would mind, in bursts and pauses.
+    Paced,
+}
+
+impl Arm {
+    /// All arms, as reports show them.
+    pub const ALL: [Self; 7] = [
+        Self::Arming,
+        Self::Around,
+        Self::Low,
+        Self::High,
+        Self::Without,
+        Self::Reused,
+        Self::Paced,
+    ];
+
+    /// The arm's name in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arming => "arming",
+            Self::Around => "around",
+            Self::Low => "low",
+            Self::High => "high",
+            Self::Without => "without-timestamps",
+            Self::Reused => "reused-port",
+            Self::Paced => "paced",
+        }
+    }
+
+    /// What its connections send, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Arming => "own clock, server closes first",
+            Self::Around => "all around the circle, before arming",
+            Self::Low => "timestamp below the remembered one",
+            Self::High => "timestamp above the remembered one",
+            Self::Without => "no timestamps (the textbook test)",
+            Self::Reused => "source port used a moment ago",
+            Self::Paced => "in bursts and pauses",
+        }
+    }
+}
+
+/// What the SYN of a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynTimestamps {
+    /// The host's own clock.
+    Own,
+    /// This `TSval`.
+    Set(u32),
+    /// No timestamps.
+    Without,
+}
+
+/// How a server can be brought to close first. In this order: what asks least of it comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Closing {
+    /// It is sent the payload that the user gave.
+    Payload,
+    /// It is only waited for.
+    Wait,
+    /// It is sent an HTTP request that leaves the connection open.
+    HttpKeepAlive,
+    /// It is asked for `Connection: close`. A TLS server closes as well, as this is no TLS.
+    HttpClose,
+}
+
+impl Closing {
+    /// How the server was brought to close, for reports.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Payload => "after the given payload",
+            Self::Wait => "by itself",
+            Self::HttpKeepAlive => "after an HTTP request",
+            Self::HttpClose => "when asked to (`Connection: close`)",
+        }
+    }
+}
+
+/// What is done with a connection that is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// It ends with the SYN-ACK: our RST takes the place of the ACK.
+    Refuse,
+    /// It is completed, and the server has this reason to close it.
+    Complete(Closing),
+}
+
+/// A connection to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its arm.
+    pub arm: Arm,
+    /// What its SYN carries.
+    pub timestamps: SynTimestamps,
+    /// Its source port, where it shall not be a fresh one.
+    pub source_port: Option<u16>,
+    /// What is done when it is answered.
+    pub completion: Completion,
+    /// How long an answer is waited for.
+    pub patience_ns: u64,
+}
+
+/// What became of a SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A SYN-ACK came.
+    Answered,
+    /// Nothing came.
+    Dropped,
+    /// A RST came.
+    Refused,
+    /// A segment came that is neither, as from a connection that has ended.
+    Strayed,
+    /// An ICMP error came.
+    Unreachable,
+}
+
+/// A connection that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Its arm.
+    pub arm: Arm,
+    /// When its first SYN left.
+    pub sent_ns: u64,
+    /// `TSval` of that SYN as it left; none without timestamps.
+    pub tsval: Option<u32>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Time from SYN to answer.
+    pub handshake_ns: Option<u64>,
+    /// Its source port.
+    pub source_port: u16,
+    /// SYN-ACKs received.
+    pub syn_acks: u32,
+    /// Whether a SYN-ACK had timestamps.
+    pub answered_with_timestamps: bool,
+    /// TTL or hop limit of the answer.
+    pub ttl: Option<u8>,
+    /// When the server closed first, and what it was brought to it by.
+    pub closed: Option<Closed>,
+}
+
+/// A connection that the server closed first: it remembers the last timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The last `TSval` that left: what the server remembers.
+    pub mark: u32,
+    /// When.
+    pub at_ns: u64,
+    /// By what.
+    pub closing: Closing,
+}
+
+/// The experiment on one address, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The address tested.
+    pub address: IpAddr,
+    /// The connections, in the order of their SYNs.
+    pub trials: Vec<Trial>,
+}
+
+impl Record {
+    /// The connections of one arm.
+    pub fn of_arm(&self, arm: Arm) -> impl Iterator<Item = &Trial> {
+        self.trials.iter().filter(move |trial| trial.arm == arm)
+    }
+
+    /// How many connections of an arm had this fate.
+    #[must_use]
+    pub fn count(&self, arm: Arm, fate: Fate) -> u64 {
+        let trials = self.of_arm(arm).filter(|trial| trial.fate == fate);
+        u64::try_from(trials.count()).unwrap_or(u64::MAX)
+    }
+
+    /// How many connections had this fate.
+    #[must_use]
+    pub fn total(&self, fate: Fate) -> u64 {
+        Arm::ALL.iter().map(|arm| self.count(*arm, fate)).sum()
+    }
+
+    /// The latest connection that the server closed first.
+    #[must_use]
+    pub fn last_closed(&self) -> Option<(Closed, &Trial)> {
+        let mut latest = self.trials.iter().rev();
+        latest.find_map(|trial| Some((trial.closed?, trial)))
+    }
+
+    /// Mean time from SYN to answer.
+    #[must_use]
+    pub fn handshake_ns(&self) -> Option<u64> {
+        let times: Vec<u64> = self
+            .trials
+            .iter()
+            .filter_map(|trial| trial.handshake_ns)
+            .collect();
+        let count = u64::try_from(times.len()).ok()?;
+        times.iter().sum::<u64>().checked_div(count)
+    }
+}

@@ -1,0 +1,279 @@
+//! The report of a test: the verdict of each address first, then the arms that it rests on.
+
+use std::{
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+};
+
+use serde::Serialize;
+use serde_json::Serializer;
+
+use crate::{
+    host::path::Path,
+    probe::{
+        finding::Answer,
+        fragments::Ending,
+        plan::Bounds,
+        survey::{ProbeSurvey, Tested},
+        target::Target,
+        trial::{Arm, Fate},
+    },
+    report::{exit_code::Weight, json_layout::Outline, model::Report, text::page::Page, wording},
+};
+
+/// Width of the report.
+const COLUMNS: usize = 120;
+
+#[derive(Serialize)]
+struct ProbeReport<'a> {
+    #[serde(flatten)]
+    report: Report<'a>,
+    arms: Vec<Row>,
+}
+
+/// One arm of one address.
+#[derive(Serialize)]
+struct ArmRow {
+    address: IpAddr,
+    port: u16,
+    arm: &'static str,
+    connections: u64,
+    answered: u64,
+    dropped: u64,
+    refused: u64,
+    strayed: u64,
+    unreachable: u64,
+}
+
+/// One response.
+#[derive(Serialize)]
+struct ResponseRow {
+    address: IpAddr,
+    port: u16,
+    arm: &'static str,
+    mss_octets: Option<u16>,
+    octets: u64,
+    ending: &'static str,
+}
+
+/// A row of the table of either test.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row {
+    Arm(ArmRow),
+    Response(ResponseRow),
+}
+
+/// Writes the report as JSON.
+pub(crate) fn write_json(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Result<()> {
+    let report = ProbeReport {
+        report: Report::from(&probed.survey),
+        arms: probed.tested.iter().flat_map(rows).collect(),
+    };
+    let mut serializer = Serializer::with_formatter(&mut *out, Outline::default());
+    report.serialize(&mut serializer)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+fn rows(tested: &Tested) -> Vec<Row> {
+    let arms = arms(tested).into_iter().map(Row::Arm);
+    let responses = tested.responses.iter().map(|response| {
+        Row::Response(ResponseRow {
+            address: tested.remote.ip(),
+            port: tested.remote.port(),
+            arm: "response",
+            mss_octets: response.mss,
+            octets: response.octets,
+            ending: ending(response.ending),
+        })
+    });
+    arms.chain(responses).collect()
+}
+
+const fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Complete => "complete",
+        Ending::Stalled => "stalled",
+        Ending::Reset => "reset",
+        Ending::Unanswered => "unanswered",
+    }
+}
+
+fn arms(tested: &Tested) -> Vec<ArmRow> {
+    let count = |arm, fate| tested.record.count(arm, fate);
+    Arm::ALL
+        .into_iter()
+        .map(|arm| ArmRow {
+            address: tested.remote.ip(),
+            port: tested.remote.port(),
+            arm: arm.as_str(),
+            connections: tested.record.of_arm(arm).map(|_| 1).sum(),
+            answered: count(arm, Fate::Answered),
+            dropped: count(arm, Fate::Dropped),
+            refused: count(arm, Fate::Refused),
+            strayed: count(arm, Fate::Strayed),
+            unreachable: count(arm, Fate::Unreachable),
+        })
+        .filter(|row| row.connections > 0)
+        .collect()
+}
+
+/// Writes the report for people.
+pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Result<()> {
+    let survey = &probed.survey;
+    let page = &mut Page::new(out, COLUMNS);
+    let connections: u64 = probed
+        .tested
+        .iter()
+        .map(|tested| (tested.record.trials.len() + tested.responses.len()) as u64)
+        .sum();
+    let took = wording::span(survey.end.0.saturating_sub(survey.start.0));
+    page.paragraph(
+        "",
+        &format!(
+            "natdiag made {} in {took}.",
+            wording::counted(connections, "connection", "connections")
+        ),
+    )?;
+    for (tested, source) in probed.tested.iter().zip(&survey.sources) {
+        page.gap()?;
+        write_tested(page, tested)?;
+        page.items(
+            "from",
+            [format!("{} ({})", source.name, source.hooks.join(", "))],
+        )?;
+        page.items("note", &source.notes)?;
+    }
+    if !survey.blind_to.is_empty() {
+        page.gap()?;
+        page.paragraph(
+            "",
+            &format!("Not visible from here: {}.", survey.blind_to.join("; ")),
+        )?;
+    }
+    out.flush()
+}
+
+fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
+    let remote = tested.remote;
+    match &tested.answer {
+        Answer::Sound {
+            confidence,
+            summary,
+        } => {
+            let sure = wording::sure(*confidence);
+            page.paragraph("", &format!("{remote}: nothing is wrong ({sure} sure)"))?;
+            page.body(summary)?;
+            write_arms(page, tested)?;
+        }
+        Answer::Found(finding) => {
+            let title = wording::title(finding.cause);
+            let grade = match Weight::of(finding) {
+                // To be sure of not knowing says nothing.
+                Weight::Unclear => String::new(),
+                Weight::Harm | Weight::Harmless => format!(
+                    " ({}, {} sure)",
+                    finding.severity.as_str(),
+                    wording::sure(finding.confidence)
+                ),
+            };
+            page.paragraph("", &format!("{remote}: {title}{grade}"))?;
+            page.body(&finding.summary)?;
+            write_arms(page, tested)?;
+            let alternative = |other: &crate::analysis::diagnosis::Alternative| {
+                format!("{}: {}", wording::name(other.cause), other.why)
+            };
+            page.items("ruled out", finding.excluded.iter().map(alternative))?;
+            page.items(
+                "not ruled out",
+                finding.not_excluded.iter().map(alternative),
+            )?;
+            page.items("do", &finding.remedy)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
+    page.gap()?;
+    if !tested.responses.is_empty() {
+        page.line("      segments up to      octets received  ending")?;
+        for response in &tested.responses {
+            let mss = response
+                .mss
+                .map_or_else(|| "the usual".to_owned(), |mss| mss.to_string());
+            let (octets, ending) = (response.octets, ending(response.ending));
+            page.line(&format!("      {mss:<20}{octets:>15}  {ending}"))?;
+        }
+        return page.gap();
+    }
+    page.line(&format!(
+        "      {:<40}{:>12}{:>10}",
+        "SYNs", "connections", "answered"
+    ))?;
+    for row in arms(tested) {
+        let arm = Arm::ALL.into_iter().find(|arm| arm.as_str() == row.arm);
+        let meaning = arm.map_or(row.arm, Arm::meaning);
+        page.line(&format!(
+            "      {meaning:<40}{:>12}{:>10}",
+            row.connections, row.answered
+        ))?;
+    }
+    page.gap()
+}
+
+/// Writes what a test of fragments would do.
+pub(crate) fn write_fetch_plan(
+    out: &mut dyn Write,
+    target: &Target,
+    ways: &[(SocketAddr, Path)],
+) -> io::Result<()> {
+    let page = &mut Page::new(out, COLUMNS);
+    page.paragraph(
+        "",
+        &format!("natdiag would fetch from {target}, and look for fragments meanwhile:"),
+    )?;
+    for (address, path) in ways {
+        page.line(&format!("   {address} through {}", path.link.name))?;
+    }
+    page.gap()?;
+    page.paragraph(
+        "",
+        "Two responses in segments of the usual size and two in the smallest; where only the small ones arrive, some more in \
+         sizes between, one after the other, at most 256 KiB each.",
+    )?;
+    out.flush()
+}
+
+/// Writes what a test would do.
+pub(crate) fn write_plan(
+    out: &mut dyn Write,
+    target: &Target,
+    ways: &[(SocketAddr, Path)],
+    bounds: Bounds,
+) -> io::Result<()> {
+    let page = &mut Page::new(out, COLUMNS);
+    page.paragraph(
+        "",
+        &format!(
+            "natdiag would test {target} with at most {} connections to each address, at most {} a second:",
+            bounds.connections, bounds.rate
+        ),
+    )?;
+    for (address, path) in ways {
+        page.line(&format!("   {address} through {}", path.link.name))?;
+    }
+    page.gap()?;
+    page.line("These connections, in random order, until the answer is 99 % sure:")?;
+    for arm in Arm::ALL {
+        page.line(&format!("   {:<20}{}", arm.as_str(), arm.meaning()))?;
+    }
+    page.gap()?;
+    page.paragraph(
+        "",
+        "Only `arming` connections are completed, with this host's own clock; they ask for `HEAD /` where the server does not \
+         close by itself. All others end with a RST in the place of the last packet of the handshake.",
+    )?;
+    out.flush()
+}
