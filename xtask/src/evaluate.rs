@@ -34,8 +34,8 @@ const QUICK: u64 = 20;
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let Args { json, quick } = args;
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let Args { json, quick } = *args;
     let outcome = simulation::run(if quick { QUICK } else { 1 });
     let mut out = io::stdout().lock();
     if json {

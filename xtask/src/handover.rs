@@ -24,7 +24,7 @@ pub(crate) mod lab {
 
     /// Runs `cargo xtask lab`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("lab", super::Profile::Dev, &args)
+        super::hand_over("lab", super::Profile::Dev, args)
     }
 }
 
@@ -43,8 +43,8 @@ pub(crate) mod evaluate {
     pub(crate) use super::Args;
 
     /// Runs `cargo xtask evaluate`; returns only on an error.
-    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("evaluate", super::Profile::Release, &args)
+    pub(crate) fn run(args: &Args) -> super::Result<super::ExitCode> {
+        super::hand_over("evaluate", super::Profile::Release, args.clone())
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) mod bench {
 
     /// Runs `cargo xtask bench`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("bench", super::Profile::Release, &args)
+        super::hand_over("bench", super::Profile::Release, args)
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) mod kernels {
 
     /// Runs `cargo xtask kernels`; returns only on an error.
     pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
-        super::hand_over("kernels", super::Profile::Dev, &args)
+        super::hand_over("kernels", super::Profile::Dev, args)
     }
 }
 
@@ -74,11 +74,11 @@ pub(crate) mod screens {
 
     /// Runs `cargo xtask screens`; returns only on an error.
     pub(crate) fn run(args: &Args) -> super::Result<super::ExitCode> {
-        super::hand_over("screens", super::Profile::Dev, args)
+        super::hand_over("screens", super::Profile::Dev, args.clone())
     }
 }
 
-fn hand_over(name: &str, profile: Profile, args: &Args) -> Result<ExitCode> {
+fn hand_over(name: &str, profile: Profile, args: Args) -> Result<ExitCode> {
     let mut command = programs::command(name, profile)?;
-    Err(exec::become_program(command.args(&args.words)))
+    Err(exec::become_program(command.args(args.words)))
 }

@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test => test::run(),
         Task::Lab(args) => lab::run(args),
         Task::Probe(args) => probe::run(&args),
-        Task::Evaluate(args) => evaluate::run(args),
+        Task::Evaluate(args) => evaluate::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
         Task::Screens(args) => screens::run(&args),

@@ -3,6 +3,10 @@
 #![no_std]
 #![no_main]
 #![expect(
+    clippy::cast_possible_truncation,
+    reason = "a TCP header has 60 octets at most"
+)]
+#![expect(
     clippy::needless_pass_by_value,
     reason = "aya's macros hand the context over"
 )]

@@ -1,9 +1,5 @@
 //! Every timeline of `testdata/timelines` is named right. A new look-alike is a new file there, without code.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test may fail by a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
 mod script;
 mod stage;

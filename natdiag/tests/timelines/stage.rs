@@ -13,7 +13,7 @@ use natdiag_common::{
     counter::{Counter, RemoteCounter, RemoteCounts, Totals},
     packet,
     record::Record,
-    testkit::{Payload, Segment, fragmentation_needed, icmp, raw, tcp},
+    testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
 };
 
 use crate::script::{Script, Step};
@@ -285,6 +285,7 @@ fn rst_in(step: &Step, _late: u32) -> Result<Piece> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one of several that can fail")]
 fn rst_out(_step: &Step, _late: u32) -> Result<Piece> {
     Ok(Piece {
         segment: tcp().seq(77).rst(),
@@ -342,11 +343,11 @@ fn fragments(step: &Step, sent: &mut Vec<Sent>) -> Result<()> {
             } else {
                 packet
             };
-            packet.fragments(mtu).iter().map(|it| it.frame()).collect()
+            packet.fragments(mtu).iter().map(Packet::frame).collect()
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
             let packet = payload.in_ipv6(from, to).identification(id);
-            packet.fragments(mtu).iter().map(|it| it.frame()).collect()
+            packet.fragments(mtu).iter().map(Packet::frame).collect()
         }
         _ => bail!("the ends are of two families"),
     };

@@ -64,6 +64,12 @@ struct Client {
     is_seen: bool,
 }
 
+/// The SYN that a server took.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    tsval: Option<u32>,
+}
+
 #[derive(Clone, Debug)]
 struct Connection {
     client: usize,
@@ -76,7 +82,7 @@ struct Connection {
     hash: u32,
     in_time_wait: bool,
     /// Timestamp of the SYN that the server took.
-    taken: Option<Option<u32>>,
+    taken: Option<Taken>,
     is_complete: bool,
     is_open: bool,
 }
@@ -226,7 +232,7 @@ impl Play {
             }
             Step::SynAck(number) => {
                 let connection = &self.connections[number];
-                let ecr = connection.taken.flatten();
+                let ecr = connection.taken.and_then(|taken| taken.tsval);
                 let ack = connection.isn.wrapping_add(1);
                 let options = options(ecr.map(|_| 1), ecr.unwrap_or(0));
                 self.receive(now, number, SYN | ACK, (SERVER_ISN, ack), options);
@@ -332,7 +338,9 @@ impl Play {
             Reply::Silence => {}
             Reply::BareAck => self.at(now + half, Step::BareAck(number)),
             Reply::SynAck => {
-                self.connections[number].taken = Some(arrival.tsval);
+                self.connections[number].taken = Some(Taken {
+                    tsval: arrival.tsval,
+                });
                 self.answer(now, number);
                 self.at(now + SERVER_SCHEDULE[0], Step::Repeat(number, 0));
             }

@@ -181,9 +181,9 @@ fn guilty(outcome: &mut Outcome, hosts: u64) {
         let drop = counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered;
         let pass = counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered;
         let is_enough = drop >= mix::ENOUGH && pass >= mix::ENOUGH;
-        is_enough.then(|| match names(&findings, Cause::TwRecycle) {
-            true => None,
-            false => Some(findings.first().map_or("none", |it| it.cause.as_str())),
+        is_enough.then(|| {
+            let is_missed = !names(&findings, Cause::TwRecycle);
+            is_missed.then(|| findings.first().map_or("none", |it| it.cause.as_str()))
         })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);

@@ -83,9 +83,10 @@ impl World {
         clients: u32,
         length_us: u64,
     ) -> Self {
-        let stray = match dice.happens(mix::BESIDE.0) {
-            true => dice.between((0.0, mix::BESIDE.1)),
-            false => 0.0,
+        let stray = if dice.happens(mix::BESIDE.0) {
+            dice.between((0.0, mix::BESIDE.1))
+        } else {
+            0.0
         };
         let heavy = dice.between((0.005, mix::MOST_LOSS));
         let both_ways = dice.happens(0.3);
@@ -169,7 +170,7 @@ impl World {
             SynTrouble::Backlog => self.is_full(now),
             SynTrouble::NewHosts => {
                 let is_known = self.known.contains(&arrival.seen_as);
-                let is_let_in = is_known || arrival.hash % 7 == 0;
+                let is_let_in = is_known || arrival.hash.is_multiple_of(7);
                 if is_let_in && !is_known {
                     self.known.push(arrival.seen_as);
                 }

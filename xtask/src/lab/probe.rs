@@ -249,15 +249,18 @@ fn judge(outcome: &mut Outcome, output: &std::process::Output) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         )
     })?;
-    let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let arms = report["arms"].as_array().cloned().unwrap_or_default();
+    let arms = report.get("arms").and_then(Value::as_array);
+    let arms = arms.cloned().unwrap_or_default();
+    let connections = |arm: &Value| arm.get("connections").and_then(Value::as_u64).unwrap_or(0);
     outcome.connections = match case.test {
-        Test::Timestamps => arms.iter().map(|arm| number(&arm["connections"])).sum(),
+        Test::Timestamps => arms.iter().map(connections).sum(),
         Test::Fragments => arms.len() as u64,
     };
-    let finding = &report["remotes"][0]["findings"][0];
-    let cause = finding["cause"].as_str().unwrap_or("nothing");
-    let kernel = finding["evidence"]["server_kernel"].as_str();
+    let finding = report.pointer("/remotes/0/findings/0");
+    let finding = finding.unwrap_or(&Value::Null);
+    let said = |path: &str| finding.pointer(path).and_then(Value::as_str);
+    let cause = said("/cause").unwrap_or("nothing");
+    let kernel = said("/evidence/server_kernel");
     outcome.said = kernel.map_or(cause.to_owned(), |kernel| format!("{cause}, {kernel}"));
     if outcome.said != case.expected {
         outcome.differences.push(format!(
