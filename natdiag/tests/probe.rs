@@ -1,5 +1,9 @@
 //! The programs of active tests change the packets of the test and no others (`BPF_PROG_TEST_RUN`).
-#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail by a panic, and says why it was skipped"
+)]
 
 use aya::{
     Ebpf,
