@@ -152,7 +152,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         clients_meet: SOME_STALLED,
         expected: &[expect(Subject::Server, "path-fragmentation", Harm::Harms)],
-        not_yet: Some("a hole is laid to the path though fragments were seen"),
         checks: &[Check::AtLeast(Subject::Server, "fragments_tcp", 20)],
         ..ORDINARY
     },
@@ -171,7 +170,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         clients_meet: SOME_STALLED,
         expected: &[expect(Subject::Anybody, "blind", Harm::Any)],
-        not_yet: Some("a hole is laid to the path though the NAT may have made it"),
         checks: &[Check::Zero(Subject::Server, "fragments_first")],
         ..ORDINARY
     },

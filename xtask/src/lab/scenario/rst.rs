@@ -41,7 +41,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_STALLED,
         proofs: &[Proof::Kernel(Host::Nat, "TcpOutRsts", 5), Proof::Painted(5)],
         expected: &[expect(Subject::Server, "local-nat", Harm::Harms)],
-        not_yet: Some("resets are not attributed"),
         ..ORDINARY
     },
     Scenario {
@@ -54,7 +53,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_STALLED,
         proofs: &[Proof::Rule(Host::Router, "met", 10)],
         expected: &[expect(Subject::Server, "reset-injected", Harm::Harms)],
-        not_yet: Some("resets are not attributed"),
         checks: &[Check::AtLeast(Subject::Server, "rst_established", 10)],
         ..ORDINARY
     },
@@ -92,7 +90,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Proof::Painted(10),
         ],
         expected: &[expect(Subject::Server, "paws-established", Harm::Harms)],
-        not_yet: Some("established connections are not looked at"),
+        not_yet: Some("old timestamps on received data are not looked at"),
         tolerated: &["paws-established"],
         ..ORDINARY
     },
