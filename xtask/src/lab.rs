@@ -61,6 +61,10 @@ pub(crate) struct Args {
     /// Lets the traffic go on for so long, for a look at it from another terminal.
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+    /// Plays a scenario that failed again, alone, up to so many times: chance and a loaded machine have a say in what
+    /// is seen.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    again: usize,
     /// Leaves the namespaces behind, for a look at them; the next run without it removes them.
     #[arg(long)]
     keep: bool,
@@ -83,6 +87,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         seed,
         jobs,
         seconds,
+        again,
         keep,
         json,
         capture_only,
@@ -104,7 +109,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         natdiag: (!capture_only).then(build_natdiag).transpose()?,
         directory: results_directory()?,
     };
-    let outcomes = play_all(&chosen, &stage, jobs.max(1), !json)?;
+    let mut outcomes = play_all(&chosen, &stage, jobs.max(1), !json)?;
+    for _ in 0..again {
+        play_again(&mut outcomes, &stage, !json)?;
+    }
     let mut stdout = io::stdout().lock();
     if json {
         outcome::write_json(&mut stdout, &outcomes)?;
@@ -180,6 +188,21 @@ fn play_all(
     })?;
     outcomes.sort_by_key(|(place, _)| *place);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Plays those that failed once more, each alone.
+fn play_again(outcomes: &mut [Outcome], stage: &Stage, tell: bool) -> Result<()> {
+    let failed = |outcome: &&mut Outcome| outcome.status() == Status::Failed;
+    for outcome in outcomes.iter_mut().filter(failed) {
+        if interrupt::requested() {
+            break;
+        }
+        *outcome = play::play(outcome.scenario, stage);
+        if tell {
+            outcome::write_line(&mut io::stdout().lock(), outcome)?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds natdiag and returns where it is.

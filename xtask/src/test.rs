@@ -43,7 +43,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.stage("lints of the BPF programs", lints_of_programs())?;
     tests.stage("documentation", documentation())?;
     tests.dependencies()?;
-    tests.stage("test network", programs::command("lab", Profile::Dev)?)?;
+    let mut network = programs::command("lab", Profile::Dev)?;
+    network.args(["--again", "1"]);
+    tests.stage("test network", network)?;
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())

@@ -158,10 +158,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         network: &[Mechanism::Filter(Filter::SynLoss)],
         traffic: &[Traffic::Connections(Connections {
             patience_ms: 5000,
-            workers: 4,
+            workers: 8,
             ..SERVER_FIRST
         })],
-        seconds: 12,
+        seconds: 14,
         clients_may_meet: &[Met::Unanswered],
         expected: &[expect(Subject::Server, "packet-loss", Harm::Any)],
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 5)],
