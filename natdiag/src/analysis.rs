@@ -83,11 +83,13 @@ impl Analysis {
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
         let (tracker, datagrams) = (&self.tracker, &self.datagrams);
+        let established = &self.established;
         let gone = self.table.count(remote, counts, now, |remote| {
             let address = IpAddr::from(remote.address);
             verdict::severity(&Case {
                 counts: &remote.counts,
                 syns: tracker.evidence(address),
+                established: established.get(remote.address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
                 neighbours: Neighbours::default(),
@@ -125,6 +127,9 @@ impl Analysis {
             if !suspects.contains(remote) {
                 self.established.end(*remote);
             }
+        }
+        for remote in &suspects {
+            self.established.begin(*remote, now);
         }
         self.suspects = suspects;
         &self.suspects
@@ -297,18 +302,20 @@ impl Analysis {
     }
 
     fn case<'a>(
-        &self,
+        &'a self,
         address: Address,
         counts: &'a Counts,
         syns: Option<&'a SynEvidence>,
         now: Timestamp,
     ) -> Case<'a> {
+        let established = self.established.get(address);
         let address = IpAddr::from(address);
         let datagrams = self.datagrams.get(&address).copied().unwrap_or_default();
         let missed_share = self.missed_share();
         Case {
             counts,
             syns,
+            established,
             datagrams,
             is_ipv6: address.is_ipv6(),
             neighbours: Neighbours::default(),

@@ -35,6 +35,8 @@ pub enum FollowCounter {
     Hole,
     /// Of these, those that were filled by what was sent again, and not just late.
     HoleFilled,
+    /// Connections that we ended after a silence, and before a response had come and was acknowledged.
+    GivenUp,
     /// Holes that were there when we gave the connection up, large enough for a large segment.
     HoleLeftLarge,
     /// Smaller ones.

@@ -60,6 +60,8 @@ mod state {
     pub(super) const HOLE_COUNTED: u32 = 32;
     /// The suspect has sent fragments: what is missing may have come in them.
     pub(super) const FRAGMENTED: u32 = 64;
+    /// We have sent data.
+    pub(super) const ASKED: u32 = 128;
 }
 
 impl FollowedFlow {
@@ -105,6 +107,7 @@ impl FollowedFlow {
                     FollowCounter::SentSmallRepeated
                 });
             }
+            self.state |= state::ASKED;
             self.push(segment, novelty.is_repeated, counts);
         }
         if novelty.is_older {
@@ -113,9 +116,9 @@ impl FollowedFlow {
         if let Some(ack) = self.sent.ack() {
             self.hole.acknowledge(ack);
         }
-        if segment.flags & (FIN | RST) != 0 && silence_ns >= GIVEN_UP_NS && silence_ns != UNKNOWN_NS
-        {
-            self.state |= state::GIVEN_UP;
+        let is_end = segment.flags & (FIN | RST) != 0 && !self.is(state::GIVEN_UP);
+        if is_end && silence_ns >= GIVEN_UP_NS && silence_ns != UNKNOWN_NS {
+            self.give_up(counts);
         }
         self.count_hole_left(counts);
         self.close_by(segment.flags);
@@ -272,10 +275,26 @@ impl FollowedFlow {
         }
     }
 
+    /// Notes that we have ended a connection after a silence.
+    #[inline(always)]
+    fn give_up(&mut self, counts: &mut FollowCounts) {
+        self.state |= state::GIVEN_UP;
+        let is_acknowledged =
+            self.received.end().is_some() && self.received.end() == self.sent.ack();
+        if self.is(state::ASKED) && !self.is(state::FRAGMENTED) && !is_acknowledged {
+            counts.increment(FollowCounter::GivenUp);
+        }
+    }
+
     /// Looks whether the suspect has left something out before a segment. Also its bare acknowledgments tell, which stand
     /// behind all that it has sent. Returns whether the segment lies in a window.
     #[inline(always)]
-    fn note_hole(&mut self, segment: &FollowedSegment, now_ns: u64, counts: &mut FollowCounts) -> bool {
+    fn note_hole(
+        &mut self,
+        segment: &FollowedSegment,
+        now_ns: u64,
+        counts: &mut FollowCounts,
+    ) -> bool {
         // Where nothing was received yet, our own acknowledgment says what is expected.
         let expected = match (self.received.end(), self.sent.ack()) {
             (Some(end), Some(ack)) if ack.at_or_after(end) => ack,

@@ -134,7 +134,14 @@ fn what_we_acknowledge_is_not_missing() {
     // What was under way when we began to look.
     flow.received(&data(5000, 1400), 2 * MS, &mut counts);
     flow.sent(&acks(6400), 3 * MS, &mut counts);
-    flow.sent(&FollowedSegment { ack: SeqNumber(6400), ..flags(FIN | ACK) }, 5 * SECOND_NS, &mut counts);
+    flow.sent(
+        &FollowedSegment {
+            ack: SeqNumber(6400),
+            ..flags(FIN | ACK)
+        },
+        5 * SECOND_NS,
+        &mut counts,
+    );
     assert_eq!(counts.value(FollowCounter::Hole), 1);
     assert_eq!(counts.value(FollowCounter::HoleFilled), 0);
     assert_eq!(counts.value(FollowCounter::HoleLeftLarge), 0);
@@ -175,6 +182,33 @@ fn a_hole_is_left_where_we_give_up_and_the_suspect_had_sent_more() {
         let got = [FollowCounter::HoleLeftLarge, FollowCounter::HoleLeftSmall]
             .map(|counter| counts.value(counter));
         assert_eq!(got, want, "{name}");
+    }
+}
+
+#[test]
+fn a_connection_is_given_up_where_no_response_was_acknowledged() {
+    let fin = |ack| FollowedSegment {
+        seq: SeqNumber(101),
+        ack: SeqNumber(ack),
+        ..flags(FIN | ACK)
+    };
+    for (name, asks, responds, ack, want) in [
+        ("no response", true, false, 1, 1),
+        ("a response that is not taken", true, true, 1, 1),
+        ("a response", true, true, 201, 0),
+        ("nothing asked", false, false, 1, 0),
+    ] {
+        let (mut flow, mut counts) = (followed(), FollowCounts::ZERO);
+        if asks {
+            flow.sent(&data(1, 100), MS, &mut counts);
+        }
+        if responds {
+            flow.received(&data(1, 200), 2 * MS, &mut counts);
+        }
+        for silence_ns in [3 * SECOND_NS, 5 * SECOND_NS] {
+            flow.sent(&fin(ack), 2 * MS + silence_ns, &mut counts);
+        }
+        assert_eq!(counts.value(FollowCounter::GivenUp), want, "{name}");
     }
 }
 
@@ -373,7 +407,15 @@ fn a_segment_is_read_with_its_timestamp_and_size() {
     assert_eq!(segment.data_octets, 5);
     assert_eq!(segment.tsval, Some(TsVal(77)));
     assert!(segment.is_large && !segment.is_first_fragment);
-    let (segment, _) = read(tcp().syn().ack(9).mss(1460).sack_permitted().timestamps(78, 9), 60);
+    let (segment, _) = read(
+        tcp()
+            .syn()
+            .ack(9)
+            .mss(1460)
+            .sack_permitted()
+            .timestamps(78, 9),
+        60,
+    );
     assert_eq!(segment.tsval, Some(TsVal(78)), "as a SYN-ACK has it");
     let (segment, _) = read(tcp().data_len(5), 1280);
     assert_eq!(segment.tsval, None);
