@@ -366,7 +366,7 @@ fn rst_in(step: &Step, _late: u32) -> Result<Piece> {
     let segment = tcp()
         .seq(step.number("server-isn", SERVER_ISN)? + 1 + step.number("octets", 0)?)
         .rst()
-        .window(0);
+        .window(u16::try_from(step.number("window", 0)?)?);
     let segment = if step.is("bare") {
         segment
     } else {
