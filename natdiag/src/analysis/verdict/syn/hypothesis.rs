@@ -137,8 +137,13 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
             ln_mixture(&[(0.6, ln_limit(syns)), (0.4, ln_open_limit(&syns.by_open))])
         }
         SynTrouble::NewHosts => {
-            let first = syns.first_contact;
-            ln_series(MOSTLY, first) + ln_series(BACKGROUND, all.less(first))
+            let (first, rest) = (syns.first_contact, all.less(syns.first_contact));
+            // Known hosts are let in: where they are not, loss has come beside it.
+            ln_series(MOSTLY, first)
+                + ln_mixture(&[
+                    (0.9, ln_known(STRAY_LOSS, rest)),
+                    (0.1, ln_series(BACKGROUND, rest)),
+                ])
         }
         SynTrouble::Filter => ln_filter(by_port(&syns.services)),
         SynTrouble::FilterOfClients => {
@@ -363,12 +368,18 @@ fn ln_bucket(newest: &[(f64, bool)], per_second: f64, burst: f64) -> f64 {
     for (at, answered) in newest {
         room = ((at - last) * per_second + room).min(burst);
         last = *at;
-        let probability = if (room - 1.0).abs() < DOUBT {
+        let is_dropped = if (room - 1.0).abs() < DOUBT {
             0.5
-        } else if (room > 1.0) == *answered {
-            1.0 - OFF_THE_LIMIT
+        } else if room > 1.0 {
+            // A limit that is not reached drops nothing, and must not pass for loss.
+            STRAY_LOSS
         } else {
-            OFF_THE_LIMIT
+            1.0 - OFF_THE_LIMIT
+        };
+        let probability = if *answered {
+            1.0 - is_dropped
+        } else {
+            is_dropped
         };
         ln += probability.ln();
         if *answered {
