@@ -9,6 +9,7 @@ mod network;
 mod reset;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use std::{
     cmp::Reverse,
