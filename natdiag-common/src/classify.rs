@@ -26,8 +26,8 @@ pub struct Tally {
     pub remote: Address,
     /// Place in [`crate::counter::RemoteCounts`] of the counter that goes up by one.
     pub counter: usize,
-    /// Whether [`RemoteCounter::FragmentDontFragment`] goes up as well.
-    pub dont_fragment: bool,
+    /// Place of the counter of a detail ([`RemoteCounter::FIRST_DETAIL`]) that goes up as well, or 0.
+    pub detail: usize,
     /// Place of the maximum that `first_octets` may raise, or 0.
     pub maximum: usize,
     /// Length of a first fragment's IP packet in octets, as far as a counter goes.
@@ -41,11 +41,7 @@ impl Tally {
         let mut counts = RemoteCounts::ZERO;
         let details = [
             (true, self.counter, 1),
-            (
-                self.dont_fragment,
-                RemoteCounter::FragmentDontFragment as usize,
-                1,
-            ),
+            (self.detail != 0, self.detail, 1),
             (self.maximum != 0, self.maximum, self.first_octets),
         ];
         for (applies, place, amount) in details {
@@ -81,22 +77,25 @@ pub fn classify<F: FrameBytes + ?Sized>(
     packet: &PacketMeta,
     direction: Direction,
 ) -> Observation {
-    let (mut tally, keep) = if let Some(fragment) = packet.fragment {
-        classify_fragment(packet, fragment, direction)
-    } else {
-        match (packet.transport, direction) {
-            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => {
-                let tally = handshake_counter(frame, packet, flags, direction);
-                (tally, handshake_keep(flags, tally.counter))
+    let (mut tally, keep) = match (packet.transport, packet.fragment, direction) {
+        (Transport::Tcp { flags }, _, _)
+            if flags & (SYN | FIN | RST) != 0 && packet.part().is_none() =>
+        {
+            let mut tally = handshake_counter(frame, packet, flags, direction);
+            let keep = handshake_keep(flags, tally.counter);
+            if packet.fragment.is_some() {
+                note_atomic(&mut tally, direction);
             }
-            (Transport::PacketTooBig, Direction::Ingress) => {
-                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
-            }
-            (Transport::IcmpError, Direction::Ingress) => {
-                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
-            }
-            _ => return Observation::BORING,
+            (tally, keep)
         }
+        (_, Some(fragment), _) => classify_fragment(packet, fragment, direction),
+        (Transport::PacketTooBig, None, Direction::Ingress) => {
+            (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
+        }
+        (Transport::IcmpError, None, Direction::Ingress) => {
+            (count(RemoteCounter::IcmpError), Keep::WithinBudget)
+        }
+        _ => return Observation::BORING,
     };
     let remote = match direction {
         _ if packet.fragment.is_none() && packet.transport.is_icmp_error() => {
@@ -128,7 +127,7 @@ fn count_at(counter: usize) -> Tally {
     Tally {
         remote: Address::UNSPECIFIED,
         counter,
-        dont_fragment: false,
+        detail: 0,
         maximum: 0,
         first_octets: 0,
     }
@@ -153,7 +152,9 @@ fn classify_fragment(
         (_, false) => FragmentPosition::Last,
     };
     let mut tally = count_at(RemoteCounter::fragment(protocol, position));
-    tally.dont_fragment = packet.dont_fragment && protocol == FragmentProtocol::Tcp;
+    if packet.dont_fragment && protocol == FragmentProtocol::Tcp {
+        tally.detail = RemoteCounter::FragmentDontFragment as usize;
+    }
     if position == FragmentPosition::First {
         // No packet that was on a wire is longer; one that the kernel has merged may be.
         tally.first_octets = packet.total_len.min(u32::from(u16::MAX)) as u16;
@@ -203,6 +204,19 @@ fn handshake_counter<F: FrameBytes + ?Sized>(
         });
     }
     count_at(NOTHING)
+}
+
+/// Notes that a segment came in an atomic fragment, which is a whole packet (RFC 6946).
+#[inline(always)]
+fn note_atomic(tally: &mut Tally, direction: Direction) {
+    let received = direction == Direction::Ingress;
+    if tally.counter != NOTHING {
+        tally.detail = RemoteCounter::atomic_segment(received);
+    } else if received {
+        tally.counter = RemoteCounter::FragmentAtomic as usize;
+    } else {
+        tally.counter = RemoteCounter::FragmentSent as usize;
+    }
 }
 
 #[inline(always)]

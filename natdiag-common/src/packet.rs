@@ -106,6 +106,16 @@ impl PacketMeta {
         self.fragment.is_some() || self.transport.is_notable()
     }
 
+    /// The fragment, where the packet is a part of its datagram: an atomic fragment is all of it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn part(&self) -> Option<Fragment> {
+        match self.fragment {
+            Some(fragment) if !fragment.is_atomic() => Some(fragment),
+            Some(_) | None => None,
+        }
+    }
+
     /// Source address. `None` if the frame ends before it, which [`parse`] has ruled out.
     #[inline(always)]
     pub fn source<F: FrameBytes + ?Sized>(&self, frame: &F) -> Option<Address> {

@@ -14,7 +14,7 @@ pub const EXCERPT_LEN: usize = 56;
 
 /// Bits of [`Record::flags`].
 pub mod flag {
-    /// The packet is a fragment; `fragment_offset_octets` and `data_len` are set.
+    /// The packet is a fragment; `fragment_offset_octets` is set.
     pub const FRAGMENT: u8 = 1;
     /// More Fragments.
     pub const MORE_FRAGMENTS: u8 = 2;
@@ -43,7 +43,7 @@ pub struct Record {
     pub total_len: u32,
     /// Identification of IPv4 or of the Fragment header.
     pub identification: u32,
-    /// Octets of a TCP segment's data, or of the datagram that a fragment carries.
+    /// Octets of a TCP segment's data; or of the datagram that a fragment carries, unless that is all of it.
     pub data_len: u32,
     /// TCP sequence number.
     pub seq: u32,
@@ -161,7 +161,9 @@ impl Record {
                     0
                 };
             self.fragment_offset_octets = fragment.offset_octets;
-            self.data_len = fragment.data_octets;
+        }
+        if let Some(part) = packet.part() {
+            self.data_len = part.data_octets;
         }
         self.copy_excerpt(frame, excerpt);
     }
@@ -226,6 +228,18 @@ impl Record {
         let ingress = self.direction == Direction::Ingress as u8;
         let is_fragment_received = is(flag::FRAGMENT) && ingress;
         let is_first = is(flag::MORE_FRAGMENTS) && self.fragment_offset_octets == 0;
+        let counter = usize::from(self.counter);
+        let counts_a_segment = counter > RemoteCounter::FragmentSent as usize;
+        let detail = if is(flag::FRAGMENT) && counts_a_segment {
+            RemoteCounter::atomic_segment(ingress)
+        } else if is_fragment_received
+            && is(flag::DONT_FRAGMENT)
+            && self.protocol == tcp::PROTOCOL
+        {
+            RemoteCounter::FragmentDontFragment as usize
+        } else {
+            0
+        };
         let (maximum, first_octets) = if is_fragment_received && is_first {
             (
                 RemoteCounter::largest_first(FragmentProtocol::of(self.protocol)),
@@ -243,10 +257,8 @@ impl Record {
         };
         (self.counter != NO_COUNTER).then_some(Tally {
             remote,
-            counter: self.counter.into(),
-            dont_fragment: is_fragment_received
-                && is(flag::DONT_FRAGMENT)
-                && self.protocol == tcp::PROTOCOL,
+            counter,
+            detail,
             maximum,
             first_octets,
         })

@@ -399,9 +399,11 @@ fn counters(counts: &Counts, syns: Option<&SynEvidence>, datagrams: Datagrams) -
         fragments_first: counts.fragments_at(FragmentPosition::First),
         fragments_middle: counts.fragments_at(FragmentPosition::Middle),
         fragments_last: counts.fragments_at(FragmentPosition::Last),
-        fragments_atomic: value(RemoteCounter::FragmentAtomic),
+        fragments_atomic: value(RemoteCounter::FragmentAtomic)
+            + value(RemoteCounter::AtomicSegmentReceived),
         fragments_dont_fragment: value(RemoteCounter::FragmentDontFragment),
-        fragments_sent: value(RemoteCounter::FragmentSent),
+        fragments_sent: value(RemoteCounter::FragmentSent)
+            + value(RemoteCounter::AtomicSegmentSent),
         datagrams_complete: datagrams.complete.iter().sum(),
         datagrams_incomplete: datagrams.incomplete.iter().sum(),
         datagrams_unobserved: datagrams.unobserved + value(RemoteCounter::DatagramUnobserved),
