@@ -77,25 +77,28 @@ pub fn classify<F: FrameBytes + ?Sized>(
     packet: &PacketMeta,
     direction: Direction,
 ) -> Observation {
-    let (mut tally, keep) = match (packet.transport, packet.fragment, direction) {
-        (Transport::Tcp { flags }, _, _)
-            if flags & (SYN | FIN | RST) != 0 && packet.part().is_none() =>
-        {
-            let mut tally = handshake_counter(frame, packet, flags, direction);
-            let keep = handshake_keep(flags, tally.counter);
-            if packet.fragment.is_some() {
-                note_atomic(&mut tally, direction);
+    let flags = packet.transport.tcp_flags();
+    let (mut tally, keep) = if let Some(part) = packet.part() {
+        classify_part(packet, part, direction)
+    } else if flags & (SYN | FIN | RST) != 0 {
+        let mut tally = handshake_counter(frame, packet, flags, direction);
+        let keep = handshake_keep(flags, tally.counter);
+        if packet.fragment.is_some() {
+            note_atomic(&mut tally, direction);
+        }
+        (tally, keep)
+    } else if packet.fragment.is_some() {
+        (count_at(atomic_counter(direction)), Keep::Never)
+    } else {
+        match (packet.transport, direction) {
+            (Transport::PacketTooBig, Direction::Ingress) => {
+                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
             }
-            (tally, keep)
+            (Transport::IcmpError, Direction::Ingress) => {
+                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
+            }
+            _ => return Observation::BORING,
         }
-        (_, Some(fragment), _) => classify_fragment(packet, fragment, direction),
-        (Transport::PacketTooBig, None, Direction::Ingress) => {
-            (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
-        }
-        (Transport::IcmpError, None, Direction::Ingress) => {
-            (count(RemoteCounter::IcmpError), Keep::WithinBudget)
-        }
-        _ => return Observation::BORING,
     };
     let remote = match direction {
         _ if packet.fragment.is_none() && packet.transport.is_icmp_error() => {
@@ -134,19 +137,12 @@ fn count_at(counter: usize) -> Tally {
 }
 
 #[inline(always)]
-fn classify_fragment(
-    packet: &PacketMeta,
-    fragment: Fragment,
-    direction: Direction,
-) -> (Tally, Keep) {
+fn classify_part(packet: &PacketMeta, part: Fragment, direction: Direction) -> (Tally, Keep) {
     if direction == Direction::Egress {
         return (count(RemoteCounter::FragmentSent), Keep::Never);
     }
-    if fragment.is_atomic() {
-        return (count(RemoteCounter::FragmentAtomic), Keep::Never);
-    }
     let protocol = FragmentProtocol::of(packet.protocol);
-    let position = match (fragment.offset_octets, fragment.more) {
+    let position = match (part.offset_octets, part.more) {
         (0, _) => FragmentPosition::First,
         (_, true) => FragmentPosition::Middle,
         (_, false) => FragmentPosition::Last,
@@ -208,14 +204,20 @@ fn handshake_counter<F: FrameBytes + ?Sized>(
 
 /// Notes that a segment came in an atomic fragment, which is a whole packet (RFC 6946).
 #[inline(always)]
-fn note_atomic(tally: &mut Tally, direction: Direction) {
-    let received = direction == Direction::Ingress;
-    if tally.counter != NOTHING {
-        tally.detail = RemoteCounter::atomic_segment(received);
-    } else if received {
-        tally.counter = RemoteCounter::FragmentAtomic as usize;
+const fn note_atomic(tally: &mut Tally, direction: Direction) {
+    if tally.counter == NOTHING {
+        tally.counter = atomic_counter(direction);
     } else {
-        tally.counter = RemoteCounter::FragmentSent as usize;
+        tally.detail = RemoteCounter::atomic_segment(direction);
+    }
+}
+
+/// The counter of an atomic fragment that nothing else is counted of.
+#[inline(always)]
+const fn atomic_counter(direction: Direction) -> usize {
+    match direction {
+        Direction::Ingress => RemoteCounter::FragmentAtomic as usize,
+        Direction::Egress => RemoteCounter::FragmentSent as usize,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use crate::error::ParseError;
+use crate::{Direction, error::ParseError};
 
 /// What is counted over all packets of an interface; the number is the place in [`Totals`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -233,11 +233,10 @@ impl RemoteCounter {
     /// Place of the counter of SYNs and RSTs in atomic fragments that were received, or sent.
     #[inline(always)]
     #[must_use]
-    pub const fn atomic_segment(received: bool) -> usize {
-        if received {
-            Self::AtomicSegmentReceived as usize
-        } else {
-            Self::AtomicSegmentSent as usize
+    pub const fn atomic_segment(direction: Direction) -> usize {
+        match direction {
+            Direction::Ingress => Self::AtomicSegmentReceived as usize,
+            Direction::Egress => Self::AtomicSegmentSent as usize,
         }
     }
 

@@ -203,11 +203,7 @@ fn only_the_first_fragment_says_how_large_fragments_are() {
 #[test]
 fn dont_fragment_is_noted_on_fragments_only() {
     let plain = tcp().syn().in_ipv4(SERVER, CLIENT).dont_fragment();
-    let noted = |frame: &[u8]| {
-        observe(frame, Direction::Ingress)
-            .tally
-            .map(|it| it.detail)
-    };
+    let noted = |frame: &[u8]| observe(frame, Direction::Ingress).tally.map(|it| it.detail);
     let detail = RemoteCounter::FragmentDontFragment as usize;
     assert_eq!(noted(&plain.frame()), Some(0));
     assert_eq!(noted(&plain.clone().first_fragment().frame()), Some(detail));

@@ -43,8 +43,12 @@ fn check_glance<F: FrameBytes + ?Sized>(
             let is_notable = parsed.map(|packet| packet.map(|packet| packet.is_notable()));
             assert_eq!(is_notable, Ok(Some(false)));
         }
-        Glance::Notable(packet) => {
-            assert!(packet.is_notable());
+        Glance::Segment(packet) => {
+            assert!(packet.fragment.is_none() && packet.is_notable());
+            assert_eq!(parsed, Ok(Some(packet)));
+        }
+        Glance::Fragment(packet) => {
+            assert!(packet.fragment.is_some());
             assert_eq!(parsed, Ok(Some(packet)));
         }
         Glance::Unclear => {}

@@ -132,7 +132,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         traffic: &[Traffic::Connections(LARGE_V6)],
         checks: &[
             Check::AtLeast(Subject::ServerV6, "fragments_atomic", 20),
-            Check::AtLeast(Subject::ServerV6, "syn_predicted_pass_answered", 20),
+            Check::AtLeast(Subject::ServerV6, "syn_predicted_pass_answered", 10),
             Check::Zero(Subject::ServerV6, "fragments_first"),
         ],
         ..ORDINARY
