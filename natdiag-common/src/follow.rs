@@ -420,7 +420,7 @@ pub fn segment<F: FrameBytes + ?Sized>(
     let Transport::Tcp { .. } = packet.transport else {
         return None;
     };
-    if packet.fragment.is_some() {
+    if packet.part().is_some() {
         return None;
     }
     let header = tcp::parse(frame, packet.payload_offset, packet.payload_len).ok()?;
