@@ -9,6 +9,7 @@ pub mod filter;
 pub mod fragments;
 pub mod mark;
 pub mod scope;
+pub mod service;
 pub mod suspicion;
 pub mod table;
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod link;
 mod pcap;
 mod pcapng;
 mod playback;
-mod recent;
 mod reorder;
 mod window;
 

@@ -175,6 +175,7 @@ fn syns_without_timestamps_tell_the_age_of_the_server() {
 fn play(name: &str) -> Survey {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
     let config = ReplayConfig {
+        names: false,
         filter: natdiag::analysis::filter::Filter::default(),
         files: vec![directory.join(name).join("in.pcap.gz")],
         local: Vec::new(),

@@ -19,6 +19,7 @@ use crate::{
     analysis::{crossing::Crossing, suspicion::SUSPICION_PERIOD_NS},
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
     clock::Clock,
+    command,
     config::WatchConfig,
     event::Timestamp,
     host::{
@@ -26,6 +27,7 @@ use crate::{
         link::{self, Link},
         route,
     },
+    names::Names,
     privilege::{self, MissingPrivileges},
     survey::{self, Survey, View, Wish},
 };
@@ -108,6 +110,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
     watched?;
     closed?;
     let survey = run.survey()?;
+    command::wait_for_names(&survey);
     view.finish(&survey).map_err(WatchError::Output)?;
     Ok(survey)
 }
@@ -182,6 +185,7 @@ struct Run {
     crossing: Crossing,
     blind_to: Vec<String>,
     top: usize,
+    names: Names,
 }
 
 impl Run {
@@ -208,6 +212,7 @@ impl Run {
             crossing: Crossing::default(),
             blind_to,
             top: config.top.limit(),
+            names: command::names(config.names),
         })
     }
 
@@ -297,6 +302,7 @@ impl Run {
             sources,
             blind_to: self.blind_to.clone(),
             own_cpu_ns: Some(self.clock.own_cpu_ns()),
+            names: self.names.clone(),
         })
     }
 

@@ -18,7 +18,10 @@ use crate::{
     command::watch::WatchError,
     config::WatchConfig,
     event::{Event, Timestamp},
-    host::link::{self, Link},
+    host::{
+        link::{self, Link},
+        traffic::{self, Octets},
+    },
     survey::{SourceKind, SourceSurvey},
 };
 
@@ -52,6 +55,13 @@ pub(super) struct WatchedInterface {
     clock: Clock,
     hooks: Vec<String>,
     notes: Vec<String>,
+    carried: Carried,
+}
+
+/// What the interface has carried, by its own counters.
+struct Carried {
+    at_start: Option<Octets>,
+    newest: Option<Octets>,
 }
 
 impl WatchedInterface {
@@ -82,6 +92,7 @@ impl WatchedInterface {
             analysis: Analysis::default(),
             filter: config.filter.clone(),
             clock,
+            carried: Carried::start(&link),
             link,
         })
     }
@@ -109,12 +120,14 @@ impl WatchedInterface {
         if self.is_attached() {
             self.collect(now)?;
             self.read_followed();
+            self.carried.read(&self.link);
         }
         Ok(SourceSurvey {
             kind: SourceKind::Interface,
             name: self.link.name.clone(),
             hooks: self.hooks.clone(),
             notes: self.notes.clone(),
+            octets: self.carried.so_far(),
             diagnosis: self.analysis.diagnose(now, top),
         })
     }
@@ -252,6 +265,34 @@ impl WatchedInterface {
             }
         }
     }
+}
+
+impl Carried {
+    fn start(link: &Link) -> Self {
+        let at_start = octets(link);
+        Self {
+            at_start,
+            newest: at_start,
+        }
+    }
+
+    /// Reads the counters; of an interface that is gone the last ones stay.
+    fn read(&mut self, link: &Link) {
+        self.newest = octets(link).or(self.newest);
+    }
+
+    fn so_far(&self) -> Option<Octets> {
+        Some(self.newest?.since(self.at_start?))
+    }
+}
+
+fn octets(link: &Link) -> Option<Octets> {
+    traffic::octets(link.index)
+        .inspect_err(|error| {
+            tracing::debug!(%error, interface = link.name, "the interface does not tell its octets");
+        })
+        .ok()
+        .flatten()
 }
 
 fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: Timestamp) {

@@ -27,12 +27,20 @@ const SIGNS: &[(&str, &str)] = &[
         "a SYN that was dropped, answered, undecided, still open",
     ),
     (
-        "own cost",
+        "cost",
         "CPU time of this process; what its programs use in the kernel is not in it",
     ),
     (
-        "packets/s",
-        "as the hook sees them: after GRO and before TSO with tcx and clsact; octets are not counted",
+        "pkt/s",
+        "packets per second as the hook sees them: after GRO and before TSO with tcx and clsact",
+    ),
+    (
+        "B/s",
+        "bytes per second as the interface itself counts them",
+    ),
+    (
+        "mouse",
+        "natdiag does not take it, so that text can be selected; most terminals turn the wheel into ↑ ↓",
     ),
 ];
 

@@ -5,6 +5,7 @@ use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::{Outcomes, SynEvidence},
     mark::LIFETIME_NS,
+    service::Port,
     verdict::{Case, base_rates::SynTrouble},
 };
 
@@ -131,7 +132,7 @@ fn recycle(case: &Case, syns: &SynEvidence) -> Finding {
                     service.local,
                     outcomes.dropped,
                     outcomes.total(),
-                    service.port
+                    Port(service.port)
                 )
             })
             .collect();
@@ -176,19 +177,25 @@ pub(super) fn loss(syns: &SynEvidence, all: Outcomes) -> Finding {
 }
 
 fn filtered(syns: &SynEvidence) -> Finding {
-    let mut blocked: Vec<String> = syns
+    let mut blocked: Vec<u16> = syns
         .services
         .iter()
         .filter(|service| service.outcomes.dropped > service.outcomes.answered)
-        .map(|service| service.port.to_string())
+        .map(|service| service.port)
         .collect();
     blocked.sort_unstable();
     blocked.dedup();
-    let ports = blocked.join(", ");
-    let summary = format!("something drops every SYN to port {ports}, whatever it carries");
+    let named: Vec<_> = blocked.iter().map(|port| Port(*port).to_string()).collect();
+    let summary = format!(
+        "something drops every SYN to port {}, whatever it carries",
+        named.join(", ")
+    );
+    let blocked: Vec<_> = blocked.iter().map(u16::to_string).collect();
+    // nc(1) of OpenBSD and that of Nmap agree on one port only.
+    let port = blocked.first().map_or("PORT", String::as_str);
     let remedy = vec![
         "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs".to_owned(),
-        format!("compare with another port of the same host: `nc -vz -w 3 HOST {ports}`"),
+        format!("compare with another port of the same host: `nc -vz -w 3 HOST {port}`"),
     ];
     let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
     finding
