@@ -40,6 +40,7 @@ pub enum Command {
     /// the final report. Nothing stays attached. Needs root, or `CAP_BPF`,
     /// `CAP_NET_ADMIN` and `CAP_PERFMON`.
     #[command(verbatim_doc_comment, after_long_help = WATCH_EXAMPLES)]
+    #[command(override_usage = "natdiag watch [-i IFACE]... [OPTIONS]")]
     Watch(WatchArgs),
     /// Report what is wrong in captures; needs no privileges
     ///

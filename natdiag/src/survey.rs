@@ -106,6 +106,11 @@ pub trait View {
     /// As above.
     fn interim(&mut self, survey: Survey) -> io::Result<()>;
 
+    /// Whether it may rather be late than take much of a core: a screen may, lines that a program reads may not.
+    fn may_be_late(&self) -> bool {
+        false
+    }
+
     /// Takes what the person at the terminal has typed, many times a second.
     ///
     /// # Errors

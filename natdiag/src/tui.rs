@@ -121,6 +121,10 @@ impl View for Tui {
         self.draw()
     }
 
+    fn may_be_late(&self) -> bool {
+        true
+    }
+
     fn attend(&mut self) -> io::Result<Wish> {
         let Some(screen) = &mut self.screen else {
             return Ok(Wish::GoOn);
