@@ -10,6 +10,7 @@ pub mod fragments;
 pub mod mark;
 pub mod ranking;
 pub mod scope;
+pub mod service;
 pub mod suspicion;
 pub mod table;
 #[cfg(test)]

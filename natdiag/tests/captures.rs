@@ -290,6 +290,7 @@ fn causes(capture: &NamedTempFile) -> Vec<Cause> {
 
 fn play_file(file: &Path) -> Survey {
     let config = ReplayConfig {
+        names: false,
         filter: natdiag::analysis::filter::Filter::default(),
         files: vec![file.to_owned()],
         local: Vec::new(),
