@@ -317,7 +317,7 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, class),
+            number: state.evidence.recent.push(now, tsval, class),
             tsval,
             class,
             fate: Fate::Pending,
