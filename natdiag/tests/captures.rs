@@ -6,8 +6,13 @@
     reason = "a test may fail by a panic"
 )]
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
+use flate2::read::MultiGzDecoder;
 use natdiag::{
     analysis::diagnosis::{Cause, Finding, RemoteCounters},
     command::replay::replay,
@@ -15,6 +20,8 @@ use natdiag::{
     report::exit_code::ExitStatus,
     survey::{Survey, View},
 };
+use pcap_file::pcap::{PcapReader, PcapWriter};
+use tempfile::NamedTempFile;
 
 /// What a capture must give: dropped and answered SYNs, by prediction.
 struct Case {
@@ -172,11 +179,58 @@ fn syns_without_timestamps_tell_the_age_of_the_server() {
     assert!(format!("{era:?}").contains("3.17 to 4.11"), "{era:?}");
 }
 
+#[test]
+fn a_capture_that_begins_in_the_middle_gives_the_same_cause() {
+    for case in CASES.iter().filter(|case| case.name.ends_with("-pub")) {
+        for eighths in 1..=6 {
+            let later = begun_later(case.name, eighths);
+            let survey = play_file(later.path());
+            let causes: Vec<Cause> = server(&survey)
+                .1
+                .iter()
+                .map(|finding| finding.cause)
+                .collect();
+            let from = format!("{} from {eighths}/8", case.name);
+            assert_eq!(causes, Vec::from_iter(case.cause), "{from}");
+        }
+    }
+}
+
 fn play(name: &str) -> Survey {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
+    play_file(&file(name))
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/captures")
+        .join(name)
+        .join("in.pcap.gz")
+}
+
+/// The same capture without so many eighths of its packets at the beginning.
+fn begun_later(name: &str, eighths: usize) -> NamedTempFile {
+    let mut octets = Vec::new();
+    MultiGzDecoder::new(File::open(file(name)).unwrap())
+        .read_to_end(&mut octets)
+        .unwrap();
+    let mut reader = PcapReader::new(&octets[..]).unwrap();
+    let header = reader.header();
+    let mut packets = Vec::new();
+    while let Some(packet) = reader.next_packet() {
+        packets.push(packet.unwrap().into_owned());
+    }
+    let later = NamedTempFile::new().unwrap();
+    let mut writer = PcapWriter::with_header(File::create(later.path()).unwrap(), header).unwrap();
+    for packet in &packets[packets.len() * eighths / 8..] {
+        writer.write_packet(packet).unwrap();
+    }
+    later
+}
+
+fn play_file(file: &Path) -> Survey {
     let config = ReplayConfig {
         filter: natdiag::analysis::filter::Filter::default(),
-        files: vec![directory.join(name).join("in.pcap.gz")],
+        files: vec![file.to_owned()],
         local: Vec::new(),
         interval: None,
         top: Top::All,

@@ -113,6 +113,8 @@ pub struct SynClass {
     pub reuses_time_wait: bool,
     /// Whether the mark had just changed.
     pub ambiguous: bool,
+    /// Whether no mark was known, and one from before we looked may have been in force.
+    pub unseen_mark: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
     /// Whether the remote host had never answered this local address before.
@@ -152,6 +154,10 @@ pub struct SynEvidence {
     pub repeated: Outcomes,
     /// Of these, those that the rule predicts to be dropped.
     pub repeated_below: Outcomes,
+    /// Of those that the rule lets pass, those that may have met a mark from before we looked.
+    pub early: Outcomes,
+    /// Of these, those that followed a dropped transmission of the same SYN.
+    pub repeated_early: Outcomes,
     /// Of all these, those from a local address that the remote host had not answered before.
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
@@ -315,13 +321,21 @@ impl SynEvidence {
             Prediction::WithoutTimestamp => &mut self.without_timestamps,
         };
         cell.add(fate, amount);
-        if class.repeated {
-            self.repeated.add(fate, amount);
-            if matches!(
-                class.prediction,
-                Prediction::Drop | Prediction::ArmedWithoutTimestamp
-            ) {
-                self.repeated_below.add(fate, amount);
+        let is_below = matches!(
+            class.prediction,
+            Prediction::Drop | Prediction::ArmedWithoutTimestamp
+        );
+        for (applies, cell) in [
+            (class.repeated, &mut self.repeated),
+            (class.repeated && is_below, &mut self.repeated_below),
+            (class.unseen_mark, &mut self.early),
+            (
+                class.repeated && class.unseen_mark,
+                &mut self.repeated_early,
+            ),
+        ] {
+            if applies {
+                cell.add(fate, amount);
             }
         }
         if class.first_contact {

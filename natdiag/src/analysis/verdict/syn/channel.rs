@@ -42,7 +42,7 @@ pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let stray = ln_known(EXCEPTIONS, answers);
     match trouble {
         // A queue that finds no room for ACKs has dropped SYNs too.
-        SynTrouble::Backlog => ln_mixture(&[(0.6, ln_series(REPEATED, answers)), (0.4, stray)]),
+        SynTrouble::Backlog => ln_mixture(&[(0.7, ln_series(REPEATED, answers)), (0.3, stray)]),
         // Data behind a lost ACK acknowledges as well, so that few are missed.
         SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(BACKGROUND, answers)), (0.5, stray)]),
         _ => ln_mixture(&[(0.98, stray), (0.02, ln_series(BACKGROUND, answers))]),

@@ -79,18 +79,18 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         }
         SynTrouble::Outage => ln_outage(syns),
         // An application that stands still takes nothing, as in an outage. Where it accepts at a steady pace, a full queue
-        // lets just as many pass, after a wait.
+        // lets just as many pass, after a wait; where it serves one at a time, so many are open and no more.
         SynTrouble::Backlog => {
             let wait = ln_series(WAITS, syns.served) - ln_series(OPEN, syns.served);
             ln_mixture(&[
-                (0.25, ln_outage(syns)),
+                (0.3, ln_outage(syns)),
                 (0.15, ln_in_spells(syns, ln_overload)),
                 (
                     0.1,
                     ln_by_second(syns, |second| ln_series(NOW_AND_THEN, second)),
                 ),
-                (0.25, ln_limit(syns) + wait),
-                (0.25, ln_open_limit(&syns.by_open) + wait),
+                (0.4, ln_limit(syns) + wait),
+                (0.05, ln_open_limit(&syns.by_open) + wait),
             ])
         }
         SynTrouble::RateLimit => {

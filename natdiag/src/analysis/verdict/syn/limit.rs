@@ -2,19 +2,21 @@
 
 use super::{
     newest::{Decided, ln_older, newest, seconds_between},
-    rates::count,
+    rates::{count, outcomes},
 };
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
-    verdict::likelihood::{ln_known, ln_mixture},
+    verdict::likelihood::{Rate, ln_mixture, ln_series},
 };
 
-/// Most connections a second that a rate limit is looked for at.
-const MAX_LIMIT: u32 = 40;
-/// Bursts that a rate limit is looked for with.
-const BURSTS: [f64; 5] = [1.0, 2.0, 4.0, 6.0, 10.0];
-/// Share of SYNs of which a limit is wrong: we do not see just when they reach it.
-const OFF_THE_LIMIT: f64 = 0.04;
+/// Limits that are looked for, in connections a second: from the first, each a tenth above the one before.
+const SLOWEST: f64 = 0.3;
+const LIMITS: u32 = 52;
+const NEXT: f64 = 1.1;
+/// Bursts that a limit is looked for with.
+const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// A limit is wrong about few SYNs: we do not see just when they reach it.
+const OFF_THE_LIMIT: Rate = Rate::new(1.0, 24.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
 const DOUBT: f64 = 0.25;
 
@@ -22,36 +24,37 @@ const DOUBT: f64 = 0.25;
 /// whenever there is room makes each fate predictable from those before.
 pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
     let newest = newest(syns);
-    let weight = 1.0 / (f64::from(MAX_LIMIT) * count(BURSTS.len() as u64));
+    let weight = 1.0 / (f64::from(LIMITS) * count(BURSTS.len() as u64));
     let mut limits = Vec::new();
-    for per_second in 1..=MAX_LIMIT {
-        for burst in BURSTS {
-            limits.push((weight, ln_bucket(&newest, f64::from(per_second), burst)));
-        }
+    let mut per_second = SLOWEST;
+    for _ in 0..LIMITS {
+        limits.extend(BURSTS.map(|burst| (weight, ln_bucket(&newest, per_second, burst))));
+        per_second *= NEXT;
     }
     ln_older(syns, &newest) + ln_mixture(&limits)
 }
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
-    let (mut ln, mut room) = (0.0, burst);
+    let (mut doubtful, mut room) = (0.0, burst);
+    // SYNs whose fate is another than the limit's, as dropped, and others.
+    let mut off = Outcomes::default();
     let mut last = newest.first().map(|syn| syn.sent);
     for syn in newest {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
         room = (passed * per_second + room).min(burst);
         last = Some(syn.sent);
-        let probability = if (room - 1.0).abs() < DOUBT {
-            0.5
+        if (room - 1.0).abs() < DOUBT {
+            doubtful += 1.0;
         } else if (room > 1.0) == syn.is_dropped {
-            OFF_THE_LIMIT
+            off.dropped += 1;
         } else {
-            1.0 - OFF_THE_LIMIT
-        };
-        ln += probability.ln();
+            off.answered += 1;
+        }
         if !syn.is_dropped {
             room = (room - 1.0).max(0.0);
         }
     }
-    ln
+    ln_series(OFF_THE_LIMIT, off) + doubtful * 0.5_f64.ln()
 }
 
 /// So many open connections and no more.
@@ -60,9 +63,15 @@ pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
         .map(|limit| {
             let (below, above) = by_open.split_at(limit.min(by_open.len()));
             let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
-            let ln =
-                ln_known(OFF_THE_LIMIT, sum(below)) + ln_known(1.0 - OFF_THE_LIMIT, sum(above));
-            (1.0 / count(by_open.len() as u64), ln)
+            let (below, above) = (sum(below), sum(above));
+            let off = outcomes(
+                below.dropped + above.answered,
+                below.answered + above.dropped,
+            );
+            (
+                1.0 / count(by_open.len() as u64),
+                ln_series(OFF_THE_LIMIT, off),
+            )
         })
         .collect();
     ln_mixture(&limits)

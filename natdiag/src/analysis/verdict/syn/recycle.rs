@@ -19,23 +19,38 @@ const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
 /// How often a mark of ours stands there, so that a SYN below it is dropped; else most are.
 const STANDS: f64 = 0.7;
 
-/// One server that recycles. What dropped no SYN that it predicts explains nothing, but where hosts that we do not see may
-/// have made marks.
+/// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made that
+/// we did not see: by hosts that do not pass here, or before we looked.
 pub(super) fn ln_recycle(syns: &SynEvidence) -> f64 {
-    let has_hit = predicted_hit(syns).dropped > 0;
-    if !syns.shared_address {
-        return if has_hit {
-            let hit = ln_known(1.0 - EXCEPTIONS, syns.predicted_drop);
-            hit + ln_of_either_age(syns.armed_without_timestamps, |unarmed| {
-                ln_series(BACKGROUND, predicted_pass(syns).plus(unarmed))
-            })
-        } else {
-            f64::NEG_INFINITY
-        };
+    let may_be_unseen = syns.shared_address || syns.early.dropped > 0;
+    let unseen = match (predicted_hit(syns).dropped, may_be_unseen) {
+        (0, false) => return f64::NEG_INFINITY,
+        (0, true) => UNSEEN_ONLY.ln(),
+        (_, _) => 0.0,
+    };
+    if syns.shared_address {
+        let newest = newest(syns);
+        unseen + ln_under_hidden_mark(syns, &newest) + ln_older_among_unseen(syns, &newest)
+    } else {
+        unseen + ln_where_all_is_seen(syns)
     }
-    let newest = newest(syns);
-    let only = if has_hit { 0.0 } else { UNSEEN_ONLY.ln() };
-    only + ln_under_hidden_mark(syns, &newest) + ln_older_among_unseen(syns, &newest)
+}
+
+/// Where nobody shares our address whom we do not see. Before the first mark that we saw being made there may have been one
+/// already: then it decided, again and again.
+fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
+    let ln_early = ln_series(OPEN, syns.early.less(syns.repeated_early))
+        + ln_series(AGAIN, syns.repeated_early);
+    let spared = predicted_pass(syns);
+    ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
+        + ln_of_either_age(syns.armed_without_timestamps, |unarmed| {
+            let others = spared.plus(unarmed);
+            let later = ln_series(BACKGROUND, others.less(syns.early));
+            ln_mixture(&[
+                (0.5, ln_series(BACKGROUND, others)),
+                (0.5, later + ln_early),
+            ])
+        })
 }
 
 /// What is older than the newest SYNs, where hosts that we do not see share our address. What met a mark unseen by us meets
