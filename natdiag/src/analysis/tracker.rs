@@ -334,7 +334,7 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, class),
+            number: state.evidence.recent.push(now, tsval, class),
             tsval,
             identification: event.identification,
             class,

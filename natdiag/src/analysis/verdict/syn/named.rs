@@ -1,6 +1,9 @@
 //! The findings about SYNs in words: what was seen, and what to do.
 
-use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
+use super::{
+    group::{with_timestamps, without_timestamps},
+    recycle::{predicted_hit, predicted_pass},
+};
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::{Outcomes, Service, SynEvidence},
