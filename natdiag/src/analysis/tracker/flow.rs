@@ -1,6 +1,9 @@
 //! One connection: its SYNs and its closing.
 
-use natdiag_common::wire::seq::{SeqNumber, TsVal};
+use natdiag_common::wire::{
+    seq::{SeqNumber, TsVal},
+    tcp::ACK,
+};
 
 use crate::{
     analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
@@ -69,7 +72,8 @@ impl Baseline {
     }
 
     /// In what a RST differs from it.
-    pub(super) fn signals(self, event: &Event, is_bare: bool) -> u8 {
+    pub(super) fn signals(self, event: &Event, reset: &Segment) -> u8 {
+        let is_bare = !reset.has(ACK);
         let other = Self::of(event);
         let mut signals = 0;
         if other.ttl != self.ttl {
@@ -77,7 +81,10 @@ impl Baseline {
         }
         // Linux numbers the packets of an open socket and leaves SYN-ACKs and RSTs without a socket at 0.
         let is_misnumbered = is_bare && other.is_numbered && !self.is_numbered;
-        if other.dont_fragment != self.dont_fragment || is_misnumbered {
+        // Whoever has no socket for a connection has no window for it either
+        // (`net/ipv4/tcp_ipv4.c:tcp_v4_send_reset`, v6.1).
+        let has_window = is_bare && reset.window != 0;
+        if other.dont_fragment != self.dont_fragment || is_misnumbered || has_window {
             signals |= signal::OTHER_HEADER;
         }
         signals
