@@ -14,6 +14,7 @@ mod reset;
 mod response;
 mod stall;
 mod syn;
+mod unseen;
 
 pub use self::{
     crossing::add_crossing,
@@ -92,6 +93,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
         return Some(Severity::Critical);
     }
     if counts.fragments_of(FragmentProtocol::Tcp) > 0
+        || case.syns.is_some_and(unseen::is_symptom)
         || case.datagrams.incomplete.iter().any(|n| *n > 0)
     {
         return Some(Severity::Warning);
@@ -120,6 +122,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
         findings.extend(response::findings(case, syns));
+        findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
     findings.extend(data::findings(case));

@@ -10,7 +10,7 @@ use natdiag::{
 use natdiag_common::{
     Address, Direction, LinkType,
     classify::{Keep, classify},
-    counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    counter::{Counter, Totals},
     follow::{self, FlowEnds},
     packet::{self, PacketMeta},
     record::Record,
@@ -63,17 +63,7 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
         let seen = classify(sent.frame.as_slice(), &packet, sent.direction);
         if let Some(tally) = seen.tally {
             totals.increment(Counter::Charged);
-            let mut counts = RemoteCounts::ZERO;
-            *counts.at(tally.counter).context("a counter")? = 1;
-            if tally.dont_fragment {
-                *counts
-                    .at(RemoteCounter::FragmentDontFragment as usize)
-                    .context("a counter")? = 1;
-            }
-            if tally.maximum != 0 {
-                *counts.at(tally.maximum).context("a maximum")? = tally.first_octets;
-            }
-            analysis.count(tally.remote, &counts, now);
+            analysis.count(tally.remote, &tally.counts(), now);
         }
         if seen.keep != Keep::Never {
             let record = Record::new(
