@@ -68,15 +68,19 @@ pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence
     };
     let Data { forth, back } = Data::of(&established.counts());
     match trouble {
-        // The share is that of the SYNs, or another one where only they compete for room; some devices lose SYNs alone.
+        // The share is that of the SYNs, or another one where only they compete for room; some devices lose SYNs alone. A way
+        // that is full in one direction is mostly not in the other.
         SynTrouble::Loss => {
             let all = syns.all();
             let shared = ln_series(LOSS, all.plus(forth)) - ln_series(LOSS, all);
             ln_mixture(&[
-                (0.4, shared),
-                (0.35, ln_series(LOSS, forth)),
-                (0.25, ln_series(STRAY, forth)),
-            ]) + ln_mixture(&[(0.5, ln_series(LOSS, back)), (0.5, ln_series(STRAY, back))])
+                (0.35, shared),
+                (0.3, ln_series(LOSS, forth)),
+                (0.35, ln_series(STRAY, forth)),
+            ]) + ln_mixture(&[
+                (0.35, ln_series(LOSS, back)),
+                (0.65, ln_series(STRAY, back)),
+            ])
         }
         SynTrouble::ReturnLoss => {
             ln_other(forth)
