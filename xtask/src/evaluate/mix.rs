@@ -45,5 +45,8 @@ pub(crate) const VANTAGES: [f64; 3] = [0.6, 0.2, 0.2];
 pub(crate) const CLOSERS: [f64; 3] = [0.45, 0.25, 0.3];
 /// Shares of a client's clock: fixed for the host, random per connection, none.
 pub(crate) const CLOCKS: [f64; 3] = [0.65, 0.15, 0.2];
+/// Share of servers that do not recycle and have one clock for all connections, as before Linux 4.10; the others' offsets
+/// are random.
+pub(crate) const ONE_CLOCK: f64 = 0.5;
 /// Share of hosts behind the NAT that do not pass the watcher.
 pub(crate) const UNSEEN: f64 = 0.2;

@@ -2,7 +2,7 @@
 
 use super::{
     newest::{Decided, ln_older, newest, seconds_between},
-    rates::{count, outcomes},
+    rates::count,
 };
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
@@ -15,6 +15,8 @@ const LIMITS: u32 = 52;
 const NEXT: f64 = 1.1;
 /// Bursts that a limit is looked for with.
 const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// Most open connections that a limit is looked for at.
+const MAX_OPEN: usize = 32;
 /// A limit is wrong about few SYNs: we do not see just when they reach it.
 const OFF_THE_LIMIT: Rate = Rate::new(1.0, 24.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
@@ -57,22 +59,22 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
     ln_series(OFF_THE_LIMIT, off) + doubtful * 0.5_f64.ln()
 }
 
-/// So many open connections and no more.
-pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
-    let limits: Vec<(f64, f64)> = (1..=by_open.len())
-        .map(|limit| {
-            let (below, above) = by_open.split_at(limit.min(by_open.len()));
-            let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
-            let (below, above) = (sum(below), sum(above));
-            let off = outcomes(
-                below.dropped + above.answered,
-                below.answered + above.dropped,
-            );
-            (
-                1.0 / count(by_open.len() as u64),
-                ln_series(OFF_THE_LIMIT, off),
-            )
-        })
-        .collect();
-    ln_mixture(&limits)
+/// So many open connections and no more, for the newest SYNs.
+pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
+    let newest = newest(syns);
+    let mut off = [Outcomes::default(); MAX_OPEN];
+    // Those that are on their way to be opened count as well, and are not seen to be open yet.
+    let (mut open, mut under_way) = (0, 0);
+    for syn in &newest {
+        if syn.open != open {
+            (open, under_way) = (syn.open, 0);
+        }
+        for (limit, off) in (1..).zip(&mut off) {
+            off.count((open + under_way >= limit) != syn.is_dropped);
+        }
+        under_way += u16::from(!syn.is_dropped);
+    }
+    let weight = 1.0 / count(MAX_OPEN as u64);
+    let limits = off.map(|off| (weight, ln_series(OFF_THE_LIMIT, off)));
+    ln_older(syns, &newest) + ln_mixture(&limits)
 }
