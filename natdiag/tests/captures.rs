@@ -181,19 +181,56 @@ fn syns_without_timestamps_tell_the_age_of_the_server() {
 
 #[test]
 fn a_capture_that_begins_in_the_middle_gives_the_same_cause() {
-    for case in CASES.iter().filter(|case| case.name.ends_with("-pub")) {
+    for case in public_cases() {
+        let packets = count(case.name);
         for eighths in 1..=6 {
-            let later = begun_later(case.name, eighths);
-            let survey = play_file(later.path());
-            let causes: Vec<Cause> = server(&survey)
-                .1
-                .iter()
-                .map(|finding| finding.cause)
-                .collect();
+            let later = part(case.name, |place, _| place >= packets * eighths / 8);
             let from = format!("{} from {eighths}/8", case.name);
-            assert_eq!(causes, Vec::from_iter(case.cause), "{from}");
+            assert_eq!(causes(&later), Vec::from_iter(case.cause), "{from}");
         }
     }
+}
+
+#[test]
+fn a_capture_that_lost_packets_gives_no_other_cause() {
+    for case in public_cases() {
+        for (every, first) in [(7, 2), (11, 3)] {
+            let thinned = part(case.name, |place, _| place % every != first);
+            let named = causes(&thinned);
+            let lost = format!("{} without every {every}th packet", case.name);
+            assert!(named.contains(&Cause::Blind), "{lost}: {named:?}");
+            let others = named
+                .iter()
+                .filter(|cause| !matches!(cause, Cause::Blind | Cause::InsufficientEvidence));
+            assert_eq!(
+                Vec::from_iter(others),
+                Vec::from_iter(&case.cause),
+                "{lost}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_shows_each_packet_twice_gives_the_same_cause() {
+    for case in &CASES {
+        let twice = copy(case.name, |_, _| 2);
+        assert_eq!(causes(&twice), Vec::from_iter(case.cause), "{}", case.name);
+    }
+}
+
+#[test]
+fn connections_that_live_without_a_syn_ack_are_not_filtered() {
+    /// Where the source address of an IPv4 packet stands in an Ethernet frame.
+    const SOURCE: std::ops::Range<usize> = 26..30;
+    let is_ours = |_: usize, frame: &[u8]| frame[SOURCE] != [203, 0, 113, 80];
+    for name in ["k4.9-B-recycle0-2cli-pub", "k4.9-D-client-closes-pub"] {
+        assert_eq!(causes(&part(name, is_ours)), [Cause::Blind], "{name}");
+    }
+}
+
+fn public_cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().filter(|case| case.name.ends_with("-pub"))
 }
 
 fn play(name: &str) -> Survey {
@@ -207,28 +244,53 @@ fn file(name: &str) -> PathBuf {
         .join("in.pcap.gz")
 }
 
-/// The same capture without so many eighths of its packets at the beginning.
-fn begun_later(name: &str, eighths: usize) -> NamedTempFile {
+fn octets(name: &str) -> Vec<u8> {
     let mut octets = Vec::new();
     MultiGzDecoder::new(File::open(file(name)).unwrap())
         .read_to_end(&mut octets)
         .unwrap();
+    octets
+}
+
+/// Packets in a capture.
+fn count(name: &str) -> usize {
+    let octets = octets(name);
     let mut reader = PcapReader::new(&octets[..]).unwrap();
-    let header = reader.header();
-    let mut packets = Vec::new();
+    std::iter::from_fn(|| reader.next_packet().map(|_| ())).count()
+}
+
+/// A capture of the packets that `keep` says, by their place and their octets.
+fn part(name: &str, keep: impl Fn(usize, &[u8]) -> bool) -> NamedTempFile {
+    copy(name, |place, octets| usize::from(keep(place, octets)))
+}
+
+/// A capture with each packet as often as `times` says.
+fn copy(name: &str, times: impl Fn(usize, &[u8]) -> usize) -> NamedTempFile {
+    let octets = octets(name);
+    let mut reader = PcapReader::new(&octets[..]).unwrap();
+    let part = NamedTempFile::new().unwrap();
+    let file = File::create(part.path()).unwrap();
+    let mut writer = PcapWriter::with_header(file, reader.header()).unwrap();
+    let mut place = 0;
     while let Some(packet) = reader.next_packet() {
-        packets.push(packet.unwrap().into_owned());
+        let packet = packet.unwrap();
+        for _ in 0..times(place, packet.data()) {
+            writer.write_packet(&packet).unwrap();
+        }
+        place += 1;
     }
-    let later = NamedTempFile::new().unwrap();
-    let mut writer = PcapWriter::with_header(File::create(later.path()).unwrap(), header).unwrap();
-    for packet in &packets[packets.len() * eighths / 8..] {
-        writer.write_packet(packet).unwrap();
-    }
-    later
+    part
+}
+
+/// Causes named for the server in a capture.
+fn causes(capture: &NamedTempFile) -> Vec<Cause> {
+    let (_, findings) = server(&play_file(capture.path()));
+    findings.iter().map(|finding| finding.cause).collect()
 }
 
 fn play_file(file: &Path) -> Survey {
     let config = ReplayConfig {
+        names: false,
         filter: natdiag::analysis::filter::Filter::default(),
         files: vec![file.to_owned()],
         local: Vec::new(),

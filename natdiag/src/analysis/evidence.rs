@@ -195,6 +195,8 @@ pub struct SynEvidence {
     pub syn_acks_lost: u64,
     /// Handshakes whose SYN-ACK was seen.
     pub handshakes: u64,
+    /// Connections that lived though their SYN-ACK was not seen. The fates of their SYNs are not known.
+    pub answers_unseen: u64,
     /// Of these, those whose SYN-ACK came again though it had arrived: the server did not take our ACK.
     pub syn_acks_repeated: u64,
     /// Handshakes whose SYN carried timestamps and whose SYN-ACK did not.

@@ -57,7 +57,7 @@ impl Tracker {
             return;
         }
         let age_ns = event.time.since(since);
-        let mut signals = answer.signals(event, is_bare);
+        let mut signals = answer.signals(event, segment);
         let handshake_ns = state.handshake_ns.unwrap_or(0);
         let is_abort = is_bare
             && signals == 0

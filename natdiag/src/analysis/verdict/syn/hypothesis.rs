@@ -15,6 +15,7 @@ use crate::analysis::{
     verdict::{
         Case,
         base_rates::{SYN_TROUBLES, SynTrouble},
+        data,
         likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
     },
 };
@@ -81,6 +82,7 @@ fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence, in_order:
         + ln_reuse(trouble, syns)
         + ln_clocks(trouble, syns)
         + ln_neighbours(trouble, case.neighbours, syns)
+        + data::ln_likelihood(trouble, case, syns)
 }
 
 fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 {
