@@ -8,6 +8,9 @@ pub(crate) const TUNING_SEED: u64 = 20_260_101;
 /// Seed of the hosts that figures are reported of. Nobody may mend anything by what these show.
 pub(crate) const HELD_OUT_SEED: u64 = 77_003_310_514;
 
+/// Seeds under which each scenario of the lab is played.
+pub(crate) const LAB_SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
+
 /// Remote hosts that are healthy or lossy, for false verdicts.
 pub(crate) const INNOCENT: u64 = 300_000;
 /// Remote hosts with tcp_tw_recycle and enough evidence, for missed verdicts.

@@ -1,7 +1,7 @@
 //! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
 //! clocks, neighbours.
 
-use super::rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, outcomes};
+use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
     verdict::{
@@ -27,7 +27,7 @@ const SOME: Rate = Rate::new(1.0, 3.0);
 pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
     let answers = outcomes(lost, syns.handshakes_with_echo - lost);
-    let stray = ln_known(EXCEPTIONS, answers);
+    let stray = ln_known(NOW_AND_THEN, answers);
     match trouble {
         // They are among its fates.
         SynTrouble::ReturnLoss => 0.0,
@@ -41,7 +41,7 @@ pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
 pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let repeated = syns.syn_acks_repeated.min(syns.handshakes);
     let answers = outcomes(repeated, syns.handshakes - repeated);
-    let stray = ln_known(EXCEPTIONS, answers);
+    let stray = ln_known(NOW_AND_THEN, answers);
     match trouble {
         // A queue that finds no room for ACKs has dropped SYNs too.
         SynTrouble::Backlog => ln_mixture(&[(0.7, ln_series(REPEATED, answers)), (0.3, stray)]),

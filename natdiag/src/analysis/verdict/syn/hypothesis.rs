@@ -5,7 +5,7 @@ use super::{
     channel::{ln_aborts, ln_clocks, ln_lost_answers, ln_neighbours, ln_repeats, ln_reuse},
     group::{by_port, ln_filter, ln_four_tuple, ln_selective, with_timestamps, without_timestamps},
     limit::{ln_limit, ln_open_limit},
-    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, outcomes},
+    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, NOW_AND_THEN, outcomes},
     recycle::{ln_recycle, ln_recycle_of_some},
     spell::{ln_nearly_full, ln_outage},
 };
@@ -96,7 +96,7 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 
             let missed = outcomes(syns.known_lost.min(all.dropped), 0);
             let late = syns.syn_acks_lost.min(all.answered);
             let answers = outcomes(all.dropped - missed.dropped + late, all.answered - late);
-            ln_known(EXCEPTIONS, missed) + ln_series(LOSS, answers)
+            ln_known(NOW_AND_THEN, missed) + ln_series(LOSS, answers)
         }
         SynTrouble::Outage => in_order.outage,
         // An application that stands still takes nothing, as in an outage. Where it accepts at a steady pace, a full queue
@@ -135,7 +135,7 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 
 pub(super) fn loss_beside(others: Outcomes) -> f64 {
     let lns = [
         0.5_f64.ln() + ln_series(LOSS, others),
-        0.5_f64.ln() + ln_known(EXCEPTIONS, others),
+        0.5_f64.ln() + ln_known(NOW_AND_THEN, others),
     ];
     normalise(&lns).first().copied().unwrap_or(0.0)
 }
