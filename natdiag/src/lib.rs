@@ -13,6 +13,7 @@ pub mod host;
 pub mod log;
 pub mod privilege;
 pub mod probe;
+pub mod remedy;
 pub mod report;
 pub mod survey;
 pub mod tui;

@@ -2,6 +2,7 @@
 //! interface.
 
 mod interface;
+mod remedy;
 pub(super) mod view;
 
 use std::{io, time::Duration};
@@ -231,6 +232,9 @@ impl Run {
                 _ = checks.tick() => {
                     if !self.check_presence()? {
                         return Ok(());
+                    }
+                    for interface in &mut self.interfaces {
+                        interface.try_remedy()?;
                     }
                 }
                 _ = suspicions.tick() => {
