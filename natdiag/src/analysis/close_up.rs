@@ -127,6 +127,7 @@ mod tests {
         prediction: Prediction::Pass,
         reuses_time_wait: false,
         ambiguous: false,
+        unseen_mark: false,
         repeated: false,
         first_contact: false,
         service: 0,

@@ -87,6 +87,12 @@ impl MarkHistory {
             .or(self.before)
     }
 
+    /// Whether a mark is in force.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.current().is_some_and(|mark| mark.is_live(now))
+    }
+
     /// Writes the mark as the server does when its socket enters TIME-WAIT: only upwards, or over one that has
     /// expired. `writer` names the connection.
     pub fn write(&mut self, tsval: TsVal, now: Timestamp, writer: u64) {

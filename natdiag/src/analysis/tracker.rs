@@ -9,6 +9,7 @@ mod network;
 mod reset;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use std::{
     cmp::Reverse,
@@ -100,6 +101,8 @@ pub struct Tracker {
     left_out: u64,
     /// The last period in which records were missed.
     missed: Option<(Timestamp, Timestamp)>,
+    /// When the last mark expires that may have been made while nobody looked.
+    marks_known_from: Option<Timestamp>,
 }
 
 impl Tracker {
@@ -127,11 +130,14 @@ impl Tracker {
             .filter(|(_, last)| *last >= from)
             .map_or(from, |(first, _)| first);
         self.missed = Some((from, to));
+        self.marks_known_from = Some(to.plus(LIFETIME_NS));
     }
 
     /// Takes a TCP segment with SYN, FIN or RST.
     pub fn segment(&mut self, event: &Event, segment: &Segment) {
         self.advance(event.time);
+        self.marks_known_from
+            .get_or_insert(event.time.plus(LIFETIME_NS));
         let (local_port, remote_port) = match event.direction {
             Direction::Ingress => (segment.destination_port, segment.source_port),
             Direction::Egress => (segment.source_port, segment.destination_port),
@@ -272,6 +278,8 @@ impl Tracker {
         let handshake_ns = self.remote(tuple.remote).handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
+        let unseen_mark = self.marks_known_from.is_some_and(|from| now < from)
+            && marks.is_none_or(|marks| !marks.is_live(now));
         let class = SynClass {
             prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
@@ -279,6 +287,7 @@ impl Tracker {
             },
             reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
+            unseen_mark,
             repeated,
             first_contact: false,
             service: 0,

@@ -12,6 +12,7 @@ mod refusal;
 mod reset;
 mod response;
 mod syn;
+mod unseen;
 
 pub use self::{
     crossing::add_crossing,
@@ -88,6 +89,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
         return Some(Severity::Critical);
     }
     if counts.fragments_of(FragmentProtocol::Tcp) > 0
+        || case.syns.is_some_and(unseen::is_symptom)
         || case.datagrams.incomplete.iter().any(|n| *n > 0)
     {
         return Some(Severity::Warning);
@@ -111,6 +113,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(syn::findings(case, syns));
         findings.extend(reset::findings(syns));
         findings.extend(response::findings(case, syns));
+        findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
     for finding in &mut findings {

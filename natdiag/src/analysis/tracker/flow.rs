@@ -78,7 +78,9 @@ pub(super) struct Flow {
     pub(super) isn: Option<SeqNumber>,
     /// Sequence number of the remote host's SYN-ACK.
     pub(super) remote_isn: Option<SeqNumber>,
-    /// When that came.
+    /// Whether it lived though that was not seen.
+    pub(super) answer_unseen: bool,
+    /// When the SYN-ACK came.
     pub(super) established_at: Option<Timestamp>,
     /// Our SYNs, until one is answered.
     pub(super) transmissions: Vec<Transmission>,

@@ -147,8 +147,8 @@ fn can_be_named(
 fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     let others = match best {
-        // What hosts that we do not see do to the mark looks like loss.
-        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns)),
+        // What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
+        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns).less(syns.early)),
         SynTrouble::TimestampsFiltered => Some(hypothesis::without_timestamps(syns)),
         _ => None,
     };

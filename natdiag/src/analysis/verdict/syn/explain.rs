@@ -105,6 +105,9 @@ fn why_not_excluded(trouble: SynTrouble, syns: &SynEvidence) -> &'static str {
         SynTrouble::Recycle if syns.shared_address => {
             "hosts that do not pass here may have raised the mark unseen"
         }
+        SynTrouble::Recycle if syns.early.dropped > 0 => {
+            "a mark from before we looked may still be in force"
+        }
         SynTrouble::Recycle => "too few SYNs met a mark",
         SynTrouble::RecycleOfSome => "several servers may share this address",
         SynTrouble::Loss => "chance may have done it",

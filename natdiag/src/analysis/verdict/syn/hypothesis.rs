@@ -44,7 +44,7 @@ const ABORTS: (f64, f64) = (0.15, 0.0005);
 const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside a rule that drops others.
 const BACKGROUND: Rate = Rate::new(1.0, 19.0);
-/// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
+/// Where hosts that we do not see share our address, as may be, any SYN may meet a mark of theirs.
 const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
 /// Share of servers that only hosts unseen by us make marks at: ours would make some too.
 const UNSEEN_ONLY: f64 = 0.05;
@@ -397,9 +397,11 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 /// SYNs below a live mark are dropped, others only by the way. Without timestamps it depends on the server's age.
-/// What dropped no SYN that it predicts explains nothing, but where hosts that we do not see may have made marks.
+/// What dropped no SYN that it predicts explains nothing, but where marks may have been made that we did not see: by hosts
+/// that do not pass here, or before we looked.
 fn ln_recycle(syns: &SynEvidence) -> f64 {
-    let unseen = match (predicted_hit(syns).dropped, syns.shared_address) {
+    let may_be_unseen = syns.shared_address || syns.early.dropped > 0;
+    let unseen = match (predicted_hit(syns).dropped, may_be_unseen) {
         (0, false) => return f64::NEG_INFINITY,
         (0, true) => UNSEEN_ONLY.ln(),
         (_, _) => 0.0,
@@ -430,13 +432,23 @@ fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
 fn ln_of_either_age(syns: &SynEvidence, ln_armed: impl Fn(Outcomes) -> f64) -> f64 {
     let pass = predicted_pass(syns);
     let again = syns.repeated.less(syns.repeated_below);
-    let ln_others = |others: Outcomes| {
-        if syns.shared_address {
-            // What met a mark unseen by us meets it again.
-            ln_series(UNSEEN_RIVALS, others.less(again)) + ln_series(AGAIN, again)
-        } else {
-            ln_series(BACKGROUND, others)
+    let ln_later = |later: Outcomes, again: Outcomes| {
+        if !syns.shared_address {
+            return ln_series(BACKGROUND, later);
         }
+        // What met a mark unseen by us meets it again.
+        let rivals = ln_series(UNSEEN_RIVALS, later.less(again)) + ln_series(AGAIN, again);
+        ln_mixture(&[(0.5, ln_series(BACKGROUND, later)), (0.5, rivals)])
+    };
+    // Before the first mark that we saw being made there may have been one already: then it decided, again and again.
+    let ln_early = ln_series(OPEN, syns.early.less(syns.repeated_early))
+        + ln_series(AGAIN, syns.repeated_early);
+    let ln_others = |others: Outcomes| {
+        let (later, later_again) = (others.less(syns.early), again.less(syns.repeated_early));
+        ln_mixture(&[
+            (0.5, ln_later(others, again)),
+            (0.5, ln_later(later, later_again) + ln_early),
+        ])
     };
     let armed = syns.armed_without_timestamps;
     let old = ln_others(pass.plus(armed));

@@ -3,7 +3,7 @@
 use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    evidence::{Outcomes, Service, SynEvidence},
     mark::LIFETIME_NS,
     verdict::{Case, base_rates::SynTrouble},
 };
@@ -26,9 +26,9 @@ pub(super) fn named(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> Fin
         SynTrouble::PortReuse => port_reuse(syns),
         SynTrouble::Unreachable | SynTrouble::OneOfSeveral => unreachable(case, syns),
         SynTrouble::TimestampsFiltered => timestamps_filtered(syns),
-        SynTrouble::Filter | SynTrouble::FilterOfClients | SynTrouble::TimestampsDemanded => {
-            filtered(syns)
-        }
+        SynTrouble::Filter => filtered(syns),
+        SynTrouble::FilterOfClients => clients_filtered(syns),
+        SynTrouble::TimestampsDemanded => timestamps_demanded(syns),
     }
 }
 
@@ -142,11 +142,22 @@ fn recycle(case: &Case, syns: &SynEvidence) -> Finding {
             .evidence
             .push(("clocks_behind_the_address", Evidence::Count(clocks as u64)));
     }
-    if syns.shared_address {
-        let note = "hosts that do not pass here may share our address and raise the mark unseen"
-            .to_owned();
-        finding.evidence.push(("unseen", Evidence::Text(note)));
-    }
+    let unseen = if syns.shared_address {
+        Some(
+            "hosts that do not pass here may share our address and raise the mark unseen"
+                .to_owned(),
+        )
+    } else if syns.early.dropped > 0 {
+        Some(format!(
+            "a mark from before we looked may have dropped {} of the others, within the first minute",
+            syns.early.dropped
+        ))
+    } else {
+        None
+    };
+    finding
+        .evidence
+        .extend(unseen.map(|note| ("unseen", Evidence::Text(note))));
     finding
 }
 
@@ -175,19 +186,14 @@ pub(super) fn loss(syns: &SynEvidence, all: Outcomes) -> Finding {
     finding
 }
 
+const ASK_FOR_FILTERS: &str = "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs";
+
 fn filtered(syns: &SynEvidence) -> Finding {
-    let mut blocked: Vec<String> = syns
-        .services
-        .iter()
-        .filter(|service| service.outcomes.dropped > service.outcomes.answered)
-        .map(|service| service.port.to_string())
-        .collect();
-    blocked.sort_unstable();
-    blocked.dedup();
+    let blocked = blocked(syns, |service| service.port.to_string());
     let ports = blocked.join(", ");
     let summary = format!("something drops every SYN to port {ports}, whatever it carries");
     let remedy = vec![
-        "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs".to_owned(),
+        ASK_FOR_FILTERS.to_owned(),
         format!("compare with another port of the same host: `nc -vz -w 3 HOST {ports}`"),
     ];
     let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
@@ -195,6 +201,51 @@ fn filtered(syns: &SynEvidence) -> Finding {
         .evidence
         .push(("ports_blocked", Evidence::List(blocked)));
     finding
+}
+
+fn clients_filtered(syns: &SynEvidence) -> Finding {
+    let blocked = blocked(syns, |service| {
+        format!("{} to port {}", service.local, service.port)
+    });
+    let summary = format!(
+        "something drops every SYN of some clients, whatever it carries: {}",
+        blocked.join(", ")
+    );
+    let remedy = vec![ASK_FOR_FILTERS.to_owned()];
+    let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
+    finding
+        .evidence
+        .push(("clients_blocked", Evidence::List(blocked)));
+    finding
+}
+
+fn timestamps_demanded(syns: &SynEvidence) -> Finding {
+    let (with, without) = (with_timestamps(syns), without_timestamps(syns));
+    let summary = format!(
+        "something drops SYNs that carry no timestamps: {} of {} without them, {} of {} with",
+        without.dropped,
+        without.total(),
+        with.dropped,
+        with.total()
+    );
+    let remedy = vec![
+        ASK_FOR_FILTERS.to_owned(),
+        "until then `sysctl -w net.ipv4.tcp_timestamps=1` on the clients helps".to_owned(),
+    ];
+    finding(Cause::Filtered, Severity::Critical, summary, syns, remedy)
+}
+
+/// Services of which most SYNs were dropped, by a name.
+fn blocked(syns: &SynEvidence, name: impl Fn(&Service) -> String) -> Vec<String> {
+    let mut blocked: Vec<String> = syns
+        .services
+        .iter()
+        .filter(|service| service.outcomes.dropped > service.outcomes.answered)
+        .map(name)
+        .collect();
+    blocked.sort_unstable();
+    blocked.dedup();
+    blocked
 }
 
 fn timestamps_filtered(syns: &SynEvidence) -> Finding {
