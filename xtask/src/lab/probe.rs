@@ -34,15 +34,22 @@ use self::{
 
 /// Plays servers of every kind, and has natdiag test them.
 #[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Args {
     /// Cases to play, by the beginning of a name; all by default.
     cases: Vec<String>,
-    /// Seeds to play each under: 1 to N, odd ones on the NAT and even ones behind it.
+    /// Seeds to play each under: 1 to N. natdiag runs on the NAT and behind it in turn.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seeds: u64,
     /// Plays each seed in both places.
     #[arg(long)]
     both: bool,
+    /// Leaves out what takes long, and what differs from another case in one respect only.
+    #[arg(long)]
+    brief: bool,
     /// Plays a case that failed once more, alone: chance and a loaded machine have a say in what is seen.
     #[arg(long)]
     again: bool,
@@ -102,7 +109,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let is_chosen = |case: &&Case| {
         args.cases.is_empty() || args.cases.iter().any(|word| case.name.starts_with(word))
     };
-    let chosen: Vec<&'static Case> = CASES.iter().filter(is_chosen).filter(has_hook).collect();
+    let chosen: Vec<&'static Case> = CASES
+        .iter()
+        .filter(is_chosen)
+        .filter(has_hook)
+        .filter(|case| case.is_brief || !args.brief)
+        .collect();
     if chosen.is_empty() {
         let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
         bail!("no case begins so; there are: {}", known.join(", "));
@@ -118,13 +130,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let plays: Vec<Play> = chosen
         .iter()
-        .flat_map(|case| (1..=args.seeds).map(move |seed| (*case, seed)))
-        .flat_map(|(case, seed)| {
-            vantages(seed, args.both).iter().map(move |vantage| Play {
-                case,
-                seed,
-                vantage: *vantage,
-            })
+        .zip(0..)
+        .flat_map(|(case, place)| (1..=args.seeds).map(move |seed| (*case, place, seed)))
+        .flat_map(|(case, place, seed)| {
+            vantages(place + seed, args.both)
+                .iter()
+                .map(move |vantage| Play {
+                    case,
+                    seed,
+                    vantage: *vantage,
+                })
         })
         .collect();
     let mut failed = play_all(plays, &stage, args.jobs.max(1))?;
@@ -138,8 +153,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     })
 }
 
-fn vantages(seed: u64, both: bool) -> &'static [Vantage] {
-    match (both, seed.is_multiple_of(2)) {
+fn vantages(turn: u64, both: bool) -> &'static [Vantage] {
+    match (both, turn.is_multiple_of(2)) {
         (true, _) => &[Vantage::Public, Vantage::Inside],
         (false, false) => &[Vantage::Public],
         (false, true) => &[Vantage::Inside],

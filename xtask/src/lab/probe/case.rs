@@ -41,6 +41,8 @@ pub(super) struct Case {
     pub(super) exit_code: i32,
     /// How long it may take.
     pub(super) seconds: u64,
+    /// Whether `cargo xtask test` plays it.
+    pub(super) is_brief: bool,
 }
 
 /// What natdiag is asked for.
@@ -75,6 +77,7 @@ const HEALTHY: Case = Case {
     says: &[],
     exit_code: 0,
     seconds: 60,
+    is_brief: true,
 };
 
 /// A port that was in use when the server closed is not let through for a while.
@@ -178,6 +181,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "healthy-http",
+        is_brief: false,
         service: service::Kind::Http,
         ..HEALTHY
     },
@@ -199,11 +203,13 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "recycle-4.11-ipv6",
+        is_brief: false,
         is_v6: true,
         ..RECYCLE_FROM_317
     },
     Case {
         name: "recycle-3.16-https",
+        is_brief: false,
         service: service::Kind::HttpsCloses,
         says: &["after an HTTPS request"],
         ..RECYCLE_UNTIL_316
@@ -221,6 +227,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "recycle-3.16-thorough",
+        is_brief: false,
         arguments: &["--thorough"],
         says: &["3 of 3 SYNs answered", "took what it had dropped"],
         seconds: 130,
@@ -228,6 +235,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "recycle-4.11-thorough",
+        is_brief: false,
         arguments: &["--thorough"],
         says: &["3 of 3 SYNs answered", "took what it had dropped"],
         seconds: 130,
@@ -245,6 +253,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "foreign-3.16-behind",
+        is_brief: false,
         mechanisms: &[
             Mechanism::TwRecycle(Era::Until316),
             Mechanism::Clocks(Clocks::Fixed),
@@ -255,6 +264,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "foreign-4.11",
+        is_brief: false,
         bystander: Some(bystander::Kind::Polite),
         is_compared: true,
         ..RECYCLE_FIXED_CLOCKS
@@ -268,12 +278,14 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "foreign-4.11-rare",
+        is_brief: false,
         bystander: Some(bystander::Kind::Rare),
         tester_is_ahead: true,
         ..RECYCLE_FIXED_CLOCKS
     },
     Case {
         name: "latent-3.16",
+        is_brief: false,
         service: service::Kind::Http,
         expected: "tw-recycle-latent, up to 3.16",
         ..RECYCLE_UNTIL_316
@@ -355,6 +367,7 @@ pub(super) const CASES: &[Case] = &[
     LARGE,
     Case {
         name: "large-ipv6",
+        is_brief: false,
         is_v6: true,
         ..LARGE
     },
@@ -393,6 +406,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "large-server-cuts-ipv6",
+        is_brief: false,
         mechanisms: &[Mechanism::Splitter(Cut::Fragments { mtu: 1400 })],
         is_v6: true,
         expected: "endpoint-fragmentation",
@@ -403,6 +417,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "large-gateway-drops",
+        is_brief: false,
         mechanisms: &[
             Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
             Mechanism::Gateway(Gateway::DropsFragments),
@@ -454,6 +469,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "trial-timestamps",
+        is_brief: false,
         test: Test::Remedy("no-timestamps"),
         mechanisms: &[
             Mechanism::TwRecycle(Era::Until316),
@@ -474,6 +490,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "trial-harms-4.11",
+        is_brief: false,
         test: Test::Remedy("no-timestamps"),
         mechanisms: &[
             Mechanism::TwRecycle(Era::From317),

@@ -139,8 +139,8 @@ fn rehearse(outcome: &mut Outcome, stage: &Stage) -> Result<()> {
     }
     let alone = bystander.as_ref().map(Bystander::counts);
     let before = State::of(host)?;
-    let company = case
-        .is_watched
+    // A test that is killed comes to no verdict that could be compared.
+    let company = (case.is_watched && stage.kill_on.is_none())
         .then(|| Company::start(host, interface, &stage.natdiag))
         .transpose()?;
     let natdiag = || command(case, port, &stage.natdiag, host);

@@ -101,7 +101,14 @@ impl BothEnds {
             .iter()
             .chain(&there)
             .filter(|(packet, _)| here.get(*packet) != there.get(*packet))
-            .map(|(packet, _)| format!("not the same at both ends: {packet}"))
+            .map(|(packet, _)| {
+                let times = |side: &BTreeMap<&str, usize>| side.get(packet).copied().unwrap_or(0);
+                format!(
+                    "{} times at the client and {} times behind the NAT: {packet}",
+                    times(&here),
+                    times(&there)
+                )
+            })
             .take(4);
         Ok(Compared {
             summary: format!(
