@@ -106,6 +106,8 @@ pub struct WatchConfig {
     pub interval: Duration,
     /// How many remotes to show.
     pub top: Top,
+    /// Whether remote hosts are shown by name.
+    pub names: bool,
     /// A remedy to try.
     pub trial: Option<TrialConfig>,
 }
@@ -132,6 +134,8 @@ pub struct ReplayConfig {
     pub interval: Option<Duration>,
     /// How many remotes to show.
     pub top: Top,
+    /// Whether remote hosts are shown by name.
+    pub names: bool,
 }
 
 /// Longest time that a remedy is tried for.
@@ -212,6 +216,7 @@ impl TryFrom<&WatchArgs> for WatchConfig {
             duration: args.duration,
             interval: args.interval,
             top: args.top.unwrap_or_default(),
+            names: args.naming.names,
             trial: trial(args)?,
         })
     }
@@ -244,6 +249,7 @@ impl TryFrom<&ReplayArgs> for ReplayConfig {
             local: args.local.clone(),
             interval: args.interval,
             top: args.top.unwrap_or_default(),
+            names: args.naming.names,
         })
     }
 }

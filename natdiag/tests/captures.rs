@@ -212,6 +212,14 @@ fn a_capture_that_lost_packets_gives_no_other_cause() {
 }
 
 #[test]
+fn a_capture_that_shows_each_packet_twice_gives_the_same_cause() {
+    for case in &CASES {
+        let twice = copy(case.name, |_, _| 2);
+        assert_eq!(causes(&twice), Vec::from_iter(case.cause), "{}", case.name);
+    }
+}
+
+#[test]
 fn connections_that_live_without_a_syn_ack_are_not_filtered() {
     /// Where the source address of an IPv4 packet stands in an Ethernet frame.
     const SOURCE: std::ops::Range<usize> = 26..30;
@@ -253,6 +261,11 @@ fn count(name: &str) -> usize {
 
 /// A capture of the packets that `keep` says, by their place and their octets.
 fn part(name: &str, keep: impl Fn(usize, &[u8]) -> bool) -> NamedTempFile {
+    copy(name, |place, octets| usize::from(keep(place, octets)))
+}
+
+/// A capture with each packet as often as `times` says.
+fn copy(name: &str, times: impl Fn(usize, &[u8]) -> usize) -> NamedTempFile {
     let octets = octets(name);
     let mut reader = PcapReader::new(&octets[..]).unwrap();
     let part = NamedTempFile::new().unwrap();
@@ -261,7 +274,7 @@ fn part(name: &str, keep: impl Fn(usize, &[u8]) -> bool) -> NamedTempFile {
     let mut place = 0;
     while let Some(packet) = reader.next_packet() {
         let packet = packet.unwrap();
-        if keep(place, packet.data()) {
+        for _ in 0..times(place, packet.data()) {
             writer.write_packet(&packet).unwrap();
         }
         place += 1;
@@ -277,6 +290,7 @@ fn causes(capture: &NamedTempFile) -> Vec<Cause> {
 
 fn play_file(file: &Path) -> Survey {
     let config = ReplayConfig {
+        names: false,
         filter: natdiag::analysis::filter::Filter::default(),
         files: vec![file.to_owned()],
         local: Vec::new(),

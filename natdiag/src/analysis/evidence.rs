@@ -3,12 +3,13 @@
 pub mod clocks;
 pub mod resets;
 pub mod spells;
+pub mod writes;
 
 use std::net::IpAddr;
 
 use natdiag_common::wire::seq::TsVal;
 
-use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells};
+use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
 use crate::{
     analysis::{close_up::RecentSyns, mark::Prediction},
     event::Timestamp,
@@ -237,8 +238,11 @@ pub struct SynEvidence {
     pub answered_since: u64,
     /// The newest mark.
     pub mark: Option<(TsVal, Timestamp)>,
-    /// The newest SYNs one by one, to be shown.
+    /// The newest SYNs one by one.
     pub recent: RecentSyns,
+    /// The newest connections that the remote host closed first, where hosts that cannot be seen share our address: what
+    /// it then holds is not known, but follows from these and from the fates of the SYNs.
+    pub writes: RecentWrites,
 }
 
 impl SynEvidence {

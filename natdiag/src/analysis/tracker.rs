@@ -248,6 +248,18 @@ impl Tracker {
         let known = self.flows.get(&tuple);
         let repeated =
             known.is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
+        let tsval = segment
+            .options
+            .timestamps
+            .map(|timestamps| timestamps.tsval);
+        let is_seen_again = repeated
+            && known
+                .and_then(|flow| flow.transmissions.last())
+                .is_some_and(|last| last.is_seen_again(event, tsval));
+        if is_seen_again {
+            self.remote(tuple.remote).evidence.undecided += 1;
+            return;
+        }
         // Sent again though one was taken, or more often than any kernel does: its fate says nothing.
         let is_idle = repeated
             && known.is_some_and(|flow| {
@@ -271,10 +283,6 @@ impl Tracker {
         if !repeated {
             self.open(tuple, Some(isn));
         }
-        let tsval = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsval);
         let handshake_ns = self.remote(tuple.remote).handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
@@ -326,8 +334,9 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, class),
+            number: state.evidence.recent.push(now, tsval, class),
             tsval,
+            identification: event.identification,
             class,
             fate: Fate::Pending,
         });

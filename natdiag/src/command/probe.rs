@@ -17,7 +17,6 @@ use crate::{
     privilege::MissingPrivileges,
     probe::{
         connector::ConnectError,
-        echo::exchange::EchoError,
         survey::ProbeSurvey,
         target::{AddressError, Target},
         tls::{Tls, TlsError},
@@ -61,9 +60,6 @@ pub enum ProbeError {
     /// TLS cannot be spoken.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No ICMP echoes can be sent.
-    #[error(transparent)]
-    Echo(#[from] EchoError),
     /// The programs that watch cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -141,6 +141,9 @@ impl Tracker {
         let current = marks.current().map(|mark| (mark.tsval, mark.since));
         if let Some(state) = self.remotes.get_mut(&tuple.remote) {
             state.evidence.mark = current;
+            if state.evidence.shared_address {
+                state.evidence.writes.push(tsval, now, writer);
+            }
         }
     }
 

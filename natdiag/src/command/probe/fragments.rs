@@ -125,14 +125,17 @@ impl Test<'_> {
             responses: Vec::new(),
         };
         let mut ended = self.fetch(source, &mut watcher, &mut record)?;
-        let (sighting, survey) = watcher.finish(path)?;
+        let (sighting, mut survey) = watcher.finish(path)?;
         let mut echoes = None;
         if self.args.icmp && !ended.is_interrupted() {
             self.progress.say(source.remote, "ICMP echoes");
-            match Exchange::open(source.remote.ip(), self.clock, self.signals)?.run() {
+            let exchanged = Exchange::open(source.remote.ip(), self.clock, self.signals)
+                .and_then(|exchange| exchange.run());
+            match exchanged {
                 Ok(all) => echoes = Some(all),
                 Err(error) if error.is_interruption() => ended = Ended::Interrupted,
-                Err(error) => return Err(error.into()),
+                // What was found about TCP is not lost for it.
+                Err(error) => survey.notes.push(error.to_string()),
             }
         }
         self.add(source, path, record, (sighting, survey), echoes);

@@ -125,6 +125,7 @@ fn add(
         name: path.link.name.clone(),
         hooks: program.hooks().to_vec(),
         notes,
+        octets: None,
         diagnosis: Diagnosis {
             remotes_known: 1,
             remotes: vec![tested.diagnosis()],

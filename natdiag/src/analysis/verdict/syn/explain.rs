@@ -1,6 +1,9 @@
 //! What rules a trouble out, or leaves it possible, in words.
 
-use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
+use super::{
+    group::{with_timestamps, without_timestamps},
+    recycle::{predicted_hit, predicted_pass},
+};
 use crate::analysis::{evidence::SynEvidence, verdict::base_rates::SynTrouble};
 
 /// The observation that rules a trouble out where `best` is the likeliest, or what leaves it possible.

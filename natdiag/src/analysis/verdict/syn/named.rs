@@ -1,10 +1,14 @@
 //! The findings about SYNs in words: what was seen, and what to do.
 
-use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
+use super::{
+    group::{with_timestamps, without_timestamps},
+    recycle::{predicted_hit, predicted_pass},
+};
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::{Outcomes, Service, SynEvidence},
     mark::LIFETIME_NS,
+    service::Port,
     verdict::{Case, base_rates::SynTrouble},
 };
 
@@ -131,7 +135,7 @@ fn recycle(case: &Case, syns: &SynEvidence) -> Finding {
                     service.local,
                     outcomes.dropped,
                     outcomes.total(),
-                    service.port
+                    Port(service.port)
                 )
             })
             .collect();
@@ -189,12 +193,18 @@ pub(super) fn loss(syns: &SynEvidence, all: Outcomes) -> Finding {
 const ASK_FOR_FILTERS: &str = "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs";
 
 fn filtered(syns: &SynEvidence) -> Finding {
-    let blocked = blocked(syns, |service| service.port.to_string());
-    let ports = blocked.join(", ");
-    let summary = format!("something drops every SYN to port {ports}, whatever it carries");
+    let blocked = blocked(syns, |service| service.port);
+    let named: Vec<_> = blocked.iter().map(|port| Port(*port).to_string()).collect();
+    let summary = format!(
+        "something drops every SYN to port {}, whatever it carries",
+        named.join(", ")
+    );
+    let blocked: Vec<_> = blocked.iter().map(u16::to_string).collect();
+    // nc(1) of OpenBSD and that of Nmap agree on one port only.
+    let port = blocked.first().map_or("PORT", String::as_str);
     let remedy = vec![
         ASK_FOR_FILTERS.to_owned(),
-        format!("compare with another port of the same host: `nc -vz -w 3 HOST {ports}`"),
+        format!("compare with another port of the same host: `nc -vz -w 3 HOST {port}`"),
     ];
     let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
     finding
@@ -204,9 +214,10 @@ fn filtered(syns: &SynEvidence) -> Finding {
 }
 
 fn clients_filtered(syns: &SynEvidence) -> Finding {
-    let blocked = blocked(syns, |service| {
-        format!("{} to port {}", service.local, service.port)
-    });
+    let blocked: Vec<_> = blocked(syns, |service| (service.local, service.port))
+        .iter()
+        .map(|(local, port)| format!("{local} to port {}", Port(*port)))
+        .collect();
     let summary = format!(
         "something drops every SYN of some clients, whatever it carries: {}",
         blocked.join(", ")
@@ -235,13 +246,13 @@ fn timestamps_demanded(syns: &SynEvidence) -> Finding {
     finding(Cause::Filtered, Severity::Critical, summary, syns, remedy)
 }
 
-/// Services of which most SYNs were dropped, by a name.
-fn blocked(syns: &SynEvidence, name: impl Fn(&Service) -> String) -> Vec<String> {
-    let mut blocked: Vec<String> = syns
+/// Those to whom most SYNs were dropped, each once.
+fn blocked<T: Ord>(syns: &SynEvidence, who: impl Fn(&Service) -> T) -> Vec<T> {
+    let mut blocked: Vec<T> = syns
         .services
         .iter()
         .filter(|service| service.outcomes.dropped > service.outcomes.answered)
-        .map(name)
+        .map(who)
         .collect();
     blocked.sort_unstable();
     blocked.dedup();
