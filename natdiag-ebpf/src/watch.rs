@@ -162,7 +162,6 @@ fn keep(
         // What follows is verified once, and not for each kind of packet.
         tally.counter = frame.forget_way(tally.counter);
         tally.detail = frame.forget_way(tally.detail);
-        tally.maximum = frame.forget_way(tally.maximum);
     }
     let mut account = None;
     let grant = match (observation.keep, tally) {

@@ -95,7 +95,10 @@ impl Counts {
 
     fn add(&mut self, counts: &RemoteCounts) {
         // Most are zero, and of a table of many hosts every word may be far away: so first by fours.
-        let ours = self.words.chunks_mut(4).zip(counts.words.as_chunks::<4>().0);
+        let ours = self
+            .words
+            .chunks_mut(4)
+            .zip(counts.words.as_chunks::<4>().0);
         for (first, (words, more)) in (0..).step_by(4).zip(ours) {
             if *more == [0; 4] {
                 continue;
