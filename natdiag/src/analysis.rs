@@ -10,6 +10,7 @@ pub mod fragments;
 pub mod mark;
 pub mod ranking;
 pub mod scope;
+pub mod service;
 pub mod suspicion;
 pub mod table;
 #[cfg(test)]
@@ -85,11 +86,13 @@ impl Analysis {
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
         let (tracker, datagrams) = (&self.tracker, &self.datagrams);
+        let established = &self.established;
         let gone = self.table.count(remote, counts, now, |remote| {
             let address = IpAddr::from(remote.address);
             verdict::severity(&Case {
                 counts: &remote.counts,
                 syns: tracker.evidence(address),
+                established: established.get(remote.address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
                 neighbours: Neighbours::default(),
@@ -126,6 +129,9 @@ impl Analysis {
             if !suspects.contains(remote) {
                 self.established.end(*remote);
             }
+        }
+        for remote in &suspects {
+            self.established.begin(*remote, now);
         }
         self.suspects = suspects;
         &self.suspects
@@ -315,7 +321,7 @@ impl Analysis {
     }
 
     fn case<'a>(
-        &self,
+        &'a self,
         address: Address,
         counts: &'a Counts,
         syns: Option<&'a SynEvidence>,
@@ -329,7 +335,7 @@ impl Analysis {
     }
 
     fn case_without_datagrams<'a>(
-        &self,
+        &'a self,
         address: Address,
         counts: &'a Counts,
         syns: Option<&'a SynEvidence>,
@@ -338,6 +344,7 @@ impl Analysis {
         Case {
             counts,
             syns,
+            established: self.established.get(address),
             datagrams: Datagrams::default(),
             is_ipv6: IpAddr::from(address).is_ipv6(),
             neighbours: Neighbours::default(),

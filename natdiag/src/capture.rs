@@ -13,7 +13,6 @@ mod link;
 mod pcap;
 mod pcapng;
 mod playback;
-mod recent;
 mod reorder;
 mod window;
 
@@ -119,8 +118,12 @@ impl Capture {
     pub fn read(name: String, mut stream: Stream) -> Result<Self, CaptureError> {
         let mut magic = Vec::new();
         let begun = (&mut stream).take(MAGIC_LEN as u64).read_to_end(&mut magic);
-        if let Err(source) = begun {
-            return Err(CaptureError::Read { name, source });
+        match begun {
+            Err(source) if source.kind() == io::ErrorKind::IsADirectory => {
+                return Err(CaptureError::Directory { name });
+            }
+            Err(source) => return Err(CaptureError::Read { name, source }),
+            Ok(_) => {}
         }
         let packed = Kind::of(&magic) == Kind::Gzip;
         let stream = Cursor::new(magic).chain(stream);
@@ -129,7 +132,11 @@ impl Capture {
         } else {
             Window::new(Box::new(stream))
         };
-        let mut capture = Self::parse_header(name, window)?;
+        let mut capture = Self::parse_header(name, window).map_err(|error| match error {
+            // What is packed was something once.
+            CaptureError::Empty { name } if packed => CaptureError::HeaderCut { name, octets: 0 },
+            error => error,
+        })?;
         capture.advance();
         Ok(capture)
     }

@@ -40,6 +40,7 @@ pub enum Command {
     /// the final report. Nothing stays attached. Needs root, or `CAP_BPF`,
     /// `CAP_NET_ADMIN` and `CAP_PERFMON`.
     #[command(verbatim_doc_comment, after_long_help = WATCH_EXAMPLES)]
+    #[command(override_usage = "natdiag watch [-i IFACE]... [OPTIONS]")]
     Watch(WatchArgs),
     /// Report what is wrong in captures; needs no privileges
     ///
@@ -124,6 +125,18 @@ pub struct FilterArgs {
     pub port: Vec<u16>,
 }
 
+/// What is shown beside addresses.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// Show remote hosts by name as well, as this host's resolver knows them (reverse DNS)
+    ///
+    /// Off by default: the questions leave this host and tell which addresses are shown,
+    /// and the answer is whatever the owner of an address wrote there. Nothing waits for a
+    /// name: it appears when its answer has come. A final report waits two seconds at most.
+    #[arg(long, verbatim_doc_comment)]
+    pub names: bool,
+}
+
 /// Arguments of `natdiag watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
@@ -144,6 +157,8 @@ pub struct WatchArgs {
     /// Look only at connections of these hosts of ours; repeat it for several
     #[arg(long, value_name = "CIDR")]
     pub local: Vec<Network>,
+    #[command(flatten)]
+    pub naming: NameArgs,
     /// Where to attach
     #[arg(long, value_enum, default_value_t)]
     pub hook: HookChoice,
@@ -167,6 +182,8 @@ pub struct ReplayArgs {
     /// Network on the near side, where the capture does not tell; repeat it for several
     #[arg(long, value_name = "CIDR")]
     pub local: Vec<Network>,
+    #[command(flatten)]
+    pub naming: NameArgs,
     /// With `--output jsonl`: a line for each such span of the capture's time
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub interval: Option<Duration>,

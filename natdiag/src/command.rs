@@ -6,7 +6,10 @@ pub mod probe;
 pub mod replay;
 pub mod watch;
 
-use std::io::{self, BufWriter, ErrorKind};
+use std::{
+    io::{self, BufWriter, ErrorKind},
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -23,10 +26,16 @@ use self::{
 use crate::{
     cli::{Check, Cli, Command},
     config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
+    names::Names,
     report::{self, exit_code::ExitStatus, graded::Graded},
-    survey::View,
+    survey::{Survey, View},
     tui::Tui,
 };
+
+/// Remote hosts of a source whose names a report waits for: more than a text shows.
+const NAMED: usize = 128;
+/// How long a report waits for names.
+const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(2);
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -99,6 +108,27 @@ fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
         ) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitStatus::Clear),
         status => status,
     }
+}
+
+/// Names of remote hosts, if they were asked for.
+fn names(are_wanted: bool) -> Names {
+    if are_wanted {
+        Names::of_resolver()
+    } else {
+        Names::default()
+    }
+}
+
+/// Asks for the names that a report is about to show, and gives the resolver a moment for those that it does not know
+/// yet.
+fn wait_for_names(survey: &Survey) {
+    for source in survey.sources.iter().filter(|_| survey.names.are_on()) {
+        for remote in source.diagnosis.remotes.iter().take(NAMED) {
+            // What it is called is asked again by the view.
+            let _ = survey.names.of(remote.address);
+        }
+    }
+    survey.names.settle(PATIENCE_FOR_NAMES);
 }
 
 /// Runs a command that shows surveys; the last one decides how it ended.

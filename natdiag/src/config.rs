@@ -93,6 +93,8 @@ pub struct WatchConfig {
     pub interval: Duration,
     /// How many remotes to show.
     pub top: Top,
+    /// Whether remote hosts are shown by name.
+    pub names: bool,
 }
 
 /// What `natdiag replay` does.
@@ -108,6 +110,8 @@ pub struct ReplayConfig {
     pub interval: Option<Duration>,
     /// How many remotes to show.
     pub top: Top,
+    /// Whether remote hosts are shown by name.
+    pub names: bool,
 }
 
 /// Why a command line makes no sense as a whole.
@@ -182,6 +186,7 @@ impl TryFrom<&WatchArgs> for WatchConfig {
             duration: args.duration,
             interval: args.interval,
             top: args.top.unwrap_or_default(),
+            names: args.naming.names,
         })
     }
 }
@@ -203,6 +208,7 @@ impl TryFrom<&ReplayArgs> for ReplayConfig {
             local: args.local.clone(),
             interval: args.interval,
             top: args.top.unwrap_or_default(),
+            names: args.naming.names,
         })
     }
 }

@@ -8,3 +8,4 @@ pub mod link;
 pub mod netlink;
 pub mod path;
 pub mod route;
+pub mod traffic;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use natdiag::{cli::Cli, command, log::Log, report::exit_code::ExitStatus};
+use natdiag::{cli::Cli, colour, command, log::Log, report::exit_code::ExitStatus};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -36,7 +36,7 @@ fn start_log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Log)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(io::stderr().is_terminal() && colour::is_wanted())
         .with_target(false)
         .init();
 }

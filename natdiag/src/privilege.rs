@@ -35,7 +35,7 @@ impl fmt::Display for MissingPrivileges {
         f.write_str(
             "\n  run it with sudo, or once: \
              sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep $(which natdiag)\
-             \n  without privileges: natdiag replay FILE",
+             \n  without privileges: natdiag replay FILE, natdiag check server",
         )
     }
 }
@@ -114,7 +114,7 @@ mod tests {
             refusal(&[]).unwrap(),
             "natdiag watch needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; this process has none of them\n  \
              run it with sudo, or once: sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep $(which natdiag)\n  \
-             without privileges: natdiag replay FILE"
+             without privileges: natdiag replay FILE, natdiag check server"
         );
     }
 

@@ -14,7 +14,7 @@ pub(crate) mod note;
 pub mod probe;
 pub(crate) mod ranking;
 pub(crate) mod table;
-pub(crate) mod text;
+pub mod text;
 pub(crate) mod wording;
 
 use std::io::{self, BufWriter};

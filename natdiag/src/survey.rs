@@ -7,6 +7,8 @@ use natdiag_common::counter::Counter;
 use crate::{
     analysis::{crossing::Crossing, diagnosis::Diagnosis, verdict},
     event::Timestamp,
+    host::traffic::Octets,
+    names::Names,
 };
 
 /// The state of a run at one time.
@@ -22,6 +24,8 @@ pub struct Survey {
     pub blind_to: Vec<String>,
     /// CPU time that natdiag itself has used so far, in nanoseconds; what its programs use in the kernel is not in it.
     pub own_cpu_ns: Option<u64>,
+    /// What remote hosts are called, where that was asked for.
+    pub names: Names,
 }
 
 impl Survey {
@@ -44,6 +48,8 @@ pub struct SourceSurvey {
     pub hooks: Vec<String>,
     /// Why these hooks, what was refused, who else is attached: one sentence each.
     pub notes: Vec<String>,
+    /// Octets that the interface has carried since the start, where it tells.
+    pub octets: Option<Octets>,
     /// What was found.
     pub diagnosis: Diagnosis,
 }
@@ -99,6 +105,11 @@ pub trait View {
     /// # Errors
     /// As above.
     fn interim(&mut self, survey: Survey) -> io::Result<()>;
+
+    /// Whether it may rather be late than take much of a core: a screen may, lines that a program reads may not.
+    fn may_be_late(&self) -> bool {
+        false
+    }
 
     /// Takes what the person at the terminal has typed, many times a second.
     ///

@@ -61,6 +61,18 @@ impl Tui {
         screen.draw(|frame| view::draw(frame, app, theme))
     }
 
+    /// Copies the note about the chosen remote host, and says so.
+    fn copy(&mut self) -> io::Result<String> {
+        let told = view::detail::told(&self.app);
+        let Some(screen) = self.screen.as_mut().filter(|_| !told.is_empty()) else {
+            return Ok("nothing was found here that a note could tell".to_owned());
+        };
+        let mut note = Vec::new();
+        markdown::write_excerpt(self.app.survey(), &told, &mut note)?;
+        screen.copy(&String::from_utf8_lossy(&note))?;
+        Ok("note given to the clipboard of the terminal (OSC 52); some do not take it, then e writes a file".to_owned())
+    }
+
     /// Does what an event asks for. Returns whether the run is to end.
     fn take(&mut self, event: &Event) -> io::Result<Wish> {
         let Event::Key(key) = event else {
@@ -81,6 +93,10 @@ impl Tui {
                 if let Some(screen) = &mut self.screen {
                     screen.suspend()?;
                 }
+            }
+            Effect::Copy => {
+                let message = self.copy()?;
+                self.app.say(message);
             }
             Effect::Export => {
                 let message = match export(self.app.survey(), self.rows, Path::new("")) {
@@ -103,6 +119,10 @@ impl View for Tui {
     fn interim(&mut self, survey: Survey) -> io::Result<()> {
         self.app.show(survey, true);
         self.draw()
+    }
+
+    fn may_be_late(&self) -> bool {
+        true
     }
 
     fn attend(&mut self) -> io::Result<Wish> {

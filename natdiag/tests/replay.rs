@@ -227,6 +227,7 @@ impl View for ClosedPipe {
 
 fn config(files: &[PathBuf]) -> ReplayConfig {
     ReplayConfig {
+        names: false,
         files: files.to_vec(),
         filter: Filter::default(),
         local: Vec::new(),

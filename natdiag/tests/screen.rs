@@ -19,7 +19,8 @@ use std::{
 };
 
 use natdiag::{
-    survey::{Survey, View, Wish},
+    analysis::diagnosis::{Cause, Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
+    survey::{SourceKind, SourceSurvey, Survey, View, Wish},
     tui::Tui,
 };
 use nix::{
@@ -49,7 +50,10 @@ const LEAVE: &str = "\u{1b}[?1049l";
 fn part() {
     let Ok(part) = env::var(PART) else { return };
     let mut screen = Tui::new(Box::new(Report), None);
-    let begun = screen.begin(Survey::default());
+    let begun = screen.begin(match part.as_str() {
+        "copy" => with_a_finding(),
+        _ => Survey::default(),
+    });
     let result = match part.as_str() {
         _ if begun.is_err() => begun.map(|()| Wish::GoOn),
         "finish" => screen.finish(&Survey::default()).map(|()| Wish::End),
@@ -96,6 +100,17 @@ fn help_is_drawn_and_q_closes_it_before_it_ends_the_run() {
 }
 
 #[test]
+fn note_about_a_host_goes_to_the_clipboard_of_the_terminal() {
+    let (result, text) = play("copy", b"yq");
+    assert_eq!(result, "Ok(End)");
+    // "### 198.51.100.80" in Base64.
+    assert_in_order(
+        &text,
+        &[ENTER, "\u{1b}]52;c;IyMjIDE5OC41MS4xMDAuODA", LEAVE],
+    );
+}
+
+#[test]
 fn terminal_that_is_gone_ends_the_run() {
     let terminal = Terminal::open();
     let directory = tempfile::tempdir().unwrap();
@@ -108,6 +123,41 @@ fn terminal_that_is_gone_ends_the_run() {
     drop(master);
     child.wait().unwrap();
     assert_eq!(fs::read_to_string(file).unwrap(), "Err(BrokenPipe)");
+}
+
+fn with_a_finding() -> Survey {
+    let finding = Finding {
+        cause: Cause::PacketLoss,
+        confidence: 0.97,
+        severity: Severity::Warning,
+        summary: "packets are lost on the way".to_owned(),
+        evidence: Vec::new(),
+        excluded: Vec::new(),
+        not_excluded: Vec::new(),
+        remedy: vec!["look for it".to_owned()],
+    };
+    let remote = RemoteDiagnosis {
+        address: "198.51.100.80".parse().unwrap(),
+        counters: RemoteCounters::default(),
+        findings: vec![finding],
+        close_up: None,
+    };
+    let source = SourceSurvey {
+        kind: SourceKind::Interface,
+        name: "eth0".to_owned(),
+        hooks: Vec::new(),
+        notes: Vec::new(),
+        octets: None,
+        diagnosis: Diagnosis {
+            remotes_known: 1,
+            remotes: vec![remote],
+            ..Diagnosis::default()
+        },
+    };
+    Survey {
+        sources: vec![source],
+        ..Survey::default()
+    }
 }
 
 fn until_it_ends(screen: &mut Tui) -> io::Result<Wish> {

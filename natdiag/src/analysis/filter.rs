@@ -6,6 +6,7 @@
 use std::{fmt, net::IpAddr};
 
 use crate::{
+    analysis::service::Port,
     config::Network,
     event::{Content, Event},
 };
@@ -89,7 +90,8 @@ impl fmt::Display for Filter {
             } else {
                 "ports"
             };
-            parts.push(format!("TCP {noun} {}", joined(&self.ports)));
+            let ports: Vec<_> = self.ports.iter().map(|port| Port(*port)).collect();
+            parts.push(format!("TCP {noun} {}", joined(&ports)));
         }
         f.write_str(&parts.join(" and "))
     }
@@ -205,7 +207,7 @@ mod tests {
         let filter = filter(&["203.0.113.0/24", "2001:db8::1"], &[], &[80, 443]);
         assert_eq!(
             filter.to_string(),
-            "remote hosts in 203.0.113.0/24, 2001:db8::1/128 and TCP ports 80, 443"
+            "remote hosts in 203.0.113.0/24, 2001:db8::1/128 and TCP ports 80 (http), 443 (https)"
         );
     }
 }

@@ -18,8 +18,7 @@ use natdiag_common::{
     },
 };
 
-use super::recent::Recent;
-use crate::{analysis::scope::is_private, config::Network};
+use crate::{analysis::scope::is_private, config::Network, recent::Recent};
 
 /// Connections, address pairs and addresses remembered in use, each. 48 octets an entry and at most two generations
 /// of three maps make 20 MB.
@@ -40,6 +39,8 @@ pub(super) struct DirectionFinder {
     connections: Recent<Ends, bool>,
     pairs: Recent<Ends, bool>,
     roles: Recent<Address, Roles>,
+    /// The connection that was looked up last and whether its low end opened it: bulk data comes in a row.
+    newest: Option<(Ends, bool)>,
 }
 
 /// The two ends of a connection in the order of their addresses, or those of a pair of hosts with ports 0.
@@ -73,6 +74,7 @@ impl DirectionFinder {
             connections: Recent::new(REMEMBERED),
             pairs: Recent::new(REMEMBERED),
             roles: Recent::new(REMEMBERED),
+            newest: None,
         }
     }
 
@@ -135,6 +137,7 @@ impl DirectionFinder {
     }
 
     fn learn_connection(&mut self, way: &Way, source_opens: bool) {
+        self.newest = None;
         let (connection, source_is_low) = way.connection();
         if !source_opens && self.connections.get(connection).is_some() {
             // The SYN said it already; this is its answer.
@@ -176,7 +179,7 @@ impl DirectionFinder {
     fn source_is_local(&mut self, way: &Way) -> Option<bool> {
         let (connection, source_is_low) = way.connection();
         if way.ports.is_some()
-            && let Some(low_opened) = self.connections.get(connection)
+            && let Some(low_opened) = self.low_opened(connection)
         {
             return Some(low_opened == source_is_low);
         }
@@ -190,6 +193,18 @@ impl DirectionFinder {
         }
         let source_is_private = is_private(way.source.into());
         (source_is_private != is_private(way.destination.into())).then_some(source_is_private)
+    }
+
+    /// Whether the low end of a connection opened it, if its beginning is in the capture.
+    fn low_opened(&mut self, connection: Ends) -> Option<bool> {
+        match self.newest {
+            Some((newest, low_opened)) if newest == connection => Some(low_opened),
+            _ => {
+                let low_opened = self.connections.get(connection)?;
+                self.newest = Some((connection, low_opened));
+                Some(low_opened)
+            }
+        }
     }
 
     fn only_opens(&mut self, address: Address) -> bool {

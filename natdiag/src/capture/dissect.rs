@@ -17,8 +17,8 @@ use natdiag_common::{
 use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader};
 use crate::{config::Network, event::Event};
 
-/// What a packet gives.
-#[derive(Debug, Default)]
+/// What a packet gives that is more than a packet.
+#[derive(Debug)]
 pub(super) struct Dissected {
     /// What it adds to the counters of a remote host.
     pub(super) charge: Option<(Address, RemoteCounts)>,
@@ -74,8 +74,8 @@ impl Dissector {
         &self.omissions
     }
 
-    /// Looks at one packet.
-    pub(super) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Dissected {
+    /// Looks at one packet. Most give nothing but their number.
+    pub(super) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Option<Dissected> {
         let said = captured.direction;
         let Some(header) = LinkHeader::of(captured.link_type) else {
             self.count_frame(said);
@@ -84,7 +84,7 @@ impl Dissector {
                 .unknown_links
                 .entry(captured.link_type)
                 .or_default() += 1;
-            return Dissected::default();
+            return None;
         };
         let mut said = said;
         let parsed = header.strip(captured.frame).and_then(|stripped| {
@@ -99,7 +99,7 @@ impl Dissector {
             Ok(Some((frame, packet))) => self.look(captured, &frame, &packet, said),
             Ok(None) => {
                 self.count_frame(said);
-                Dissected::default()
+                None
             }
             Err(error) => {
                 self.count_frame(said);
@@ -108,7 +108,7 @@ impl Dissector {
                 } else {
                     self.totals.increment_malformed(error);
                 }
-                Dissected::default()
+                None
             }
         }
     }
@@ -119,39 +119,35 @@ impl Dissector {
         frame: &CapturedFrame<'_>,
         packet: &PacketMeta,
         said: Option<Direction>,
-    ) -> Dissected {
+    ) -> Option<Dissected> {
         let judgement = self.finder.judge(frame, packet, said);
         let direction = judgement.direction;
         self.count_frame(Some(direction));
         let followed = self.followed(frame, packet, direction);
+        if followed.is_none() && !packet.is_notable() {
+            return None;
+        }
         let observation = classify(frame, packet, direction);
         let charge = observation.tally.map(|tally| {
             self.totals.increment(Counter::Charged);
             self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
             (tally.remote, tally.counts())
         });
-        if observation.keep == Keep::Never {
-            return Dissected {
-                charge,
-                event: None,
-                followed,
-            };
-        }
-        if options_are_cut(frame, packet) {
+        let event = if observation.keep == Keep::Never {
+            None
+        } else if options_are_cut(frame, packet) {
             // Timestamps that the capture cut off must not pass for timestamps that were not sent.
             self.count_cut();
-            return Dissected {
-                charge,
-                event: None,
-                followed,
-            };
-        }
-        let record = Record::new(frame, packet, observation.tally, direction, captured.time.0);
-        Dissected {
+            None
+        } else {
+            let record = Record::new(frame, packet, observation.tally, direction, captured.time.0);
+            Event::from_record(&record, 0)
+        };
+        Some(Dissected {
             charge,
-            event: Event::from_record(&record, 0),
+            event,
             followed,
-        }
+        })
     }
 
     /// What the programs that follow connections would look at.

@@ -22,6 +22,12 @@ pub enum CaptureError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is a directory.
+    #[error("`{name}` is a directory; name the captures in it, such as `{name}/*.pcap`")]
+    Directory {
+        /// Its path.
+        name: String,
+    },
     /// There is nothing in it.
     #[error(
         "capture `{name}` is empty; whatever captures may not have written yet: end it first, or use `tcpdump -U`"

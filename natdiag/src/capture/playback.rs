@@ -83,8 +83,10 @@ impl Playback {
                 break;
             }
             self.now = self.now.max(packet.time);
-            let dissected = self.dissector.dissect(&packet);
-            self.feed(dissected);
+            if let Some(dissected) = self.dissector.dissect(&packet) {
+                self.feed(dissected);
+            }
+            self.settle();
             self.capture.advance();
         }
         self.observe_until(self.now);
@@ -107,6 +109,10 @@ impl Playback {
         {
             self.reorder.push(event);
         }
+    }
+
+    /// Lets the time of the capture pass.
+    fn settle(&mut self) {
         // What may still come is not older than this.
         let settled = Timestamp(self.now.0.saturating_sub(WINDOW_NS));
         self.observe_until(settled);
@@ -164,6 +170,7 @@ impl Playback {
             name: self.capture.name().to_owned(),
             hooks: Vec::new(),
             notes: self.notes(),
+            octets: None,
             diagnosis: self.analysis.diagnose(self.now, top),
         }
     }

@@ -225,6 +225,7 @@ fn add(probed: &mut ProbeSurvey, path: &Path, program: &ProbeProgram, tested: Te
         name: path.link.name.clone(),
         hooks: program.hooks().to_vec(),
         notes: program.notes().to_vec(),
+        octets: None,
         diagnosis: Diagnosis {
             remotes_known: 1,
             remotes: vec![tested.diagnosis()],

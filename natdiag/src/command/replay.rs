@@ -9,7 +9,9 @@ use self::progress::Progress;
 use crate::{
     analysis::crossing::Crossing,
     capture::{Capture, CaptureError, Playback},
+    command,
     config::ReplayConfig,
+    names::Names,
     survey::{self, Survey, View},
 };
 
@@ -42,6 +44,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
         .collect::<Result<Vec<_>, CaptureError>>()?;
     let top = config.top.limit();
     let mut crossing = Crossing::default();
+    let names = command::names(config.names);
     if playbacks.len() > 1 {
         for playback in &mut playbacks {
             playback.share_sightings();
@@ -49,7 +52,7 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
     }
     if let Some(interval) = config.interval {
         play_in_steps(&mut playbacks, interval, |playbacks| {
-            view.interim(survey(playbacks, &mut crossing, top))
+            view.interim(survey(playbacks, &mut crossing, top, &names))
                 .map_err(ReplayError::View)
         })?;
     }
@@ -57,7 +60,8 @@ pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, Repl
         playback.play(None)?;
     }
     progress.end();
-    let survey = survey(&mut playbacks, &mut crossing, top);
+    let survey = survey(&mut playbacks, &mut crossing, top, &names);
+    command::wait_for_names(&survey);
     view.finish(&survey).map_err(ReplayError::View)?;
     Ok(survey)
 }
@@ -89,7 +93,12 @@ fn play_in_steps(
     Ok(())
 }
 
-fn survey(playbacks: &mut [Playback], crossing: &mut Crossing, top: usize) -> Survey {
+fn survey(
+    playbacks: &mut [Playback],
+    crossing: &mut Crossing,
+    top: usize,
+    names: &Names,
+) -> Survey {
     for (source, playback) in playbacks.iter_mut().enumerate() {
         crossing.take(source, playback.take_sightings());
     }
@@ -107,5 +116,6 @@ fn survey(playbacks: &mut [Playback], crossing: &mut Crossing, top: usize) -> Su
         sources,
         blind_to: Vec::new(),
         own_cpu_ns: None,
+        names: names.clone(),
     }
 }

@@ -1,7 +1,6 @@
 //! `natdiag watch`: interfaces to analysis to view, until a signal, the end of the duration, or the loss of the last
 //! interface.
 
-mod interface;
 pub(super) mod view;
 
 use std::{io, time::Duration};
@@ -10,33 +9,28 @@ use nix::sys::signal::{SigHandler, Signal, signal as set_handler};
 use thiserror::Error;
 use tokio::{
     signal::unix::{Signal as Signals, SignalKind, signal},
-    task::yield_now,
-    time::{Interval, MissedTickBehavior, interval, sleep},
+    time::sleep,
 };
 
-use self::interface::WatchedInterface;
 use crate::{
-    analysis::{crossing::Crossing, suspicion::SUSPICION_PERIOD_NS},
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError},
+    bpf::maps::MapsError,
     clock::Clock,
+    command,
     config::WatchConfig,
-    event::Timestamp,
+    engine::{Engine, EngineError, EngineOptions, ticks},
     host::{
-        address,
         link::{self, Link},
         route,
     },
+    names::Names,
     privilege::{self, MissingPrivileges},
-    survey::{self, Survey, View, Wish},
+    survey::{Survey, View, Wish},
 };
 
-/// How often the rings are emptied. At this pace they hold a million records a second.
-const BETWEEN_TURNS: Duration = Duration::from_millis(25);
-/// How often natdiag looks whether its interfaces are still there.
-const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
-
-/// What cannot be seen on an interface with private addresses only.
-const BLIND_BEHIND_NAT: &str = "fragments that a NAT gateway dropped before this host";
+/// A view that may be late rests so many times as long as it has worked: it takes 1.5 % of a core at most.
+const RESTS_PER_WORK: u32 = 66;
+/// But no longer than this: who looks at a screen wants it to be of now.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Why watching failed.
 #[derive(Debug, Error)]
@@ -58,26 +52,12 @@ pub enum WatchError {
         /// What there is.
         known: Vec<String>,
     },
-    /// The headers before the IP header are unknown.
-    #[error(
-        "cannot read the link layer of `{interface}` (device type {device_type}): it is neither Ethernet nor raw IP; \
-         watch the interface that its packets leave by"
-    )]
-    UnknownLinkLayer {
-        /// The interface.
-        interface: String,
-        /// Its `ARPHRD_` number.
-        device_type: u16,
-    },
     /// The kernel does not say which interfaces and routes there are.
     #[error("cannot ask the kernel for interfaces and routes")]
     Links(#[source] io::Error),
-    /// The maps and programs cannot be made.
+    /// An interface cannot be watched.
     #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The programs cannot be attached.
-    #[error(transparent)]
-    Attach(#[from] AttachError),
+    Engine(#[from] EngineError),
     /// The counters cannot be read.
     #[error(transparent)]
     Maps(#[from] MapsError),
@@ -98,16 +78,30 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
     privilege::check("watch")?;
     // Before anything is attached that an unexpected signal would leave behind.
     let mut ending = Ending::new(config.duration).map_err(WatchError::Signals)?;
-    let mut run = Run::start(links, config)?;
-    let watched = run.watch(config.interval, &mut ending, view).await;
+    let mut engine = Engine::new(EngineOptions {
+        filter: config.filter.clone(),
+        hook: config.hook,
+        top: config.top,
+    });
+    for link in links {
+        engine.attach(link)?;
+    }
+    let names = command::names(config.names);
+    let mut shown = Shown {
+        view,
+        names: &names,
+        interval: config.interval,
+    };
+    let watched = watch_until(&mut ending, &mut engine, &mut shown).await;
     // Before anything else: what comes now may end the process.
     view.release();
     // Also when the view has failed: nothing stays attached.
-    let closed = run.close();
+    let closed = engine.close();
     default_signals();
     watched?;
     closed?;
-    let survey = run.survey()?;
+    let survey = named(&names, engine.survey()?);
+    command::wait_for_names(&survey);
     view.finish(&survey).map_err(WatchError::Output)?;
     Ok(survey)
 }
@@ -172,156 +166,65 @@ impl Ending {
     }
 }
 
-/// Everything under watch.
-struct Run {
-    clock: Clock,
-    start: Timestamp,
-    end: Option<Timestamp>,
-    interfaces: Vec<WatchedInterface>,
-    /// Joins what several interfaces see.
-    crossing: Crossing,
-    blind_to: Vec<String>,
-    top: usize,
+/// A view, and what it is to show.
+struct Shown<'a> {
+    view: &'a mut dyn View,
+    names: &'a Names,
+    interval: Duration,
 }
 
-impl Run {
-    fn start(links: Vec<Link>, config: &WatchConfig) -> Result<Self, WatchError> {
-        let clock = Clock::start();
-        let mut blind_to = Vec::new();
-        if links.iter().any(is_behind_nat) {
-            blind_to.push(BLIND_BEHIND_NAT.to_owned());
+impl Shown<'_> {
+    /// How long the view rests after it has used so much of a core: a screen of very many hosts is late rather than
+    /// dear.
+    fn pause_after(&self, used: Duration) -> Duration {
+        if self.view.may_be_late() {
+            let rest = used.saturating_mul(RESTS_PER_WORK).min(LONGEST_REST);
+            self.interval.max(rest)
+        } else {
+            self.interval
         }
-        let mut interfaces = links
-            .into_iter()
-            .map(|link| WatchedInterface::open(link, config, clock))
-            .collect::<Result<Vec<_>, _>>()?;
-        if interfaces.len() > 1 {
-            for interface in &mut interfaces {
-                interface.share_sightings();
-            }
-        }
-        Ok(Self {
-            clock,
-            start: clock.now(),
-            end: None,
-            interfaces,
-            crossing: Crossing::default(),
-            blind_to,
-            top: config.top.limit(),
-        })
     }
+}
 
-    async fn watch(
-        &mut self,
-        between_views: Duration,
-        ending: &mut Ending,
-        view: &mut dyn View,
-    ) -> Result<(), WatchError> {
-        let mut turns = ticks(BETWEEN_TURNS);
-        let mut checks = ticks(BETWEEN_CHECKS);
-        let mut suspicions = ticks(Duration::from_nanos(SUSPICION_PERIOD_NS));
-        let mut views = ticks(between_views);
-        let end = ending.come();
-        tokio::pin!(end);
-        view.begin(self.survey()?).map_err(WatchError::Output)?;
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut end => return Ok(()),
-                _ = checks.tick() => {
-                    if !self.check_presence()? {
-                        return Ok(());
-                    }
-                }
-                _ = suspicions.tick() => {
-                    self.interfaces.iter_mut().for_each(WatchedInterface::suspect);
-                }
-                _ = views.tick() => {
-                    view.interim(self.survey()?).map_err(WatchError::Output)?;
-                }
-                _ = turns.tick() => {
-                    if view.attend().map_err(WatchError::Output)? == Wish::End {
-                        return Ok(());
-                    }
-                    if !self.turn()? {
-                        turns.reset_immediately();
-                        // Signals are seen between turns.
-                        yield_now().await;
-                    }
+fn named(names: &Names, survey: Survey) -> Survey {
+    Survey {
+        names: names.clone(),
+        ..survey
+    }
+}
+
+/// Watches until the end comes from outside, from the view, or with the last interface.
+async fn watch_until(
+    ending: &mut Ending,
+    engine: &mut Engine,
+    shown: &mut Shown<'_>,
+) -> Result<(), WatchError> {
+    let clock = Clock::start();
+    let mut views = ticks(shown.interval);
+    let end = ending.come();
+    tokio::pin!(end);
+    let survey = named(shown.names, engine.survey()?);
+    shown.view.begin(survey).map_err(WatchError::Output)?;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut end => return Ok(()),
+            _ = views.tick() => {
+                let before_ns = clock.own_cpu_ns();
+                let survey = named(shown.names, engine.survey()?);
+                shown.view.interim(survey).map_err(WatchError::Output)?;
+                let used_ns = clock.own_cpu_ns().saturating_sub(before_ns);
+                views.reset_after(shown.pause_after(Duration::from_nanos(used_ns)));
+            }
+            worked = engine.work() => {
+                worked?;
+                let wish = shown.view.attend().map_err(WatchError::Output)?;
+                if wish == Wish::End || !engine.is_attached() {
+                    return Ok(());
                 }
             }
         }
     }
-
-    /// Takes some of what has come. Returns whether that was all.
-    fn turn(&mut self) -> Result<bool, MapsError> {
-        let mut is_all = true;
-        for interface in &mut self.interfaces {
-            if interface.is_attached() {
-                is_all &= interface.turn()?;
-            }
-        }
-        self.cross();
-        Ok(is_all)
-    }
-
-    /// Joins what the interfaces have seen.
-    fn cross(&mut self) {
-        for (source, interface) in self.interfaces.iter_mut().enumerate() {
-            self.crossing.take(source, interface.take_sightings());
-        }
-        self.crossing.advance(self.clock.now());
-    }
-
-    /// Closes interfaces that have vanished. Returns whether any is left.
-    fn check_presence(&mut self) -> Result<bool, WatchError> {
-        let mut any = false;
-        for interface in &mut self.interfaces {
-            any |= interface.check_presence()?;
-        }
-        Ok(any)
-    }
-
-    fn survey(&mut self) -> Result<Survey, MapsError> {
-        let top = self.top;
-        let mut sources = self
-            .interfaces
-            .iter_mut()
-            .map(|interface| interface.survey(top))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.cross();
-        survey::add_crossing(&self.crossing, &mut sources);
-        Ok(Survey {
-            start: self.start,
-            end: self.end.unwrap_or_else(|| self.clock.now()),
-            sources,
-            blind_to: self.blind_to.clone(),
-            own_cpu_ns: Some(self.clock.own_cpu_ns()),
-        })
-    }
-
-    fn close(&mut self) -> Result<(), MapsError> {
-        let mut closed = Ok(());
-        for interface in &mut self.interfaces {
-            closed = closed.and(interface.close());
-        }
-        self.end = Some(self.clock.now());
-        closed
-    }
-}
-
-fn is_behind_nat(link: &Link) -> bool {
-    // Without an answer nothing is claimed.
-    let addresses = address::of_interface(&link.name).unwrap_or_default();
-    address::are_behind_nat(&addresses)
-}
-
-/// Ticks of which the first comes after one period, and none is made up for.
-fn ticks(period: Duration) -> Interval {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.reset();
-    ticks
 }
 
 /// From here on a signal ends the process at once.

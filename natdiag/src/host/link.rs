@@ -64,7 +64,8 @@ impl Link {
     }
 
     fn parse(message: &[u8]) -> Option<Self> {
-        let (mut header, attributes) = message.split_at_checked(INTERFACE_MESSAGE_LEN)?;
+        let mut header = message;
+        let attributes = attributes(message)?;
         let _family_and_padding = header.get_u16_ne();
         let device_type = header.get_u16_ne();
         let index = header.get_u32_ne();
@@ -82,6 +83,11 @@ impl Link {
                 .unwrap_or_default(),
         })
     }
+}
+
+/// The attributes of such a reply.
+pub(super) fn attributes(reply: &[u8]) -> Option<&[u8]> {
+    reply.get(INTERFACE_MESSAGE_LEN..)
 }
 
 /// Reads the programs in the XDP slots: one, or one per mode.
@@ -121,12 +127,17 @@ pub fn all() -> io::Result<Vec<Link>> {
 /// # Errors
 /// The kernel does not answer.
 pub fn by_index(index: u32) -> io::Result<Option<Link>> {
+    Ok(reply(index)?.and_then(|reply| Link::parse(&reply)))
+}
+
+/// What the kernel says about the interface with this index, or `None` if there is none any more.
+pub(super) fn reply(index: u32) -> io::Result<Option<Vec<u8>>> {
     let mut message = [0; INTERFACE_MESSAGE_LEN];
     if let Some(field) = message.get_mut(4..8) {
         field.copy_from_slice(&index.to_ne_bytes());
     }
     match netlink::request(&Request::one(libc::RTM_GETLINK).octets(&message)) {
-        Ok(replies) => Ok(replies.iter().find_map(|reply| Link::parse(reply))),
+        Ok(replies) => Ok(replies.into_iter().next()),
         Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,6 +1,6 @@
 //! Surveys as the analysis would give them, for the tests of every view.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use natdiag_common::{
     counter::{Counter, Totals},
@@ -18,6 +18,8 @@ use crate::{
         mark::Prediction,
     },
     event::{FragmentPart, Timestamp},
+    host::traffic::Octets,
+    names::Names,
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -68,6 +70,7 @@ pub(crate) fn path_fragmentation() -> Survey {
         name: "trouble.pcapng".to_owned(),
         hooks: vec![],
         notes: vec!["the file ends in the middle of a packet".to_owned()],
+        octets: None,
         diagnosis: fragments_diagnosis(),
     }]);
     survey.blind_to = vec!["fragments that a router dropped before this capture".to_owned()];
@@ -248,12 +251,14 @@ fn recent_syns() -> Vec<RecentSyn> {
         let hit = number % 3 == 1;
         RecentSyn {
             sent: Timestamp(1_767_226_460_000_000_000 + number * 30_000_000),
+            tsval: None,
             prediction: if hit {
                 Prediction::Drop
             } else {
                 Prediction::Pass
             },
             counts: number != 20,
+            repeated: false,
             fate: match number {
                 63 => Fate::Pending,
                 _ if hit => Fate::Dropped,
@@ -327,6 +332,10 @@ pub(crate) fn live(name: &str, diagnosis: Diagnosis) -> SourceSurvey {
         name: name.to_owned(),
         hooks: vec!["tcx ingress".to_owned(), "tcx egress".to_owned()],
         notes: vec!["veth: native XDP would cost offloads".to_owned()],
+        octets: Some(Octets {
+            received: 163_125_000_000,
+            sent: 21_589_000_000,
+        }),
         diagnosis,
     }
 }
@@ -340,7 +349,19 @@ pub(crate) fn survey(sources: Vec<SourceSurvey>) -> Survey {
         sources,
         blind_to: vec![],
         own_cpu_ns: Some(3_448_000_000),
+        names: Names::default(),
     }
+}
+
+/// Names of which only that of the server with `tcp_tw_recycle` is known.
+pub(crate) fn names() -> Names {
+    let server = "198.51.100.80";
+    let names = Names::by(|address| {
+        (address.to_string() == "198.51.100.80").then(|| "www.server.example".to_owned())
+    });
+    let _ = names.of(server.parse().unwrap());
+    names.settle(Duration::from_secs(10));
+    names
 }
 
 fn tw_recycle_diagnosis() -> Diagnosis {
@@ -363,8 +384,8 @@ fn tw_recycle_diagnosis() -> Diagnosis {
             (
                 "locals_hit",
                 Evidence::List(vec![
-                    "10.60.1.3: 3800 of 3803 SYNs to port 443 dropped".to_owned(),
-                    "10.60.1.7: 302 of 655 SYNs to port 443 dropped".to_owned(),
+                    "10.60.1.3: 3800 of 3803 SYNs to port 443 (https) dropped".to_owned(),
+                    "10.60.1.7: 302 of 655 SYNs to port 443 (https) dropped".to_owned(),
                 ]),
             ),
             ("locals_spared", Evidence::List(vec![])),

@@ -59,6 +59,10 @@ impl View for Graded {
         self.note(wish)
     }
 
+    fn may_be_late(&self) -> bool {
+        self.view.may_be_late()
+    }
+
     fn release(&mut self) {
         self.view.release();
     }

@@ -5,7 +5,6 @@ pub mod server;
 
 use std::io::{self, Write};
 
-use console::Term;
 use serde::Serialize;
 use serde_json::Serializer;
 
@@ -15,19 +14,6 @@ use crate::{
         json_layout::Outline, model::Report, note::finding::sentence, text::page::Page, wording,
     },
 };
-
-/// Width of a report that goes to no terminal, and the width beyond which lines are hard to read.
-const PAGE_COLUMNS: usize = 100;
-const MAX_COLUMNS: usize = 120;
-
-/// The width of a report on standard output.
-#[must_use]
-pub fn columns() -> usize {
-    let size = Term::stdout().size_checked();
-    size.map_or(PAGE_COLUMNS, |(_, columns)| {
-        usize::from(columns).clamp(20, MAX_COLUMNS)
-    })
-}
 
 /// A report about a host, and what was read of it under a name of its own.
 #[derive(Debug, Serialize)]
@@ -54,7 +40,7 @@ fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Resul
         wording::sure(finding.confidence)
     );
     page.gap()?;
-    page.paragraph(&format!("{number}. "), &heading)?;
+    page.heading(&format!("{number}. "), Some(finding.severity), &heading)?;
     page.body(&sentence(&finding.summary))?;
     let evidence = finding.evidence.iter().map(|(name, evidence)| {
         let value = match evidence {

@@ -51,7 +51,7 @@ pub(crate) fn write(survey: &Survey, out: &mut dyn Write, rows: Option<usize>) -
         writeln!(out, "{}\n", escaped(sentence))?;
     }
     for (place, told) in note.told.iter().enumerate() {
-        write_finding(out, place + 1, told)?;
+        write_finding(out, &format!("{}. {}", place + 1, told.heading), told)?;
     }
     write_lines(out, "Also", &note.also)?;
     write_lines(out, "Harmless", &note.harmless)?;
@@ -73,9 +73,18 @@ pub(crate) fn write(survey: &Survey, out: &mut dyn Write, rows: Option<usize>) -
     Ok(())
 }
 
-/// Writes one finding, numbered.
-fn write_finding(out: &mut dyn Write, number: usize, told: &Told) -> io::Result<()> {
-    writeln!(out, "### {number}. {}\n", escaped(&told.heading))?;
+/// Writes what was found about one remote host, for whoever runs it.
+pub(crate) fn write_excerpt(survey: &Survey, told: &[Told], out: &mut dyn Write) -> io::Result<()> {
+    for told in told {
+        write_finding(out, &told.heading, told)?;
+    }
+    let [start, end] = [survey.start, survey.end].map(wording::instant);
+    writeln!(out, "Seen by natdiag from {start} to {end}.")
+}
+
+/// Writes one finding under a heading.
+fn write_finding(out: &mut dyn Write, heading: &str, told: &Told) -> io::Result<()> {
+    writeln!(out, "### {}\n", escaped(heading))?;
     writeln!(out, "{}\n", escaped(&told.summary))?;
     if let Some(fates) = &told.fates {
         write_fates(out, fates)?;
@@ -158,7 +167,7 @@ fn escaped(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{fixture, note::finding::Subject};
 
     #[test]
     fn report_is_markdown_for_a_ticket() {
@@ -178,6 +187,23 @@ mod tests {
     #[test]
     fn command_keeps_its_letters() {
         assert_eq!(escaped("a_b `_c_d` _e*"), r"a_b `_c_d` \_e\*");
+    }
+
+    #[test]
+    fn excerpt_tells_the_owner_what_was_seen_and_when() {
+        let survey = fixture::tw_recycle();
+        let source = &survey.sources[0];
+        let remote = &source.diagnosis.remotes[0];
+        let subject = Subject {
+            source,
+            remote: Some(remote),
+            finding: &remote.findings[0],
+            names: &survey.names,
+        };
+        let told = Told::new(&subject.name(false), &subject);
+        let mut out = Vec::new();
+        write_excerpt(&survey, &[told], &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 
     fn written(survey: &Survey) -> String {

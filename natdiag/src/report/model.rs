@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     analysis::diagnosis::{self, Diagnosis, Evidence, RemoteCounters},
     event::Timestamp,
+    names::Names,
     report::ranking::{Ranked, ranked, source_findings},
     survey::{SourceKind, SourceSurvey, Survey},
 };
@@ -82,6 +83,8 @@ struct Remote<'a> {
     source: usize,
     counters: Counters,
     findings: Vec<Finding<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,7 +154,10 @@ impl<'a> From<&'a Survey> for Report<'a> {
                 blind_to: &survey.blind_to,
             },
             totals: diagnoses().map(SourceTotals::from).collect(),
-            remotes: ranked(survey).into_iter().map(Remote::from).collect(),
+            remotes: ranked(survey)
+                .into_iter()
+                .map(|remote| Remote::new(remote, &survey.names))
+                .collect(),
             findings: source_findings(survey)
                 .map(|(source, finding)| SourceFinding {
                     finding: Finding::from(finding),
@@ -238,13 +244,14 @@ impl From<&Diagnosis> for SourceTotals {
     }
 }
 
-impl<'a> From<Ranked<'a>> for Remote<'a> {
-    fn from(Ranked { source, remote, .. }: Ranked<'a>) -> Self {
+impl<'a> Remote<'a> {
+    fn new(Ranked { source, remote, .. }: Ranked<'a>, names: &Names) -> Self {
         Self {
             address: remote.address,
             source,
             counters: Counters::from(&remote.counters),
             findings: remote.findings.iter().map(Finding::from).collect(),
+            name: names.of(remote.address).map(|name| name.to_string()),
         }
     }
 }

@@ -100,6 +100,7 @@ fn subjects(survey: &Survey) -> Vec<Subject<'_>> {
                 source,
                 remote,
                 finding,
+                names: &survey.names,
             })
         })
         .collect()

@@ -18,11 +18,14 @@ use crate::{
         target::Target,
         trial::{Arm, Fate},
     },
-    report::{exit_code::Weight, json_layout::Outline, model::Report, text::page::Page, wording},
+    report::{
+        exit_code::Weight,
+        json_layout::Outline,
+        model::Report,
+        text::{page::Page, paper::Paper},
+        wording,
+    },
 };
-
-/// Width of the report.
-const COLUMNS: usize = 120;
 
 #[derive(Serialize)]
 struct ProbeReport<'a> {
@@ -122,7 +125,7 @@ fn arms(tested: &Tested) -> Vec<ArmRow> {
 /// Writes the report for people.
 pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Result<()> {
     let survey = &probed.survey;
-    let page = &mut Page::new(out, COLUMNS);
+    let page = &mut Page::new(out, Paper::of_stdout());
     let connections: u64 = probed
         .tested
         .iter()
@@ -229,7 +232,7 @@ pub(crate) fn write_fetch_plan(
     target: &Target,
     ways: &[(SocketAddr, Path)],
 ) -> io::Result<()> {
-    let page = &mut Page::new(out, COLUMNS);
+    let page = &mut Page::new(out, Paper::of_stdout());
     page.paragraph(
         "",
         &format!("natdiag would fetch from {target}, and look for fragments meanwhile:"),
@@ -253,7 +256,7 @@ pub(crate) fn write_plan(
     ways: &[(SocketAddr, Path)],
     bounds: Bounds,
 ) -> io::Result<()> {
-    let page = &mut Page::new(out, COLUMNS);
+    let page = &mut Page::new(out, Paper::of_stdout());
     page.paragraph(
         "",
         &format!(

@@ -10,6 +10,8 @@ use crate::{
 const MIN_REMOTE: usize = 15;
 /// Narrowest column of verdicts: before it gets narrower, columns of numbers go.
 const MIN_VERDICT: usize = 18;
+/// Most of a name beside an address; details have it in full.
+const MAX_NAME: usize = 24;
 /// Widest column of verdicts.
 const MAX_VERDICT: usize = 34;
 
@@ -65,12 +67,15 @@ impl Row {
     /// The line of a remote host, with its worst finding.
     pub(crate) fn remote(survey: &Survey, ranked: Ranked) -> Self {
         let remote = ranked.remote;
-        let name = match survey.sources.get(ranked.source) {
-            Some(source) if survey.sources.len() > 1 => {
-                format!("{} on {}", remote.address, wording::clean(&source.name))
-            }
-            _ => remote.address.to_string(),
-        };
+        let mut name = remote.address.to_string();
+        if let Some(source) = survey.sources.get(ranked.source)
+            && survey.sources.len() > 1
+        {
+            name = format!("{name} on {}", wording::clean(&source.name));
+        }
+        if let Some(called) = survey.names.of(remote.address) {
+            name = format!("{name} {}", wording::fitted(&called, MAX_NAME));
+        }
         let more = remote.findings.len().saturating_sub(1);
         let mut row = Self::new(name, remote.findings.first(), more);
         let counters = &remote.counters;

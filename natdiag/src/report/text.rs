@@ -1,10 +1,11 @@
 //! The report for people, as plain text: the verdict first, then why, then what to do.
 
 pub(crate) mod page;
+pub mod paper;
 
 use std::io::{self, Write};
 
-use self::page::Page;
+use self::{page::Page, paper::Paper};
 use crate::{
     report::{
         note::{
@@ -16,19 +17,19 @@ use crate::{
     survey::Survey,
 };
 
-/// Writes the final report, at most `columns` wide; `rows` bounds its table of remote hosts.
+/// Writes the final report; `rows` bounds its table of remote hosts.
 pub(crate) fn write(
     survey: &Survey,
     out: &mut dyn Write,
-    columns: usize,
+    paper: Paper,
     rows: Option<usize>,
 ) -> io::Result<()> {
-    let page = &mut Page::new(out, columns);
+    let page = &mut Page::new(out, paper);
     let note = Note::new(survey, rows);
     for sentence in &note.opening {
         page.paragraph("", sentence)?;
     }
-    page.paragraph("", &note.verdict)?;
+    page.heading("", None, &note.verdict)?;
     for (place, told) in note.told.iter().enumerate() {
         page.gap()?;
         write_finding(page, place + 1, told)?;
@@ -38,7 +39,7 @@ pub(crate) fn write(
     if !note.remotes.items.is_empty() {
         page.gap()?;
         for line in table::lay_out(&note.remotes.items, page.columns()) {
-            page.line(&format!(" {}{}", line.mark, line.text))?;
+            page.marked_line(&format!(" {}", line.mark), line.severity, &line.text)?;
         }
         write_rest(page, note.remotes.left_out)?;
     }
@@ -51,7 +52,7 @@ pub(crate) fn write(
 
 /// Writes one finding, numbered.
 fn write_finding(page: &mut Page, number: usize, told: &Told) -> io::Result<()> {
-    page.paragraph(&format!("{number}. "), &told.heading)?;
+    page.heading(&format!("{number}. "), Some(told.severity), &told.heading)?;
     page.body(&told.summary)?;
     if let Some(fates) = &told.fates {
         page.gap()?;

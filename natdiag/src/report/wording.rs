@@ -1,8 +1,12 @@
 //! Words and quantities of the text views: every number gets its unit here.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, net::IpAddr, time::Duration};
 
-use crate::analysis::diagnosis::{Cause, Severity};
+use crate::{
+    analysis::diagnosis::{Cause, Severity},
+    event::Timestamp,
+    names::Names,
+};
 
 /// What a cause is called in a table or a heading: short, and true of the remote host it stands beside.
 pub(crate) const fn title(cause: Cause) -> &'static str {
@@ -44,6 +48,13 @@ pub(crate) fn name(cause: Cause) -> String {
     } else {
         cause.as_str().replace('-', " ")
     }
+}
+
+/// A remote host by its address, and by its name where that is known.
+pub(crate) fn host(address: IpAddr, names: &Names) -> String {
+    names
+        .of(address)
+        .map_or_else(|| address.to_string(), |name| format!("{address} ({name})"))
 }
 
 /// The mark before a verdict: it says without colour what colour says.
@@ -110,6 +121,16 @@ pub(crate) fn scaled(number: f64) -> String {
     format!("{value:.decimals$}{prefix}")
 }
 
+/// A rate in octets, which readers know as bytes.
+pub(crate) fn octets_per_second(octets: f64) -> String {
+    let number = scaled(octets);
+    // The prefix stands at its unit.
+    match number.split_once(' ') {
+        Some(_) => format!("{number}B/s"),
+        None => format!("{number} B/s"),
+    }
+}
+
 /// A span of time in its two largest units.
 pub(crate) fn span(ns: u64) -> String {
     let duration = Duration::from_nanos(ns);
@@ -121,6 +142,12 @@ pub(crate) fn span(ns: u64) -> String {
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// A moment to the second, in UTC.
+pub(crate) fn instant(time: Timestamp) -> String {
+    let seconds = i64::try_from(time.0 / 1_000_000_000).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |time| time.to_string())
 }
 
 /// A running time, as a clock shows it.

@@ -37,6 +37,8 @@ pub(crate) enum Effect {
     Redraw,
     /// The report is to be written to a file.
     Export,
+    /// The note about the chosen remote host is to be copied.
+    Copy,
     /// The process is to go to the background.
     Suspend,
     /// The run is to end.
@@ -152,6 +154,7 @@ impl App {
             Action::Redraw => return Effect::Redraw,
             Action::Suspend => return Effect::Suspend,
             Action::Export => return Effect::Export,
+            Action::Copy => return Effect::Copy,
             Action::Quit if self.pane == Pane::List => return Effect::End,
             Action::Back if self.pane == Pane::List => {
                 self.filter = Filter::default();

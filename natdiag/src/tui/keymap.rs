@@ -44,6 +44,8 @@ pub(crate) enum Action {
     Pause,
     /// Write the report to a file.
     Export,
+    /// Copy what is known about the remote host.
+    Copy,
     /// Show the causes, or the remote hosts again.
     Causes,
     /// Show the help, or what was there before.
@@ -223,6 +225,12 @@ pub(crate) const LOOKING: &[Binding] = &[
         &[letter('e')],
         "e",
         "write the report to a file here, as Markdown",
+    ),
+    bind(
+        Action::Copy,
+        &[letter('y')],
+        "y",
+        "copy a note for the owner of the remote host: what was seen and what to do",
     ),
     bind(
         Action::Redraw,

@@ -5,6 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, net::IpAddr};
 use crate::{
     analysis::diagnosis::{Cause, Finding, RemoteDiagnosis, Severity},
     config::Network,
+    names::Names,
     report::{ranking::ranked, table, wording},
     survey::{SourceSurvey, Survey},
 };
@@ -111,7 +112,7 @@ impl Order {
             let mut text = String::new();
             remotes.retain(|ranked| {
                 let source = survey.sources.get(ranked.source);
-                filter.takes(source, Some(ranked.remote), &mut text)
+                filter.takes(source, Some(ranked.remote), &survey.names, &mut text)
             });
         }
         let most = |value: fn(&RemoteDiagnosis) -> u64| {
@@ -180,7 +181,7 @@ fn of_sources(survey: &Survey, filter: &Filter) -> impl Iterator<Item = Entry> {
         .filter(|(_, source)| {
             !source.diagnosis.findings.is_empty()
                 && !source.has_seen_nothing()
-                && filter.takes(Some(source), None, &mut String::new())
+                && filter.takes(Some(source), None, &survey.names, &mut String::new())
         })
         .map(|(source, _)| Entry {
             source,
@@ -277,6 +278,7 @@ impl Filter {
         &self,
         source: Option<&SourceSurvey>,
         remote: Option<&RemoteDiagnosis>,
+        names: &Names,
         text: &mut String,
     ) -> bool {
         text.clear();
@@ -287,6 +289,10 @@ impl Filter {
             (Some(remote), _) => {
                 // Writing to a text does not fail.
                 let _ = write!(text, " {}", remote.address);
+                if let Some(name) = names.known(remote.address) {
+                    text.push(' ');
+                    text.push_str(&name);
+                }
                 remote.findings.as_slice()
             }
             (None, Some(source)) => source.diagnosis.findings.as_slice(),

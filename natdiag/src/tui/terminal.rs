@@ -13,6 +13,7 @@ use std::{
     thread,
 };
 
+use crossterm::clipboard::CopyToClipboard;
 use nix::sys::signal::{Signal, raise};
 use ratatui::{
     Frame, Terminal,
@@ -89,6 +90,11 @@ impl Screen {
         } else {
             Err(io::ErrorKind::BrokenPipe.into())
         }
+    }
+
+    /// Asks the terminal to put a text into its clipboard; whether it does is its own affair.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
     }
 
     /// Gives the terminal back, stops the process, and takes it again when the process goes on.

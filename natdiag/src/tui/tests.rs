@@ -143,6 +143,22 @@ fn filter_is_typed_kept_and_dropped() {
 }
 
 #[test]
+fn hosts_are_shown_and_found_by_name() {
+    let mut app = App::default();
+    let mut survey = fixture::busy();
+    survey.names = fixture::names();
+    app.show(survey, true);
+    let list = screen(&mut app, 120, 40).backend().to_string();
+    assert!(list.contains("198.51.100.80 www.server.example"), "{list}");
+    type_in(&mut app, "/www.server\r");
+    assert_eq!(app.order().entries().len(), 1);
+    type_in(&mut app, "\r");
+    let detail = screen(&mut app, 120, 40).backend().to_string();
+    let heading = "198.51.100.80 (www.server.example): tcp_tw_recycle is on";
+    assert!(detail.contains(heading), "{detail}");
+}
+
+#[test]
 fn cause_leads_to_its_hosts() {
     let mut app = watched();
     type_in(&mut app, "cj\r");
@@ -218,6 +234,10 @@ fn watched() -> App {
         survey.end = Timestamp(last.end.0 - second * 1_000_000_000);
         for (counter, each) in [(0, 412_000), (1, 398_000)] {
             survey.sources[0].diagnosis.totals.counters[counter] -= second * each;
+        }
+        if let Some(octets) = &mut survey.sources[0].octets {
+            octets.received -= second * 298_000_000;
+            octets.sent -= second * 27_400_000;
         }
         survey.own_cpu_ns = Some(1_000_000_000 - second * 4_000_000);
         for (place, remote) in survey.sources[0].diagnosis.remotes.iter_mut().enumerate() {

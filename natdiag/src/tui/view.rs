@@ -1,7 +1,7 @@
 //! Draws the app. Only what is in sight is put into words.
 
 mod causes;
-mod detail;
+pub(super) mod detail;
 mod footer;
 mod header;
 mod help;

@@ -8,6 +8,7 @@ use natdiag::{
     analysis::{Analysis, diagnosis::Diagnosis},
     bpf::{events::Records, maps::Counters},
     event::Timestamp,
+    names::Names,
     report::json::JsonView,
     survey::{SourceKind, SourceSurvey, Survey, View as _},
 };
@@ -121,10 +122,12 @@ fn print(diagnosis: Diagnosis, now: Timestamp) -> Result<()> {
             name: "bench".to_owned(),
             hooks: Vec::new(),
             notes: Vec::new(),
+            octets: None,
             diagnosis,
         }],
         blind_to: Vec::new(),
         own_cpu_ns: None,
+        names: Names::default(),
     };
     Ok(JsonView::once(io::sink()).finish(&survey)?)
 }

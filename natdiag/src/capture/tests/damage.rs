@@ -14,7 +14,7 @@ use pcap_file::{
 };
 
 use super::sample::{conversation, open, packets, pcap, pcap_with_header, pcapng};
-use crate::capture::{Ending, dissect::Dissector};
+use crate::capture::{Capture, CaptureError, Ending, dissect::Dissector};
 
 #[test]
 fn capture_cut_at_any_octet_gives_the_packets_before() {
@@ -50,6 +50,27 @@ fn cut_gzip_gives_the_packets_before() {
     assert!(!found.is_empty());
     assert_eq!(found, all[..found.len()]);
     assert!(matches!(capture.ending(), Ending::CutOff));
+}
+
+#[test]
+fn gzip_that_gives_nothing_is_cut_and_not_empty() {
+    let Err(error) = open(&[0x1f, 0x8b, 0x08, 0x00, 0x00]) else {
+        panic!("there is nothing in it");
+    };
+    assert!(matches!(error, CaptureError::HeaderCut { .. }), "{error}");
+}
+
+#[test]
+fn directory_is_no_capture_and_holds_some() {
+    let directory = tempfile::tempdir().unwrap();
+    let Err(error) = Capture::open(directory.path()) else {
+        panic!("there is nothing in it");
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("is a directory; name the captures in it"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -136,10 +157,10 @@ fn packet_that_the_capture_cut_is_not_malformed() {
         let mut found = (0, 0);
         while let Some(packet) = capture.packet() {
             let dissected = dissector.dissect(&packet);
-            if let Some((_, counts)) = dissected.charge {
+            if let Some((_, counts)) = dissected.as_ref().and_then(|dissected| dissected.charge) {
                 found.0 += counts.value(RemoteCounter::SynSent);
             }
-            found.1 += u32::from(dissected.event.is_some());
+            found.1 += u32::from(dissected.is_some_and(|dissected| dissected.event.is_some()));
             capture.advance();
         }
         assert_eq!(found, (syns, events), "snap length {snaplen}");

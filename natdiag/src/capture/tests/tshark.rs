@@ -117,7 +117,9 @@ fn our_counts(path: &Path) -> Counts {
     let mut dissector = Dissector::new(Vec::new());
     let mut sums = [0; RemoteCounter::COUNT];
     while let Some(packet) = capture.packet() {
-        if let Some((_, RemoteCounts { words })) = dissector.dissect(&packet).charge {
+        let dissected = dissector.dissect(&packet);
+        if let Some((_, RemoteCounts { words })) = dissected.and_then(|dissected| dissected.charge)
+        {
             for (sum, word) in sums.iter_mut().zip(words) {
                 *sum += u64::from(word);
             }

@@ -17,6 +17,7 @@ use crate::{
     report::{
         exit_code::ExitStatus,
         host::server::{write_json_report, write_text},
+        text::paper::Paper,
     },
 };
 
@@ -136,7 +137,7 @@ fn report_reads_well() {
         let (mut facts, verdict) = look(tree.path());
         facts.root = "facts".to_owned();
         let mut text = Vec::new();
-        write_text(&facts, &verdict, &mut text, 100).unwrap();
+        write_text(&facts, &verdict, &mut text, Paper::plain(100)).unwrap();
         insta::assert_snapshot!(format!("server_{name}"), String::from_utf8(text).unwrap());
         let mut json = Vec::new();
         write_json_report(&facts, &verdict, &mut json).unwrap();

@@ -10,10 +10,7 @@ use crate::{
     clock::Clock,
     command::watch::{WatchError, choose_links},
     config::CheckOutput,
-    report::{
-        exit_code::ExitStatus,
-        host::{attach, columns},
-    },
+    report::{exit_code::ExitStatus, host::attach, text::paper::Paper},
 };
 
 /// Why a check of interfaces came to no report.
@@ -35,7 +32,7 @@ pub fn check(args: &CheckAttachArgs, out: &mut dyn Write) -> Result<ExitStatus, 
     let links = choose_links(&args.interfaces)?;
     let all: Vec<_> = links.into_iter().map(read).collect();
     match args.output {
-        CheckOutput::Text => attach::write_text(&all, out, columns()),
+        CheckOutput::Text => attach::write_text(&all, out, Paper::of_stdout()),
         CheckOutput::Json => attach::write_json_report(&all, Clock::start().now(), out),
     }
     .and_then(|()| out.flush())

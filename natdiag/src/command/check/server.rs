@@ -12,10 +12,7 @@ use crate::{
     },
     cli::CheckServerArgs,
     config::CheckOutput,
-    report::{
-        exit_code::ExitStatus,
-        host::{columns, server},
-    },
+    report::{exit_code::ExitStatus, host::server, text::paper::Paper},
 };
 
 /// Why a check of a server came to no report.
@@ -44,7 +41,7 @@ pub fn check(args: &CheckServerArgs, out: &mut dyn Write) -> Result<ExitStatus, 
     let verdict = judge(&facts);
     let status = ExitStatus::of_findings(&verdict.findings);
     match args.output {
-        CheckOutput::Text => server::write_text(&facts, &verdict, out, columns()),
+        CheckOutput::Text => server::write_text(&facts, &verdict, out, Paper::of_stdout()),
         CheckOutput::Json => server::write_json_report(&facts, &verdict, out),
     }
     .and_then(|()| out.flush())

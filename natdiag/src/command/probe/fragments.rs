@@ -210,6 +210,7 @@ impl Watcher {
             name: path.link.name.clone(),
             hooks: self.attachment.hooks(),
             notes: self.attachment.notes().to_vec(),
+            octets: None,
             diagnosis: Diagnosis::default(),
         };
         self.turn();

@@ -14,12 +14,15 @@ use crate::{
     },
     event::Timestamp,
     host::holder::Process,
-    report::{model::Report, text::page::Page},
+    report::{
+        model::Report,
+        text::{page::Page, paper::Paper},
+    },
 };
 
-/// Writes the report for people, at most `columns` wide.
-pub fn write_text(all: &[Facts], out: &mut dyn Write, columns: usize) -> io::Result<()> {
-    let page = &mut Page::new(out, columns);
+/// Writes the report for people.
+pub fn write_text(all: &[Facts], out: &mut dyn Write, paper: Paper) -> io::Result<()> {
+    let page = &mut Page::new(out, paper);
     for (place, facts) in all.iter().enumerate() {
         if place > 0 {
             page.gap()?;

@@ -14,17 +14,22 @@ use crate::{
         Facts, Namespace, Setting, counters::Counter, kernel::KernelRelease, settings::Assignment,
         verdict::Verdict,
     },
-    report::{model::Report, note::finding::sentence, text::page::Page, wording::counted},
+    report::{
+        model::Report,
+        note::finding::sentence,
+        text::{page::Page, paper::Paper},
+        wording::counted,
+    },
 };
 
-/// Writes the report for people, at most `columns` wide.
+/// Writes the report for people.
 pub fn write_text(
     facts: &Facts,
     verdict: &Verdict,
     out: &mut dyn Write,
-    columns: usize,
+    paper: Paper,
 ) -> io::Result<()> {
-    let page = &mut Page::new(out, columns);
+    let page = &mut Page::new(out, paper);
     page.paragraph("", &opening(facts))?;
     let (told, harmless): (Vec<_>, Vec<_>) = verdict
         .findings

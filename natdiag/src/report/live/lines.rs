@@ -8,8 +8,14 @@ use std::{
 
 use crate::{
     analysis::diagnosis::{Cause, Finding, Severity},
-    event::Timestamp,
-    report::{exit_code::Weight, live::pace::Rates, note, text::page::Page, wording},
+    names::Names,
+    report::{
+        exit_code::Weight,
+        live::pace::Rates,
+        note,
+        text::{page::Page, paper::Paper},
+        wording,
+    },
     survey::{SourceSurvey, Survey},
 };
 
@@ -32,11 +38,10 @@ impl Lines {
         out: &mut impl Write,
         survey: &Survey,
         rates: &[Rates],
-        columns: Option<usize>,
+        paper: Paper,
     ) -> io::Result<()> {
-        // Without a terminal a line stays a line.
-        let page = &mut Page::new(out, columns.unwrap_or(usize::MAX));
-        let time = clock_time(survey.end);
+        let page = &mut Page::new(out, paper);
+        let time = wording::instant(survey.end);
         if !self.introduced {
             self.introduced = true;
             introduce(page, survey)?;
@@ -50,9 +55,9 @@ impl Lines {
                 how_it_goes(source)
             };
             let line = format!(
-                "{name}: in {}, out {} packets/s, {how}, {}",
-                wording::scaled(rates.ingress),
-                wording::scaled(rates.egress),
+                "{name}: in {}, out {}, {how}, {}",
+                rates.received.in_words(),
+                rates.sent.in_words(),
                 note::missed(source)
             );
             say(page, &time, &line)?;
@@ -71,13 +76,13 @@ impl Lines {
                 for finding in findings {
                     let line = format!(
                         "{}: {}: {} ({}, {} sure)",
-                        name(&subject),
+                        name(&subject, &survey.names),
                         finding.cause.as_str(),
                         finding.summary,
                         finding.severity.as_str(),
                         wording::sure(finding.confidence)
                     );
-                    say(page, time, &line)?;
+                    page.heading(&format!("{time} "), Some(finding.severity), &line)?;
                 }
             }
             verdicts.insert(subject, verdict);
@@ -87,7 +92,7 @@ impl Lines {
             say(
                 page,
                 time,
-                &format!("{}: nothing found any more", name(subject)),
+                &format!("{}: nothing found any more", name(subject, &survey.names)),
             )?;
         }
         self.verdicts = verdicts;
@@ -97,7 +102,7 @@ impl Lines {
 
 /// Says what is watched, and why in this way.
 fn introduce(page: &mut Page, survey: &Survey) -> io::Result<()> {
-    let time = clock_time(survey.start);
+    let time = wording::instant(survey.start);
     for source in &survey.sources {
         let name = wording::clean(&source.name);
         let hooks = source.hooks.join(", ");
@@ -155,16 +160,10 @@ fn needs_attention(findings: u64) -> String {
     }
 }
 
-fn name((source, remote): &Subject) -> String {
+fn name((source, remote): &Subject, names: &Names) -> String {
     let source = wording::clean(source);
     remote.map_or_else(
         || source.to_string(),
-        |remote| format!("{source}: {remote}"),
+        |remote| format!("{source}: {}", wording::host(remote, names)),
     )
-}
-
-/// The time in seconds, in UTC.
-fn clock_time(time: Timestamp) -> String {
-    let seconds = i64::try_from(time.0 / 1_000_000_000).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".to_owned(), |time| time.to_string())
 }

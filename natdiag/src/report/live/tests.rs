@@ -8,12 +8,7 @@ fn lines_tell_what_changed_and_how_it_goes() {
 
 #[test]
 fn lines_on_a_terminal_keep_to_its_width() {
-    let text = lines(|| {
-        Some(Size {
-            columns: 80,
-            rows: 24,
-        })
-    });
+    let text = lines(|| Some(Paper::plain(80)));
     assert!(
         text.lines().all(|line| line.chars().count() <= 80),
         "{text}"
@@ -34,9 +29,9 @@ fn nothing_seen_yet_is_said_plainly_and_is_no_verdict() {
     assert!(!text.contains("insufficient-evidence"), "{text}");
 }
 
-fn lines(size: fn() -> Option<Size>) -> String {
+fn lines(terminal: fn() -> Option<Paper>) -> String {
     let mut out = Vec::new();
-    let mut view = TextView::with(&mut out, None, size);
+    let mut view = TextView::with(&mut out, None, terminal);
     let mut later = fixture::two_interfaces();
     view.interim(fixture::healthy()).unwrap();
     for _ in 0..2 {

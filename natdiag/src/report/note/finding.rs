@@ -5,6 +5,7 @@ use crate::{
     analysis::diagnosis::{
         Alternative, Cause, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
     },
+    names::Names,
     report::{note::advice, table, wording},
     survey::SourceSurvey,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) remote: Option<&'a RemoteDiagnosis>,
     /// The finding.
     pub(crate) finding: &'a Finding,
+    /// What remote hosts are called.
+    pub(crate) names: &'a Names,
 }
 
 impl Subject<'_> {
@@ -27,9 +30,10 @@ impl Subject<'_> {
     pub(crate) fn name(&self, several_sources: bool) -> String {
         match self.remote {
             Some(remote) if several_sources => {
-                format!("{} on {}", remote.address, self.source.name)
+                let host = wording::host(remote.address, self.names);
+                format!("{host} on {}", self.source.name)
             }
-            Some(remote) => remote.address.to_string(),
+            Some(remote) => wording::host(remote.address, self.names),
             None => self.source.name.clone(),
         }
     }

@@ -1,8 +1,10 @@
-//! A page of text: paragraphs with a label and a hanging indent, broken between words.
+//! A page of text: paragraphs with a label and a hanging indent, broken between words. Lines are broken before they are
+//! coloured.
 
 use std::io::{self, Write};
 
-use crate::report::wording;
+use super::paper::Paper;
+use crate::{analysis::diagnosis::Severity, report::wording};
 
 /// Indent of everything below a heading.
 const INDENT: &str = "   ";
@@ -14,18 +16,18 @@ const LABEL: usize = 15;
 /// Text of a certain width, on its way out.
 pub(crate) struct Page<'a> {
     out: &'a mut dyn Write,
-    columns: usize,
+    paper: Paper,
 }
 
 impl<'a> Page<'a> {
     /// Begins a page.
-    pub(crate) fn new(out: &'a mut dyn Write, columns: usize) -> Self {
-        Self { out, columns }
+    pub(crate) fn new(out: &'a mut dyn Write, paper: Paper) -> Self {
+        Self { out, paper }
     }
 
     /// The width of the page.
     pub(crate) const fn columns(&self) -> usize {
-        self.columns
+        self.paper.columns
     }
 
     /// An empty line.
@@ -35,25 +37,60 @@ impl<'a> Page<'a> {
 
     /// A line as it is, in the width of the page.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        self.marked_line("", None, text)
+    }
+
+    /// The same behind a mark of some severity.
+    pub(crate) fn marked_line(
+        &mut self,
+        mark: &str,
+        severity: Option<Severity>,
+        text: &str,
+    ) -> io::Result<()> {
         let text = wording::clean(text);
-        writeln!(
-            self.out,
-            "{}",
-            wording::fitted(text.trim_end(), self.columns)
-        )
+        let room = self.columns().saturating_sub(mark.chars().count());
+        let text = wording::fitted(text.trim_end(), room);
+        let mark = self.paper.severity(mark, severity);
+        writeln!(self.out, "{}", format!("{mark}{text}").trim_end())
     }
 
     /// A paragraph behind `first`, its later lines behind as many spaces as leave it half of the page.
     pub(crate) fn paragraph(&mut self, first: &str, text: &str) -> io::Result<()> {
-        let indent = first.chars().count().min(self.columns / 2);
-        let room = self.columns.saturating_sub(first.chars().count());
-        let mut first = Some(first);
+        let paper = self.paper;
+        self.hanging(first, &paper.faint(first), text, |line| {
+            paper.with_commands(line)
+        })
+    }
+
+    /// A heading behind `first`, which has the colour of a severity.
+    pub(crate) fn heading(
+        &mut self,
+        first: &str,
+        severity: Option<Severity>,
+        text: &str,
+    ) -> io::Result<()> {
+        let paper = self.paper;
+        let painted = paper.severity(first, severity);
+        self.hanging(first, &painted, text, |line| paper.strong(line))
+    }
+
+    /// A paragraph behind `first`, which is written as `painted`.
+    fn hanging(
+        &mut self,
+        first: &str,
+        painted: &str,
+        text: &str,
+        paint: impl Fn(&str) -> String,
+    ) -> io::Result<()> {
+        let indent = first.chars().count().min(self.columns() / 2);
+        let room = self.columns().saturating_sub(first.chars().count());
+        let mut first = Some(painted);
         for line in broken(&wording::clean(text), room) {
             match first.take() {
                 Some(first) => write!(self.out, "{first}")?,
                 None => write!(self.out, "{:indent$}", "")?,
             }
-            writeln!(self.out, "{line}")?;
+            writeln!(self.out, "{}", paint(&line))?;
         }
         Ok(())
     }
@@ -64,7 +101,7 @@ impl<'a> Page<'a> {
         label: &str,
         items: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
-        let is_narrow = self.columns < NARROW;
+        let is_narrow = self.columns() < NARROW;
         let mut label = label;
         for item in items {
             if is_narrow {
@@ -134,7 +171,7 @@ mod tests {
     #[test]
     fn paragraph_is_broken_between_words_and_hangs() {
         let mut out = Vec::new();
-        Page::new(&mut out, 12)
+        Page::new(&mut out, Paper::plain(12))
             .paragraph("1. ", "one two three fourteen-letters x")
             .unwrap();
         let text = String::from_utf8(out).unwrap();
@@ -145,14 +182,41 @@ mod tests {
     fn command_stays_whole() {
         let mut out = Vec::new();
         let text = "run `nft list ruleset`, then look";
-        Page::new(&mut out, 12).paragraph("", text).unwrap();
+        let page = &mut Page::new(&mut out, Paper::plain(12));
+        page.paragraph("", text).unwrap();
         assert_eq!(out, b"run\n`nft list ruleset`,\nthen look\n");
+    }
+
+    #[test]
+    fn colours_add_nothing_but_colour() {
+        let written = |paper| {
+            let mut out = Vec::new();
+            let page = &mut Page::new(&mut out, paper);
+            let severity = Some(Severity::Critical);
+            page.heading("1. ", severity, "one two three four").unwrap();
+            page.items("do", ["run `nft list ruleset`, then look"])
+                .unwrap();
+            page.marked_line("●", severity, "198.51.100.80").unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let coloured = written(Paper::coloured(60));
+        for painted in [
+            "\u{1b}[31m\u{1b}[1m1. ",
+            "\u{1b}[1mone two",
+            "\u{1b}[1m`nft list ruleset`\u{1b}[0m, then",
+            "\u{1b}[31m\u{1b}[1m●",
+        ] {
+            assert!(coloured.contains(painted), "{painted:?} in {coloured:?}");
+        }
+        let stripped = console::strip_ansi_codes(&coloured);
+        assert_eq!(stripped, written(Paper::plain(60)));
     }
 
     #[test]
     fn page_without_room_still_ends() {
         let mut out = Vec::new();
-        Page::new(&mut out, 0).paragraph("", "a b").unwrap();
+        let page = &mut Page::new(&mut out, Paper::plain(0));
+        page.paragraph("", "a b").unwrap();
         assert_eq!(out, b"a\nb\n");
     }
 }

@@ -73,6 +73,19 @@ fn many_findings_are_named_and_the_rest_counted() {
 }
 
 #[test]
+fn host_is_shown_by_address_and_name() {
+    let mut survey = fixture::tw_recycle();
+    survey.names = fixture::names();
+    let text = written(&survey, 120);
+    for line in [
+        "1. 198.51.100.80 (www.server.example): tcp_tw_recycle is on",
+        " ●  198.51.100.80 www.server.example  tcp_tw_recycle is on",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
 fn name_of_a_file_cannot_steer_the_terminal() {
     let mut survey = fixture::path_fragmentation();
     survey.sources[0].name = "\u{1b}]0;title\u{7}.pcap".to_owned();
@@ -81,6 +94,6 @@ fn name_of_a_file_cannot_steer_the_terminal() {
 
 fn written(survey: &Survey, columns: usize) -> String {
     let mut out = Vec::new();
-    write(survey, &mut out, columns, None).unwrap();
+    write(survey, &mut out, Paper::plain(columns), None).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -10,7 +10,6 @@ use super::{
     theme::{STRONG, Theme},
 };
 use crate::{
-    analysis::diagnosis::Finding,
     report::{
         note::finding::{Subject, Told, seen},
         wording,
@@ -24,28 +23,13 @@ const MAX_COLUMNS: usize = 120;
 /// The lines of the pane.
 pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let width = width.min(MAX_COLUMNS);
-    let survey = app.survey();
-    let several = survey.sources.len() > 1;
-    let chosen = app.chosen();
-    let Some((entry, source)) =
-        chosen.and_then(|entry| Some((entry, survey.sources.get(entry.source)?)))
-    else {
-        return Vec::new();
-    };
-    let remote = app.remote(entry);
-    let findings = remote.map_or(&source.diagnosis.findings, |remote| &remote.findings);
+    let remote = app.chosen().and_then(|entry| app.remote(entry));
     let mut lines = Vec::new();
-    for (place, finding) in findings.iter().enumerate() {
-        let subject = Subject {
-            source,
-            remote,
-            finding,
-        };
+    for (place, told) in told(app).iter().enumerate() {
         if !lines.is_empty() {
             lines.push(Line::default());
         }
-        let told = Told::new(&subject.name(several), &subject);
-        lines.extend(verdict(&told, finding, width, theme));
+        lines.extend(verdict(told, width, theme));
         if let Some(fates) = &told.fates {
             lines.push(Line::default());
             lines.extend(picture::fates(fates, width, theme));
@@ -60,7 +44,8 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
         }
     }
     if let Some(remote) = remote.filter(|remote| remote.findings.is_empty()) {
-        let name = format!("{}: nothing wrong found", remote.address);
+        let host = wording::host(remote.address, &app.survey().names);
+        let name = format!("{host}: nothing wrong found");
         lines.push(Line::styled(name, STRONG));
         lines.extend(picture::close_up(remote, width, theme));
         lines.push(Line::default());
@@ -69,8 +54,31 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
     lines
 }
 
+/// The findings about what the cursor is on, told.
+pub(in crate::tui) fn told(app: &App) -> Vec<Told> {
+    let survey = app.survey();
+    let chosen = app.chosen();
+    let Some((entry, source)) =
+        chosen.and_then(|entry| Some((entry, survey.sources.get(entry.source)?)))
+    else {
+        return Vec::new();
+    };
+    let remote = app.remote(entry);
+    let findings = remote.map_or(&source.diagnosis.findings, |remote| &remote.findings);
+    let told = findings.iter().map(|finding| {
+        let subject = Subject {
+            source,
+            remote,
+            finding,
+            names: &survey.names,
+        };
+        Told::new(&subject.name(survey.sources.len() > 1), &subject)
+    });
+    told.collect()
+}
+
 /// The heading, and the finding in a sentence.
-fn verdict(told: &Told, finding: &Finding, width: usize, theme: Theme) -> Vec<Line<'static>> {
+fn verdict(told: &Told, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let severity = Some(told.severity);
     let mark = Span::styled(
         format!("{} ", wording::mark(severity)),
@@ -80,7 +88,7 @@ fn verdict(told: &Told, finding: &Finding, width: usize, theme: Theme) -> Vec<Li
     for line in &mut lines {
         *line = std::mem::take(line).patch_style(STRONG);
     }
-    if !finding.summary.is_empty() {
+    if !told.summary.is_empty() {
         lines.push(Line::default());
         lines.extend(prose::paragraph(
             vec![Span::raw("  ")],

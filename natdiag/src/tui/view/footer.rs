@@ -14,6 +14,9 @@ use crate::{
 /// Keys and what they do, and how easily they can be done without: the highest goes first.
 type Hint = (&'static str, &'static str, u8);
 
+/// Hints up to here stay whatever the width.
+const INDISPENSABLE: u8 = 0;
+
 const LIST: &[Hint] = &[
     ("↑↓", "choose", 4),
     ("Enter", "details", 2),
@@ -36,6 +39,7 @@ const PAUSED: &[Hint] = &[
 const DETAIL: &[Hint] = &[
     ("↑↓", "scroll", 4),
     ("n N", "next, previous", 3),
+    ("y", "copy a note", 2),
     ("e", "export", 5),
     ("Esc", "back", 1),
     ("?", "help", 0),
@@ -70,23 +74,24 @@ pub(super) fn line(app: &App, width: usize) -> Line<'static> {
         Pane::Causes => CAUSES,
         Pane::Help => HELP,
     };
-    let mut hints = hints.to_vec();
-    while length(&hints) > width
-        && let Some(least) = hints.iter().map(|hint| hint.2).max()
-    {
-        hints.retain(|hint| hint.2 != least);
-    }
     let below = match app.pane() {
         Pane::Detail => app.detail.below(),
         Pane::Help => app.help.below(),
         Pane::List | Pane::Causes => 0,
     };
-    let room = width.saturating_sub(length(&hints));
     let below = match below {
         0 => String::new(),
-        below => format!("{:>room$}", format!("{below} more below")),
+        below => format!("{below} more below"),
     };
-    let below = (below.chars().count() <= room).then(|| Span::styled(below, FAINT));
+    let mut hints = hints.to_vec();
+    while length(&hints) + below.len() > width
+        && let Some(least) = hints.iter().map(|hint| hint.2).max()
+        && least > INDISPENSABLE
+    {
+        hints.retain(|hint| hint.2 != least);
+    }
+    let room = width.saturating_sub(length(&hints));
+    let below = (below.len() <= room).then(|| Span::styled(format!("{below:>room$}"), FAINT));
     let spans = hints.into_iter().flat_map(|(key, does, _)| {
         [
             Span::raw(" "),

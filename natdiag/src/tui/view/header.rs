@@ -52,11 +52,8 @@ fn state(app: &App, place: usize, source: &SourceSurvey, theme: Theme) -> Vec<Sp
         )),
     ];
     if let Some(rates) = app.rates().get(place) {
-        parts.push(Span::raw(format!(
-            "in {}, out {} packets/s",
-            wording::scaled(rates.ingress),
-            wording::scaled(rates.egress)
-        )));
+        parts.push(Span::raw(format!("in {}", rates.received.in_short())));
+        parts.push(Span::raw(format!("out {}", rates.sent.in_short())));
     }
     let missed = note::missed(source);
     let severity = note::has_missed(source).then_some(Severity::Warning);
@@ -71,7 +68,7 @@ fn state(app: &App, place: usize, source: &SourceSurvey, theme: Theme) -> Vec<Sp
         parts.insert(0, Span::styled("natdiag", STRONG));
         if let Some(permille) = app.cost_permille() {
             parts.push(Span::raw(format!(
-                "own cost {}.{} % of a core",
+                "cost {}.{} % of a core",
                 permille / 10,
                 permille % 10
             )));

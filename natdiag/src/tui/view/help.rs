@@ -27,12 +27,20 @@ const SIGNS: &[(&str, &str)] = &[
         "a SYN that was dropped, answered, undecided, still open",
     ),
     (
-        "own cost",
-        "CPU time of this process; what its programs use in the kernel is not in it",
+        "cost",
+        "CPU time of this process; what its programs use in the kernel is not in it. With very many hosts the screen is drawn less often, so that it takes 1.5 % of a core at most",
     ),
     (
-        "packets/s",
-        "as the hook sees them: after GRO and before TSO with tcx and clsact; octets are not counted",
+        "pkt/s",
+        "packets per second as the hook sees them: after GRO and before TSO with tcx and clsact",
+    ),
+    (
+        "B/s",
+        "bytes per second as the interface itself counts them",
+    ),
+    (
+        "mouse",
+        "natdiag does not take it, so that text can be selected; most terminals turn the wheel into ↑ ↓",
     ),
 ];
 

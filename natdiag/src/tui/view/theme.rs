@@ -1,11 +1,9 @@
 //! Colours and weights. Colour only adds to what words and marks say: the terminal's own foreground and background, so
 //! that light and dark ones work, and two of the eight colours that every terminal has.
 
-use std::env;
-
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::analysis::diagnosis::Severity;
+use crate::{analysis::diagnosis::Severity, colour};
 
 /// Headings, commands to copy and keys.
 pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -26,9 +24,9 @@ impl Theme {
         Self { has_colour }
     }
 
-    /// The theme that the environment asks for; see <https://no-color.org>.
+    /// The theme that the environment asks for.
     pub(in crate::tui) fn from_environment() -> Self {
-        Self::new(env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        Self::new(colour::is_wanted())
     }
 
     /// A mark, and what stands for it.

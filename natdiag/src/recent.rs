@@ -7,15 +7,16 @@ use std::{collections::HashMap, hash::Hash, mem};
 use foldhash::fast::RandomState;
 
 /// A bounded map of what is in use.
-pub(super) struct Recent<K, V> {
+#[derive(Debug)]
+pub(crate) struct Recent<K, V> {
     young: HashMap<K, V, RandomState>,
     old: HashMap<K, V, RandomState>,
     capacity: usize,
 }
 
-impl<K: Eq + Hash, V: Copy> Recent<K, V> {
+impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     /// A map that keeps at least the last `capacity` entries in use.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             young: HashMap::default(),
             old: HashMap::default(),
@@ -24,17 +25,17 @@ impl<K: Eq + Hash, V: Copy> Recent<K, V> {
     }
 
     /// Looks up a key, which counts as use.
-    pub(super) fn get(&mut self, key: K) -> Option<V> {
+    pub(crate) fn get(&mut self, key: K) -> Option<V> {
         if let Some(value) = self.young.get(&key) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let value = self.old.remove(&key)?;
-        self.insert(key, value);
+        self.insert(key, value.clone());
         Some(value)
     }
 
     /// Sets the value of a key.
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
             self.old = mem::take(&mut self.young);
         }

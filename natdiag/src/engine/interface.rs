@@ -15,10 +15,13 @@ use crate::{
         reconcile::Increment,
     },
     clock::Clock,
-    command::watch::WatchError,
-    config::WatchConfig,
+    engine::{EngineError, EngineOptions},
     event::{Event, Timestamp},
-    host::link::{self, Link},
+    host::{
+        address,
+        link::{self, Link},
+        traffic::{self, Octets},
+    },
     survey::{SourceKind, SourceSurvey},
 };
 
@@ -50,26 +53,38 @@ pub(super) struct WatchedInterface {
     analysis: Analysis,
     filter: Filter,
     clock: Clock,
+    is_behind_nat: bool,
     hooks: Vec<String>,
     notes: Vec<String>,
+    carried: Carried,
+}
+
+/// What the interface has carried, by its own counters.
+struct Carried {
+    at_start: Option<Octets>,
+    newest: Option<Octets>,
 }
 
 impl WatchedInterface {
     /// Attaches to an interface.
-    pub(super) fn open(link: Link, config: &WatchConfig, clock: Clock) -> Result<Self, WatchError> {
+    pub(super) fn open(
+        link: Link,
+        options: &EngineOptions,
+        clock: Clock,
+    ) -> Result<Self, EngineError> {
         let link_type = link
             .link_type()
-            .ok_or_else(|| WatchError::UnknownLinkLayer {
+            .ok_or_else(|| EngineError::UnknownLinkLayer {
                 interface: link.name.clone(),
                 device_type: link.device_type,
             })?;
         let mut object = WatchObject::open(LoadOptions::new(link_type))?;
         let counters = Counters::take(&mut object)?;
         let records = Records::take(&mut object)?;
-        let attachment = attach(&mut object, &link, config.hook)?;
+        let attachment = attach(&mut object, &link, options.hook)?;
         let mut notes = attachment.notes().to_vec();
-        if config.filter.is_on() {
-            notes.push(format!("a filter is on: only {}", config.filter));
+        if options.filter.is_on() {
+            notes.push(format!("a filter is on: only {}", options.filter));
         }
         Ok(Self {
             hooks: attachment.hooks(),
@@ -80,8 +95,10 @@ impl WatchedInterface {
             counters,
             records,
             analysis: Analysis::default(),
-            filter: config.filter.clone(),
+            filter: options.filter.clone(),
             clock,
+            carried: Carried::start(&link),
+            is_behind_nat: is_behind_nat(&link),
             link,
         })
     }
@@ -109,12 +126,14 @@ impl WatchedInterface {
         if self.is_attached() {
             self.collect(now)?;
             self.read_followed();
+            self.carried.read(&self.link);
         }
         Ok(SourceSurvey {
             kind: SourceKind::Interface,
             name: self.link.name.clone(),
             hooks: self.hooks.clone(),
             notes: self.notes.clone(),
+            octets: self.carried.so_far(),
             diagnosis: self.analysis.diagnose(now, top),
         })
     }
@@ -167,18 +186,23 @@ impl WatchedInterface {
         self.analysis.take_sightings()
     }
 
+    /// Whether somebody else's address stands for those of the interface on the Internet.
+    pub(super) const fn is_behind_nat(&self) -> bool {
+        self.is_behind_nat
+    }
+
     /// Whether the programs are attached.
     pub(super) const fn is_attached(&self) -> bool {
         self.attachment.is_some()
     }
 
     /// Looks whether the interface is still there, and closes it if not. Returns whether it is.
-    pub(super) fn check_presence(&mut self) -> Result<bool, WatchError> {
+    pub(super) fn check_presence(&mut self) -> Result<bool, EngineError> {
         if !self.is_attached() {
             return Ok(false);
         }
         if link::by_index(self.link.index)
-            .map_err(WatchError::Links)?
+            .map_err(EngineError::Links)?
             .is_some()
         {
             return Ok(true);
@@ -252,6 +276,40 @@ impl WatchedInterface {
             }
         }
     }
+}
+
+impl Carried {
+    fn start(link: &Link) -> Self {
+        let at_start = octets(link);
+        Self {
+            at_start,
+            newest: at_start,
+        }
+    }
+
+    /// Reads the counters; of an interface that is gone the last ones stay.
+    fn read(&mut self, link: &Link) {
+        self.newest = octets(link).or(self.newest);
+    }
+
+    fn so_far(&self) -> Option<Octets> {
+        Some(self.newest?.since(self.at_start?))
+    }
+}
+
+fn octets(link: &Link) -> Option<Octets> {
+    traffic::octets(link.index)
+        .inspect_err(|error| {
+            tracing::debug!(%error, interface = link.name, "the interface does not tell its octets");
+        })
+        .ok()
+        .flatten()
+}
+
+fn is_behind_nat(link: &Link) -> bool {
+    // Without an answer nothing is claimed.
+    let addresses = address::of_interface(&link.name).unwrap_or_default();
+    address::are_behind_nat(&addresses)
 }
 
 fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: Timestamp) {

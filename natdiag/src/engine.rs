@@ -1,0 +1,223 @@
+//! Interfaces under watch: attached, read, judged, let go. It knows neither what ends a run nor who looks at it; these
+//! are the commands'.
+
+mod interface;
+
+use std::{io, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    task::yield_now,
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use self::interface::WatchedInterface;
+use crate::{
+    analysis::{crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
+    bpf::{attach::AttachError, load::LoadError, maps::MapsError},
+    clock::Clock,
+    config::{HookChoice, Top},
+    event::Timestamp,
+    host::link::Link,
+    names::Names,
+    survey::{self, SourceSurvey, Survey},
+};
+
+/// How often the rings are emptied. At this pace they hold a million records a second.
+const BETWEEN_TURNS: Duration = Duration::from_millis(25);
+/// How often natdiag looks whether its interfaces are still there.
+const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
+
+/// What cannot be seen on an interface with private addresses only.
+const BLIND_BEHIND_NAT: &str = "fragments that a NAT gateway dropped before this host";
+
+/// Why watching an interface failed.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The headers before the IP header are unknown.
+    #[error(
+        "cannot read the link layer of `{interface}` (device type {device_type}): it is neither Ethernet nor raw IP; \
+         watch the interface that its packets leave by"
+    )]
+    UnknownLinkLayer {
+        /// The interface.
+        interface: String,
+        /// Its `ARPHRD_` number.
+        device_type: u16,
+    },
+    /// The kernel does not say which interfaces there are.
+    #[error("cannot ask the kernel for interfaces")]
+    Links(#[source] io::Error),
+    /// The maps and programs cannot be made.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The programs cannot be attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The counters cannot be read.
+    #[error(transparent)]
+    Maps(#[from] MapsError),
+}
+
+/// How interfaces are watched.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// What is looked at.
+    pub filter: Filter,
+    /// Which hook.
+    pub hook: HookChoice,
+    /// How many remote hosts without findings a survey holds.
+    pub top: Top,
+}
+
+/// Everything under watch.
+pub struct Engine {
+    options: EngineOptions,
+    clock: Clock,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    interfaces: Vec<WatchedInterface>,
+    /// Joins what several interfaces see.
+    crossing: Crossing,
+    turns: Interval,
+    checks: Interval,
+    suspicions: Interval,
+}
+
+impl Engine {
+    /// An engine that watches nothing yet. It must be made, and do its work, inside an event loop.
+    #[must_use]
+    pub fn new(options: EngineOptions) -> Self {
+        let clock = Clock::start();
+        Self {
+            options,
+            clock,
+            start: clock.now(),
+            end: None,
+            interfaces: Vec::new(),
+            crossing: Crossing::default(),
+            turns: ticks(BETWEEN_TURNS),
+            checks: ticks(BETWEEN_CHECKS),
+            suspicions: ticks(Duration::from_nanos(SUSPICION_PERIOD_NS)),
+        }
+    }
+
+    /// Attaches to an interface.
+    ///
+    /// # Errors
+    /// Its link layer is unknown, or the kernel refuses.
+    pub fn attach(&mut self, link: Link) -> Result<(), EngineError> {
+        let interface = WatchedInterface::open(link, &self.options, self.clock)?;
+        if self.interfaces.is_empty() {
+            self.start = self.clock.now();
+        }
+        self.interfaces.push(interface);
+        if self.interfaces.len() > 1 {
+            for interface in &mut self.interfaces {
+                interface.share_sightings();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any interface is attached.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.interfaces.iter().any(WatchedInterface::is_attached)
+    }
+
+    /// Waits until something is due, and does it: takes what has come, looks whether the interfaces are still there,
+    /// decides who is under suspicion. What is waited for is not lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The kernel gives neither counters nor interfaces.
+    pub async fn work(&mut self) -> Result<(), EngineError> {
+        tokio::select! {
+            biased;
+            _ = self.checks.tick() => {
+                for interface in &mut self.interfaces {
+                    interface.check_presence()?;
+                }
+            }
+            _ = self.suspicions.tick() => {
+                self.interfaces.iter_mut().for_each(WatchedInterface::suspect);
+            }
+            _ = self.turns.tick() => {
+                if !self.turn()? {
+                    self.turns.reset_immediately();
+                    // Signals are seen between turns.
+                    yield_now().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes some of what has come. Returns whether that was all.
+    fn turn(&mut self) -> Result<bool, MapsError> {
+        let mut is_all = true;
+        for interface in &mut self.interfaces {
+            if interface.is_attached() {
+                is_all &= interface.turn()?;
+            }
+        }
+        self.cross();
+        Ok(is_all)
+    }
+
+    /// Joins what the interfaces have seen.
+    fn cross(&mut self) {
+        for (source, interface) in self.interfaces.iter_mut().enumerate() {
+            self.crossing.take(source, interface.take_sightings());
+        }
+        self.crossing.advance(self.clock.now());
+    }
+
+    /// Says how things stand.
+    ///
+    /// # Errors
+    /// The counters cannot be read.
+    pub fn survey(&mut self) -> Result<Survey, MapsError> {
+        let top = self.options.top.limit();
+        let mut sources = self
+            .interfaces
+            .iter_mut()
+            .map(|interface| interface.survey(top))
+            .collect::<Result<Vec<SourceSurvey>, _>>()?;
+        self.cross();
+        survey::add_crossing(&self.crossing, &mut sources);
+        let mut blind_to = Vec::new();
+        if self.interfaces.iter().any(WatchedInterface::is_behind_nat) {
+            blind_to.push(BLIND_BEHIND_NAT.to_owned());
+        }
+        Ok(Survey {
+            start: self.start,
+            end: self.end.unwrap_or_else(|| self.clock.now()),
+            sources,
+            blind_to,
+            own_cpu_ns: Some(self.clock.own_cpu_ns()),
+            names: Names::default(),
+        })
+    }
+
+    /// Detaches everything, and takes everything that is left.
+    ///
+    /// # Errors
+    /// The counters of an interface cannot be read; it and the others are detached all the same.
+    pub fn close(&mut self) -> Result<(), MapsError> {
+        let mut closed = Ok(());
+        for interface in &mut self.interfaces {
+            closed = closed.and(interface.close());
+        }
+        self.end = Some(self.clock.now());
+        closed
+    }
+}
+
+/// Ticks of which the first comes after one period, and none is made up for.
+pub(crate) fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    ticks
+}
