@@ -230,8 +230,10 @@ impl Analysis {
             .filter_map(|address| self.remote(address, &networks, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
+        let busiest = first(busiest, top);
+        remotes.reserve_exact(busiest.len());
         remotes.extend(
-            first(busiest, top)
+            busiest
                 .into_iter()
                 .filter_map(|address| self.remote(address, &networks, now)),
         );
