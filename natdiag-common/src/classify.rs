@@ -26,8 +26,8 @@ pub struct Tally {
     pub remote: Address,
     /// Place in [`crate::counter::RemoteCounts`] of the counter that goes up by one.
     pub counter: usize,
-    /// Whether [`RemoteCounter::FragmentDontFragment`] goes up as well.
-    pub dont_fragment: bool,
+    /// Place of the counter of a detail ([`RemoteCounter::FIRST_DETAIL`]) that goes up as well, or 0.
+    pub detail: usize,
     /// Place of the maximum that `first_octets` may raise, or 0.
     pub maximum: usize,
     /// Length of a first fragment's IP packet in octets, as far as a counter goes.
@@ -41,11 +41,7 @@ impl Tally {
         let mut counts = RemoteCounts::ZERO;
         let details = [
             (true, self.counter, 1),
-            (
-                self.dont_fragment,
-                RemoteCounter::FragmentDontFragment as usize,
-                1,
-            ),
+            (self.detail != 0, self.detail, 1),
             (self.maximum != 0, self.maximum, self.first_octets),
         ];
         for (applies, place, amount) in details {
@@ -81,14 +77,20 @@ pub fn classify<F: FrameBytes + ?Sized>(
     packet: &PacketMeta,
     direction: Direction,
 ) -> Observation {
-    let (mut tally, keep) = if let Some(fragment) = packet.fragment {
-        classify_fragment(packet, fragment, direction)
+    let flags = packet.transport.tcp_flags();
+    let (mut tally, keep) = if let Some(part) = packet.part() {
+        classify_part(packet, part, direction)
+    } else if flags & (SYN | FIN | RST) != 0 {
+        let mut tally = handshake_counter(frame, packet, flags, direction);
+        let keep = handshake_keep(flags, tally.counter);
+        if packet.fragment.is_some() {
+            note_atomic(&mut tally, direction);
+        }
+        (tally, keep)
+    } else if packet.fragment.is_some() {
+        (count_at(atomic_counter(direction)), Keep::Never)
     } else {
         match (packet.transport, direction) {
-            (Transport::Tcp { flags }, _) if flags & (SYN | FIN | RST) != 0 => {
-                let tally = handshake_counter(frame, packet, flags, direction);
-                (tally, handshake_keep(flags, tally.counter))
-            }
             (Transport::PacketTooBig, Direction::Ingress) => {
                 (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
             }
@@ -128,32 +130,27 @@ fn count_at(counter: usize) -> Tally {
     Tally {
         remote: Address::UNSPECIFIED,
         counter,
-        dont_fragment: false,
+        detail: 0,
         maximum: 0,
         first_octets: 0,
     }
 }
 
 #[inline(always)]
-fn classify_fragment(
-    packet: &PacketMeta,
-    fragment: Fragment,
-    direction: Direction,
-) -> (Tally, Keep) {
+fn classify_part(packet: &PacketMeta, part: Fragment, direction: Direction) -> (Tally, Keep) {
     if direction == Direction::Egress {
         return (count(RemoteCounter::FragmentSent), Keep::Never);
     }
-    if fragment.is_atomic() {
-        return (count(RemoteCounter::FragmentAtomic), Keep::Never);
-    }
     let protocol = FragmentProtocol::of(packet.protocol);
-    let position = match (fragment.offset_octets, fragment.more) {
+    let position = match (part.offset_octets, part.more) {
         (0, _) => FragmentPosition::First,
         (_, true) => FragmentPosition::Middle,
         (_, false) => FragmentPosition::Last,
     };
     let mut tally = count_at(RemoteCounter::fragment(protocol, position));
-    tally.dont_fragment = packet.dont_fragment && protocol == FragmentProtocol::Tcp;
+    if packet.dont_fragment && protocol == FragmentProtocol::Tcp {
+        tally.detail = RemoteCounter::FragmentDontFragment as usize;
+    }
     if position == FragmentPosition::First {
         // No packet that was on a wire is longer; one that the kernel has merged may be.
         tally.first_octets = packet.total_len.min(u32::from(u16::MAX)) as u16;
@@ -203,6 +200,25 @@ fn handshake_counter<F: FrameBytes + ?Sized>(
         });
     }
     count_at(NOTHING)
+}
+
+/// Notes that a segment came in an atomic fragment, which is a whole packet (RFC 6946).
+#[inline(always)]
+const fn note_atomic(tally: &mut Tally, direction: Direction) {
+    if tally.counter == NOTHING {
+        tally.counter = atomic_counter(direction);
+    } else {
+        tally.detail = RemoteCounter::atomic_segment(direction);
+    }
+}
+
+/// The counter of an atomic fragment that nothing else is counted of.
+#[inline(always)]
+const fn atomic_counter(direction: Direction) -> usize {
+    match direction {
+        Direction::Ingress => RemoteCounter::FragmentAtomic as usize,
+        Direction::Egress => RemoteCounter::FragmentSent as usize,
+    }
 }
 
 #[inline(always)]

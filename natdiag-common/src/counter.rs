@@ -2,7 +2,7 @@
 
 use core::hint::black_box;
 
-use crate::error::ParseError;
+use crate::{Direction, error::ParseError};
 
 /// What is counted over all packets of an interface; the number is the place in [`Totals`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,9 +130,10 @@ pub enum RemoteCounter {
     FragmentOtherMiddle,
     /// Last fragments of any other protocol.
     FragmentOtherLast,
-    /// Atomic fragments (RFC 6946): an IPv6 Fragment header on a whole packet.
+    /// Atomic fragments received (RFC 6946): an IPv6 Fragment header on a whole packet. Those of SYNs and RSTs are in
+    /// `AtomicSegmentReceived`.
     FragmentAtomic,
-    /// Fragments sent to the remote host, of any protocol and position.
+    /// Fragments sent to the remote host, of any protocol and position. As above: see `AtomicSegmentSent`.
     FragmentSent,
     /// SYNs sent, every transmission.
     SynSent,
@@ -154,6 +155,10 @@ pub enum RemoteCounter {
     IcmpError,
     /// Of the fragments of TCP received, those with Don't Fragment set (IPv4).
     FragmentDontFragment,
+    /// Of the SYNs and RSTs received, those in an atomic fragment.
+    AtomicSegmentReceived,
+    /// Of the SYNs and RSTs sent, those in an atomic fragment.
+    AtomicSegmentSent,
     /// Datagrams whose fragments gave no records because the budget was used up.
     DatagramUnobserved,
     /// Largest first fragment of TCP: the whole IP packet, in octets. A maximum.
@@ -223,6 +228,16 @@ impl RemoteCounter {
     #[must_use]
     pub const fn fragment(protocol: FragmentProtocol, position: FragmentPosition) -> usize {
         protocol as usize * 3 + position as usize
+    }
+
+    /// Place of the counter of SYNs and RSTs in atomic fragments that were received, or sent.
+    #[inline(always)]
+    #[must_use]
+    pub const fn atomic_segment(direction: Direction) -> usize {
+        match direction {
+            Direction::Ingress => Self::AtomicSegmentReceived as usize,
+            Direction::Egress => Self::AtomicSegmentSent as usize,
+        }
     }
 
     /// Place of the largest first fragment of one protocol.

@@ -89,6 +89,16 @@ impl Transport {
         }
     }
 
+    /// The flags of a TCP segment, or none of them.
+    #[inline(always)]
+    #[must_use]
+    pub const fn tcp_flags(&self) -> u8 {
+        match self {
+            Self::Tcp { flags } => *flags,
+            Self::Udp | Self::PacketTooBig | Self::IcmpError | Self::Other | Self::Absent => 0,
+        }
+    }
+
     /// Whether the payload is an error that quotes a packet.
     #[inline(always)]
     #[must_use]
@@ -104,6 +114,16 @@ impl PacketMeta {
     #[must_use]
     pub const fn is_notable(&self) -> bool {
         self.fragment.is_some() || self.transport.is_notable()
+    }
+
+    /// The fragment, where the packet is a part of its datagram: an atomic fragment is all of it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn part(&self) -> Option<Fragment> {
+        match self.fragment {
+            Some(fragment) if !fragment.is_atomic() => Some(fragment),
+            Some(_) | None => None,
+        }
     }
 
     /// Source address. `None` if the frame ends before it, which [`parse`] has ruled out.

@@ -29,7 +29,7 @@ mod tests {
         assert_eq!(size_of::<RemoteSlot>(), 4 + 4 + 16 + 32 * 2 + 6 * 4);
         assert_eq!(size_of::<Spill>(), 4 * 4 + 16 + 32 * 2);
         assert_eq!(size_of::<Record>(), Record::SIZE);
-        assert_eq!(size_of::<FollowCounts>(), (13 + 11 + 11) * 8);
+        assert_eq!(size_of::<FollowCounts>(), (22 + 11 + 11) * 8);
         assert_eq!(size_of::<WireEnds>(), 2 * 16 + 2 * 2 + 4);
         assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
     }

@@ -14,7 +14,7 @@ pub const EXCERPT_LEN: usize = 56;
 
 /// Bits of [`Record::flags`].
 pub mod flag {
-    /// The packet is a fragment; `fragment_offset_octets` and `data_len` are set.
+    /// The packet is a fragment; `fragment_offset_octets` is set.
     pub const FRAGMENT: u8 = 1;
     /// More Fragments.
     pub const MORE_FRAGMENTS: u8 = 2;
@@ -43,7 +43,7 @@ pub struct Record {
     pub total_len: u32,
     /// Identification of IPv4 or of the Fragment header.
     pub identification: u32,
-    /// Octets of a TCP segment's data, or of the datagram that a fragment carries.
+    /// Octets of a TCP segment's data; or of the datagram that a fragment carries, unless that is all of it.
     pub data_len: u32,
     /// TCP sequence number.
     pub seq: u32,
@@ -161,7 +161,9 @@ impl Record {
                     0
                 };
             self.fragment_offset_octets = fragment.offset_octets;
-            self.data_len = fragment.data_octets;
+        }
+        if let Some(part) = packet.part() {
+            self.data_len = part.data_octets;
         }
         self.copy_excerpt(frame, excerpt);
     }
@@ -204,6 +206,12 @@ impl Record {
     #[inline(always)]
     fn copy_excerpt<F: FrameBytes + ?Sized>(&mut self, frame: &F, (offset, len): (usize, u32)) {
         self.excerpt = [[0; 4]; EXCERPT_LEN / 4];
+        // Options of SYNs, and of segments with timestamps: a check and a copy instead of one for each word.
+        if len == 20 && self.copy_whole_excerpt::<20, F>(frame, offset)
+            || len == 12 && self.copy_whole_excerpt::<12, F>(frame, offset)
+        {
+            return;
+        }
         self.excerpt_len = 0;
         for (word, place) in self.excerpt.iter_mut().zip((0u8..).step_by(4)) {
             // The verifier follows each way on from here: to leave makes them as many as there are words, to go on with
@@ -219,6 +227,22 @@ impl Record {
         }
     }
 
+    /// Copies an excerpt of a length that is frequent. `false` if the frame ends before.
+    #[inline(always)]
+    fn copy_whole_excerpt<const N: usize, F: FrameBytes + ?Sized>(
+        &mut self,
+        frame: &F,
+        offset: usize,
+    ) -> bool {
+        let excerpt = self.excerpt.as_flattened_mut().first_chunk_mut::<N>();
+        let (Some(excerpt), Some(octets)) = (excerpt, frame.octets(offset)) else {
+            return false;
+        };
+        *excerpt = octets;
+        self.excerpt_len = N as u8;
+        true
+    }
+
     /// What the packet adds to which remote host; the same as what [`classify`](crate::classify::classify) said.
     #[must_use]
     pub fn tally(&self) -> Option<Tally> {
@@ -226,6 +250,20 @@ impl Record {
         let ingress = self.direction == Direction::Ingress as u8;
         let is_fragment_received = is(flag::FRAGMENT) && ingress;
         let is_first = is(flag::MORE_FRAGMENTS) && self.fragment_offset_octets == 0;
+        let counter = usize::from(self.counter);
+        let counts_a_segment = counter > RemoteCounter::FragmentSent as usize;
+        let detail = if is(flag::FRAGMENT) && counts_a_segment {
+            RemoteCounter::atomic_segment(if ingress {
+                Direction::Ingress
+            } else {
+                Direction::Egress
+            })
+        } else if is_fragment_received && is(flag::DONT_FRAGMENT) && self.protocol == tcp::PROTOCOL
+        {
+            RemoteCounter::FragmentDontFragment as usize
+        } else {
+            0
+        };
         let (maximum, first_octets) = if is_fragment_received && is_first {
             (
                 RemoteCounter::largest_first(FragmentProtocol::of(self.protocol)),
@@ -243,10 +281,8 @@ impl Record {
         };
         (self.counter != NO_COUNTER).then_some(Tally {
             remote,
-            counter: self.counter.into(),
-            dont_fragment: is_fragment_received
-                && is(flag::DONT_FRAGMENT)
-                && self.protocol == tcp::PROTOCOL,
+            counter,
+            detail,
             maximum,
             first_octets,
         })

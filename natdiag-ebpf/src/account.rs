@@ -44,7 +44,7 @@ impl Account {
     #[inline(always)]
     pub(crate) fn grant(&mut self, packet: &PacketMeta) -> Grant {
         let slot = &mut *self.slot;
-        let datagram = packet.fragment.map(|_| packet.identification);
+        let datagram = packet.part().map(|_| packet.identification);
         // SAFETY: the helper takes nothing and returns a number.
         let jiffies = unsafe { bpf_jiffies64() } as u32;
         let earned = jiffies.wrapping_sub(slot.refilled);
@@ -79,8 +79,8 @@ impl Account {
         }
         self.slot.packets += 1;
         self.add(tally.counter);
-        if tally.dont_fragment {
-            self.add(RemoteCounter::FragmentDontFragment as usize);
+        if tally.detail != 0 {
+            self.add(tally.detail);
         }
         if grant == Grant::RefusedDatagram {
             self.add(RemoteCounter::DatagramUnobserved as usize);

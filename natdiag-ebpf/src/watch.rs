@@ -6,7 +6,7 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use natdiag_common::{
-    Direction, ParseError,
+    Direction, FrameBytes as _, ParseError,
     classify::{Keep, classify},
     counter::{Counter, Totals},
     packet::{self, Glance, PacketMeta},
@@ -33,7 +33,11 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
     let frame = Frame::of_xdp(ctx);
     match packet::glance(&frame, maps::link_type()) {
         Glance::Ordinary => {}
-        Glance::Notable(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
+        // Twice in line, as either way is short when the other is not on it.
+        Glance::Segment(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
+            Frame::of_xdp(ctx)
+        }),
+        Glance::Fragment(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(ctx)
         }),
         Glance::Unclear => xdp_any(ctx.ctx, totals),
@@ -64,12 +68,17 @@ fn seen_by_tc(
     let frame = Frame::of_skb(ctx);
     match packet::glance(&frame, maps::link_type()) {
         Glance::Ordinary => {}
-        Glance::Notable(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
+        Glance::Segment(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
             keep(totals, frame, packet, direction, |frame, needed_len| {
                 linear::with_octets(ctx, &frame, needed_len)
             });
         }
-        Glance::Notable(_) | Glance::Unclear => any(ctx.skb.skb, totals),
+        Glance::Fragment(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
+            keep(totals, frame, packet, direction, |frame, needed_len| {
+                linear::with_octets(ctx, &frame, needed_len)
+            });
+        }
+        Glance::Segment(_) | Glance::Fragment(_) | Glance::Unclear => any(ctx.skb.skb, totals),
     }
 }
 
@@ -147,9 +156,13 @@ fn keep(
 ) {
     let frame = reach(frame, packet.payload_offset + TRANSPORT_LEN);
     let observation = classify(&frame, &packet, direction);
-    let tally = observation.tally;
-    if tally.is_some() {
+    let mut tally = observation.tally;
+    if let Some(tally) = &mut tally {
         totals.increment(Counter::Charged);
+        // What follows is verified once, and not for each kind of packet.
+        tally.counter = frame.forget_way(tally.counter);
+        tally.detail = frame.forget_way(tally.detail);
+        tally.maximum = frame.forget_way(tally.maximum);
     }
     let mut account = None;
     let grant = match (observation.keep, tally) {

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod filter;
 pub mod fragments;
 pub mod mark;
+pub mod ranking;
 pub mod scope;
 pub mod service;
 pub mod suspicion;
@@ -36,8 +37,9 @@ use self::{
     established::EstablishedTable,
     evidence::SynEvidence,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
+    ranking::Ranking,
     suspicion::Suspicion,
-    table::{Counts, Table},
+    table::{Counts, Remote, Table},
     tracker::{Networks, Tracker},
     verdict::{Case, Neighbours},
 };
@@ -84,11 +86,13 @@ impl Analysis {
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
         let (tracker, datagrams) = (&self.tracker, &self.datagrams);
+        let established = &self.established;
         let gone = self.table.count(remote, counts, now, |remote| {
             let address = IpAddr::from(remote.address);
             verdict::severity(&Case {
                 counts: &remote.counts,
                 syns: tracker.evidence(address),
+                established: established.get(remote.address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
                 neighbours: Neighbours::default(),
@@ -112,8 +116,7 @@ impl Analysis {
             .iter()
             .filter_map(|remote| {
                 let syns = self.tracker.evidence(remote.address.into());
-                let case = self.case(remote.address, &remote.counts, syns, now);
-                let severity = verdict::severity(&case)?;
+                let severity = self.severity(remote, syns, now)?;
                 (severity > Severity::Info)
                     .then_some((Reverse((severity, remote.counts.packets())), remote.address))
             })
@@ -126,6 +129,9 @@ impl Analysis {
             if !suspects.contains(remote) {
                 self.established.end(*remote);
             }
+        }
+        for remote in &suspects {
+            self.established.begin(*remote, now);
         }
         self.suspects = suspects;
         &self.suspects
@@ -211,13 +217,13 @@ impl Analysis {
     /// shown, as many as `top` and at least [`MIN_FINDINGS`].
     #[must_use]
     pub fn diagnose(&self, now: Timestamp, top: usize) -> Diagnosis {
-        let mut with_findings = Vec::new();
-        let mut busiest = Vec::new();
+        let mut with_findings = Ranking::of(top.max(MIN_FINDINGS));
+        let mut busiest = Ranking::of(top);
         for remote in self.table.remotes() {
             let syns = self.tracker.evidence(remote.address.into());
             let symptoms = syns.map_or(0, |syns| syns.all().dropped);
             let packets = remote.counts.packets();
-            match verdict::severity(&self.case(remote.address, &remote.counts, syns, now)) {
+            match self.severity(remote, syns, now) {
                 Some(severity) => {
                     with_findings.push((Reverse((severity, symptoms, packets)), remote.address));
                 }
@@ -225,18 +231,14 @@ impl Analysis {
             }
         }
         let networks = self.tracker.networks();
-        let mut remotes: Vec<_> = first(with_findings, top.max(MIN_FINDINGS))
-            .into_iter()
-            .filter_map(|address| self.remote(address, &networks, now))
+        let with_findings = with_findings.in_order().into_iter();
+        let mut remotes: Vec<_> = with_findings
+            .filter_map(|(_, address)| self.remote(address, &networks, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
-        let busiest = first(busiest, top);
+        let busiest = busiest.in_order().into_iter();
         remotes.reserve_exact(busiest.len());
-        remotes.extend(
-            busiest
-                .into_iter()
-                .filter_map(|address| self.remote(address, &networks, now)),
-        );
+        remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &networks, now)));
         for remote in remotes.iter_mut().take(CLOSE_UPS) {
             remote.close_up = self.close_up(remote.address);
         }
@@ -286,6 +288,26 @@ impl Analysis {
         })
     }
 
+    /// The worst that may be said about a remote host.
+    fn severity(
+        &self,
+        remote: &Remote,
+        syns: Option<&SynEvidence>,
+        now: Timestamp,
+    ) -> Option<Severity> {
+        let counts = &remote.counts;
+        // Datagrams make it a warning at most. Of a large table they are far away.
+        let case = self.case_without_datagrams(remote.address, counts, syns, now);
+        let without = verdict::severity(&case);
+        let has_fragments = FragmentPosition::ALL
+            .iter()
+            .any(|position| counts.fragments_at(*position) > 0);
+        if without >= Some(Severity::Warning) || !has_fragments {
+            return without;
+        }
+        verdict::severity(&self.case(remote.address, counts, syns, now))
+    }
+
     /// A closer look, where there is anything to see.
     fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
         let syns = self.tracker.evidence(address);
@@ -300,22 +322,34 @@ impl Analysis {
     }
 
     fn case<'a>(
-        &self,
+        &'a self,
         address: Address,
         counts: &'a Counts,
         syns: Option<&'a SynEvidence>,
         now: Timestamp,
     ) -> Case<'a> {
-        let address = IpAddr::from(address);
-        let datagrams = self.datagrams.get(&address).copied().unwrap_or_default();
-        let missed_share = self.missed_share();
+        let datagrams = self.datagrams.get(&address.into());
+        Case {
+            datagrams: datagrams.copied().unwrap_or_default(),
+            ..self.case_without_datagrams(address, counts, syns, now)
+        }
+    }
+
+    fn case_without_datagrams<'a>(
+        &'a self,
+        address: Address,
+        counts: &'a Counts,
+        syns: Option<&'a SynEvidence>,
+        now: Timestamp,
+    ) -> Case<'a> {
         Case {
             counts,
             syns,
-            datagrams,
-            is_ipv6: address.is_ipv6(),
+            established: self.established.get(address),
+            datagrams: Datagrams::default(),
+            is_ipv6: IpAddr::from(address).is_ipv6(),
             neighbours: Neighbours::default(),
-            missed_share,
+            missed_share: self.missed_share(),
             now,
         }
     }
@@ -377,16 +411,6 @@ impl Analysis {
     }
 }
 
-/// The `top` smallest, in order.
-fn first<K: Ord>(mut ranked: Vec<(K, Address)>, top: usize) -> Vec<Address> {
-    if top < ranked.len() {
-        ranked.select_nth_unstable(top);
-        ranked.truncate(top);
-    }
-    ranked.sort_unstable();
-    ranked.into_iter().map(|(_, address)| address).collect()
-}
-
 fn worst(remote: &RemoteDiagnosis) -> Option<Severity> {
     remote.findings.iter().map(|finding| finding.severity).max()
 }
@@ -402,9 +426,11 @@ fn counters(counts: &Counts, syns: Option<&SynEvidence>, datagrams: Datagrams) -
         fragments_first: counts.fragments_at(FragmentPosition::First),
         fragments_middle: counts.fragments_at(FragmentPosition::Middle),
         fragments_last: counts.fragments_at(FragmentPosition::Last),
-        fragments_atomic: value(RemoteCounter::FragmentAtomic),
+        fragments_atomic: value(RemoteCounter::FragmentAtomic)
+            + value(RemoteCounter::AtomicSegmentReceived),
         fragments_dont_fragment: value(RemoteCounter::FragmentDontFragment),
-        fragments_sent: value(RemoteCounter::FragmentSent),
+        fragments_sent: value(RemoteCounter::FragmentSent)
+            + value(RemoteCounter::AtomicSegmentSent),
         datagrams_complete: datagrams.complete.iter().sum(),
         datagrams_incomplete: datagrams.incomplete.iter().sum(),
         datagrams_unobserved: datagrams.unobserved + value(RemoteCounter::DatagramUnobserved),

@@ -53,7 +53,7 @@ pub struct Event {
     pub identification: u32,
     /// Length of the whole IP packet in octets.
     pub total_len: u32,
-    /// What kind of fragment it is, if one.
+    /// What kind of fragment it is, if one. An atomic fragment is a whole packet (RFC 6946), and none here.
     pub fragment: Option<FragmentPart>,
     /// The payload's header.
     pub content: Content,
@@ -142,9 +142,11 @@ impl Event {
     #[must_use]
     pub fn from_record(record: &Record, epoch_ns: u64) -> Option<Self> {
         let has = |bits: u8| record.flags & bits != 0;
-        let fragment = has(flag::FRAGMENT).then_some(FragmentPart {
-            offset_octets: record.fragment_offset_octets,
-            more: has(flag::MORE_FRAGMENTS),
+        let (offset_octets, more) = (record.fragment_offset_octets, has(flag::MORE_FRAGMENTS));
+        let is_part = has(flag::FRAGMENT) && (offset_octets != 0 || more);
+        let fragment = is_part.then_some(FragmentPart {
+            offset_octets,
+            more,
             data_octets: record.data_len,
         });
         let content = if has(flag::TCP) {

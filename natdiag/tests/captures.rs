@@ -6,8 +6,13 @@
     reason = "a test may fail by a panic"
 )]
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
+use flate2::read::MultiGzDecoder;
 use natdiag::{
     analysis::diagnosis::{Cause, Finding, RemoteCounters},
     command::replay::replay,
@@ -15,6 +20,8 @@ use natdiag::{
     report::exit_code::ExitStatus,
     survey::{Survey, View},
 };
+use pcap_file::pcap::{PcapReader, PcapWriter};
+use tempfile::NamedTempFile;
 
 /// What a capture must give: dropped and answered SYNs, by prediction.
 struct Case {
@@ -172,12 +179,120 @@ fn syns_without_timestamps_tell_the_age_of_the_server() {
     assert!(format!("{era:?}").contains("3.17 to 4.11"), "{era:?}");
 }
 
+#[test]
+fn a_capture_that_begins_in_the_middle_gives_the_same_cause() {
+    for case in public_cases() {
+        let packets = count(case.name);
+        for eighths in 1..=6 {
+            let later = part(case.name, |place, _| place >= packets * eighths / 8);
+            let from = format!("{} from {eighths}/8", case.name);
+            assert_eq!(causes(&later), Vec::from_iter(case.cause), "{from}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_lost_packets_gives_no_other_cause() {
+    for case in public_cases() {
+        for (every, first) in [(7, 2), (11, 3)] {
+            let thinned = part(case.name, |place, _| place % every != first);
+            let named = causes(&thinned);
+            let lost = format!("{} without every {every}th packet", case.name);
+            assert!(named.contains(&Cause::Blind), "{lost}: {named:?}");
+            let others = named
+                .iter()
+                .filter(|cause| !matches!(cause, Cause::Blind | Cause::InsufficientEvidence));
+            assert_eq!(
+                Vec::from_iter(others),
+                Vec::from_iter(&case.cause),
+                "{lost}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_capture_that_shows_each_packet_twice_gives_the_same_cause() {
+    for case in &CASES {
+        let twice = copy(case.name, |_, _| 2);
+        assert_eq!(causes(&twice), Vec::from_iter(case.cause), "{}", case.name);
+    }
+}
+
+#[test]
+fn connections_that_live_without_a_syn_ack_are_not_filtered() {
+    /// Where the source address of an IPv4 packet stands in an Ethernet frame.
+    const SOURCE: std::ops::Range<usize> = 26..30;
+    let is_ours = |_: usize, frame: &[u8]| frame[SOURCE] != [203, 0, 113, 80];
+    for name in ["k4.9-B-recycle0-2cli-pub", "k4.9-D-client-closes-pub"] {
+        assert_eq!(causes(&part(name, is_ours)), [Cause::Blind], "{name}");
+    }
+}
+
+fn public_cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().filter(|case| case.name.ends_with("-pub"))
+}
+
 fn play(name: &str) -> Survey {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
+    play_file(&file(name))
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/captures")
+        .join(name)
+        .join("in.pcap.gz")
+}
+
+fn octets(name: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    MultiGzDecoder::new(File::open(file(name)).unwrap())
+        .read_to_end(&mut octets)
+        .unwrap();
+    octets
+}
+
+/// Packets in a capture.
+fn count(name: &str) -> usize {
+    let octets = octets(name);
+    let mut reader = PcapReader::new(&octets[..]).unwrap();
+    std::iter::from_fn(|| reader.next_packet().map(|_| ())).count()
+}
+
+/// A capture of the packets that `keep` says, by their place and their octets.
+fn part(name: &str, keep: impl Fn(usize, &[u8]) -> bool) -> NamedTempFile {
+    copy(name, |place, octets| usize::from(keep(place, octets)))
+}
+
+/// A capture with each packet as often as `times` says.
+fn copy(name: &str, times: impl Fn(usize, &[u8]) -> usize) -> NamedTempFile {
+    let octets = octets(name);
+    let mut reader = PcapReader::new(&octets[..]).unwrap();
+    let part = NamedTempFile::new().unwrap();
+    let file = File::create(part.path()).unwrap();
+    let mut writer = PcapWriter::with_header(file, reader.header()).unwrap();
+    let mut place = 0;
+    while let Some(packet) = reader.next_packet() {
+        let packet = packet.unwrap();
+        for _ in 0..times(place, packet.data()) {
+            writer.write_packet(&packet).unwrap();
+        }
+        place += 1;
+    }
+    part
+}
+
+/// Causes named for the server in a capture.
+fn causes(capture: &NamedTempFile) -> Vec<Cause> {
+    let (_, findings) = server(&play_file(capture.path()));
+    findings.iter().map(|finding| finding.cause).collect()
+}
+
+fn play_file(file: &Path) -> Survey {
     let config = ReplayConfig {
         names: false,
         filter: natdiag::analysis::filter::Filter::default(),
-        files: vec![directory.join(name).join("in.pcap.gz")],
+        files: vec![file.to_owned()],
         local: Vec::new(),
         interval: None,
         top: Top::All,

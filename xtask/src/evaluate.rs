@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// A twentieth of the simulated hosts: rough figures soon
     #[arg(long)]
     quick: bool,
+    /// Simulates the hosts by which likelihoods may be mended, in place of those that figures are reported of
+    #[arg(long)]
+    tuning: bool,
 }
 
 /// What part of the simulation `--quick` plays.
@@ -35,8 +38,17 @@ const QUICK: u64 = 20;
 /// # Errors
 /// Standard output cannot be written.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let Args { json, quick } = *args;
-    let outcome = simulation::run(if quick { QUICK } else { 1 });
+    let Args {
+        json,
+        quick,
+        tuning,
+    } = *args;
+    let seed = if tuning {
+        mix::TUNING_SEED
+    } else {
+        mix::HELD_OUT_SEED
+    };
+    let outcome = simulation::run(seed, if quick { QUICK } else { 1 });
     let mut out = io::stdout().lock();
     if json {
         let text = serde_json::to_string_pretty(&outcome).context("cannot encode the outcome")?;

@@ -203,25 +203,56 @@ fn only_the_first_fragment_says_how_large_fragments_are() {
 #[test]
 fn dont_fragment_is_noted_on_fragments_only() {
     let plain = tcp().syn().in_ipv4(SERVER, CLIENT).dont_fragment();
-    let noted = |frame: &[u8]| {
-        observe(frame, Direction::Ingress)
-            .tally
-            .map(|it| it.dont_fragment)
-    };
-    assert_eq!(noted(&plain.frame()), Some(false));
-    assert_eq!(noted(&plain.clone().first_fragment().frame()), Some(true));
-    assert_eq!(noted(&plain.later_fragment(8).frame()), Some(true));
+    let noted = |frame: &[u8]| observe(frame, Direction::Ingress).tally.map(|it| it.detail);
+    let detail = RemoteCounter::FragmentDontFragment as usize;
+    assert_eq!(noted(&plain.frame()), Some(0));
+    assert_eq!(noted(&plain.clone().first_fragment().frame()), Some(detail));
+    assert_eq!(noted(&plain.later_fragment(8).frame()), Some(detail));
 }
 
 #[test]
-fn an_atomic_fragment_counts_as_nothing_else() {
-    for segment in [tcp().syn(), tcp().rst(), tcp().ack(1)] {
-        let packet = segment.in_ipv6(SERVER_V6, CLIENT_V6).atomic_fragment();
-        let observation = observe(&packet.frame(), Direction::Ingress);
-        let tally = observation.tally.expect("an atomic fragment counts");
-        assert_eq!(tally.counter, RemoteCounter::FragmentAtomic as usize);
-        assert_eq!(observation.keep, Keep::Never);
+fn a_segment_in_an_atomic_fragment_says_what_it_says_without() {
+    use RemoteCounter::{AtomicSegmentReceived, AtomicSegmentSent, FragmentAtomic, FragmentSent};
+    for segment in [
+        tcp().syn(),
+        tcp().syn().ack(1),
+        tcp().fin().ack(1),
+        tcp().rst(),
+        tcp().seq(0).rst().ack(1),
+        tcp().ack(1),
+    ] {
+        let packet = segment.in_ipv6(SERVER_V6, CLIENT_V6);
+        for (direction, counter, detail) in [
+            (Direction::Ingress, FragmentAtomic, AtomicSegmentReceived),
+            (Direction::Egress, FragmentSent, AtomicSegmentSent),
+        ] {
+            let whole = observe(&packet.frame(), direction);
+            let atomic = observe(&packet.clone().atomic_fragment().frame(), direction);
+            assert_eq!(atomic.keep, whole.keep);
+            let tally = atomic.tally.expect("an atomic fragment counts");
+            let want = whole.tally.map_or(
+                Tally {
+                    remote: tally.remote,
+                    ..count(counter)
+                },
+                |whole| Tally {
+                    detail: detail as usize,
+                    ..whole
+                },
+            );
+            assert_eq!(tally, want);
+        }
     }
+}
+
+#[test]
+fn an_atomic_fragment_of_an_error_is_one_of_its_sender() {
+    let quoted = tcp().in_ipv6(CLIENT_V6, SERVER_V6).octets();
+    let error = packet_too_big(1280, &quoted).in_ipv6(SERVER_V6, CLIENT_V6);
+    let observation = observe(&error.atomic_fragment().frame(), Direction::Ingress);
+    let tally = observation.tally.expect("an atomic fragment counts");
+    assert_eq!(tally.counter, RemoteCounter::FragmentAtomic as usize);
+    assert_eq!(observation.keep, Keep::Never);
 }
 
 #[test]

@@ -6,19 +6,54 @@
 use super::{PacketMeta, parse_ipv4, parse_payload};
 use crate::{
     FrameBytes, LinkType,
-    wire::{ethernet, ipv4, ipv6},
+    wire::{
+        ethernet, ipv4, ipv6,
+        tcp::{self, FIN, RST, SYN},
+        udp,
+    },
 };
 
 /// First octet of an IPv4 header of five words.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
+/// Place of the TCP header, where no tag or option comes before it.
+const TCP_OFFSET: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN;
+/// Octets up to its end.
+const PLAIN_TCP_LEN: usize = TCP_OFFSET + tcp::MIN_HEADER_LEN;
+/// `EtherType` of IPv4, and an IPv4 header of five words.
+const TYPE_VERSION_IHL: Pattern = Pattern {
+    mask: [0xff, 0xff, 0xff, 0],
+    value: [0x08, 0x00, IPV4_WITHOUT_OPTIONS, 0],
+};
+/// Neither More Fragments nor an offset, any time to live, TCP.
+const WHOLE_TCP: Pattern = Pattern {
+    mask: [0x3f, 0xff, 0, 0xff],
+    value: [0, 0, 0, tcp::PROTOCOL],
+};
+/// Octets of the shortest headers that end a packet: IPv4 and UDP.
+const SHORTEST_HEADERS_LEN: usize = ipv4::MIN_HEADER_LEN + udp::HEADER_LEN;
+
+/// What four octets must be, in those bits that are set in a mask.
+struct Pattern {
+    mask: [u8; 4],
+    value: [u8; 4],
+}
+
+impl Pattern {
+    #[inline(always)]
+    const fn fits(&self, octets: [u8; 4]) -> bool {
+        u32::from_ne_bytes(octets) & u32::from_ne_bytes(self.mask) == u32::from_ne_bytes(self.value)
+    }
+}
 
 /// What a glance tells about a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glance {
     /// It carries a well-formed packet that is not [notable](PacketMeta::is_notable).
     Ordinary,
-    /// It carries a notable one.
-    Notable(PacketMeta),
+    /// It carries a TCP segment that opens or closes a connection, and is no fragment.
+    Segment(PacketMeta),
+    /// It carries a fragment.
+    Fragment(PacketMeta),
     /// [`parse`](super::parse) has to tell.
     Unclear,
 }
@@ -26,16 +61,57 @@ pub enum Glance {
 /// Looks at a frame.
 #[inline(always)]
 pub fn glance<F: FrameBytes + ?Sized>(frame: &F, link: LinkType) -> Glance {
-    let frame = &Unmeasured(frame);
     let seen = match link {
-        LinkType::Ethernet => match frame.octets(ethernet::TYPE_OFFSET).map(u16::from_be_bytes) {
-            Some(ethernet::TYPE_IPV4) => glance_ipv4(frame, ethernet::HEADER_LEN),
-            Some(ethernet::TYPE_IPV6) => glance_ipv6(frame, ethernet::HEADER_LEN),
-            _ => None,
-        },
-        LinkType::RawIp => glance_ipv4(frame, 0).or_else(|| glance_ipv6(frame, 0)),
+        LinkType::Ethernet => glance_ethernet(frame),
+        LinkType::RawIp => glance_raw_ip(frame),
     };
     seen.unwrap_or(Glance::Unclear)
+}
+
+#[inline(always)]
+fn glance_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
+    if let Some(headers) = frame.octets(0)
+        && is_ordinary_tcp(&headers)
+    {
+        return Some(Glance::Ordinary);
+    }
+    let octets: [u8; ethernet::HEADER_LEN + SHORTEST_HEADERS_LEN] = frame.octets(0)?;
+    let frame = &Begun { octets, frame };
+    match u16::from_be_bytes(frame.octets(ethernet::TYPE_OFFSET)?) {
+        ethernet::TYPE_IPV4 => glance_ipv4(frame, ethernet::HEADER_LEN),
+        ethernet::TYPE_IPV6 => glance_ipv6(frame, ethernet::HEADER_LEN),
+        _ => None,
+    }
+}
+
+/// Whether this is the most frequent of all packets: IPv4 without options, whole, with TCP that neither opens nor
+/// closes a connection. Two words decide nearly everything.
+#[inline(always)]
+fn is_ordinary_tcp(headers: &[u8; PLAIN_TCP_LEN]) -> bool {
+    let headers = headers.as_slice();
+    let (Some(type_version_ihl), Some(total_len), Some(fragment_protocol), Some(offset_flags)) = (
+        headers.octets(ethernet::TYPE_OFFSET),
+        headers.octets(ethernet::HEADER_LEN + ipv4::TOTAL_LEN_OFFSET),
+        headers.octets(ethernet::HEADER_LEN + ipv4::FRAGMENT_OFFSET),
+        headers.octets(TCP_OFFSET + tcp::DATA_OFFSET_OFFSET),
+    ) else {
+        return false;
+    };
+    let [data_offset, flags] = offset_flags;
+    let header_len = u32::from(data_offset >> 4) * 4;
+    let total_len = u32::from(u16::from_be_bytes(total_len));
+    TYPE_VERSION_IHL.fits(type_version_ihl)
+        && WHOLE_TCP.fits(fragment_protocol)
+        && flags & (SYN | FIN | RST) == 0
+        && header_len >= tcp::MIN_HEADER_LEN as u32
+        && ipv4::MIN_HEADER_LEN as u32 + header_len <= total_len
+}
+
+#[inline(always)]
+fn glance_raw_ip<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
+    let octets: [u8; SHORTEST_HEADERS_LEN] = frame.octets(0)?;
+    let frame = &Begun { octets, frame };
+    glance_ipv4(frame, 0).or_else(|| glance_ipv6(frame, 0))
 }
 
 #[inline(always)]
@@ -45,16 +121,20 @@ fn glance_ipv4<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<Glanc
         return None;
     }
     let header = ipv4::parse(frame, offset).ok()?;
-    if !header.more_fragments && header.fragment_offset_octets == 0 {
-        let room = header.total_len - header.header_len_octets;
-        let payload_offset = offset + ipv4::MIN_HEADER_LEN;
-        let transport = parse_payload(frame, header.protocol, payload_offset, room).ok()?;
-        if !transport.is_notable() {
-            return Some(Glance::Ordinary);
-        }
+    if header.more_fragments || header.fragment_offset_octets != 0 {
+        return parse_ipv4(frame, offset).ok().map(Glance::Fragment);
+    }
+    let room = header.total_len - header.header_len_octets;
+    let payload_offset = offset + ipv4::MIN_HEADER_LEN;
+    let transport = parse_payload(frame, header.protocol, payload_offset, room).ok()?;
+    if !transport.is_notable() {
+        return Some(Glance::Ordinary);
+    }
+    if header.protocol != tcp::PROTOCOL {
+        return None;
     }
     // Again, as the many should not carry along what only the few need.
-    parse_ipv4(frame, offset).ok().map(Glance::Notable)
+    parse_ipv4(frame, offset).ok().map(Glance::Segment)
 }
 
 #[inline(always)]
@@ -69,13 +149,21 @@ fn glance_ipv6<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<Glanc
     (!transport.is_notable()).then_some(Glance::Ordinary)
 }
 
-/// A frame of unknown length. Lengths that headers leave out, and merged packets have, are not for a glance.
-struct Unmeasured<'a, F: ?Sized>(&'a F);
+/// A frame whose first octets have been read at once, and of unknown length: lengths that headers leave out, and merged
+/// packets have, are not for a glance.
+struct Begun<'a, F: ?Sized, const LEN: usize> {
+    octets: [u8; LEN],
+    frame: &'a F,
+}
 
-impl<F: FrameBytes + ?Sized> FrameBytes for Unmeasured<'_, F> {
+impl<F: FrameBytes + ?Sized, const LEN: usize> FrameBytes for Begun<'_, F, LEN> {
     #[inline(always)]
     fn octets<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.0.octets(offset)
+        if offset + N <= LEN {
+            self.octets.as_slice().octets(offset)
+        } else {
+            self.frame.octets(offset)
+        }
     }
 
     #[inline(always)]

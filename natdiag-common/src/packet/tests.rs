@@ -225,7 +225,7 @@ fn a_glance_knows_the_many_and_leaves_the_rest_to_parsers() {
 fn glance_says(frame: &[u8], link: LinkType) -> Option<bool> {
     match glance(frame, link) {
         Glance::Ordinary => Some(false),
-        Glance::Notable(_) => Some(true),
+        Glance::Segment(_) | Glance::Fragment(_) => Some(true),
         Glance::Unclear => None,
     }
 }

@@ -110,6 +110,27 @@ fn a_first_fragment_keeps_its_ports_and_the_data_of_the_datagram() {
 }
 
 #[test]
+fn an_atomic_fragment_keeps_what_a_whole_packet_does() {
+    let packet = tcp()
+        .syn()
+        .ack(1)
+        .mss(1220)
+        .data_len(3)
+        .in_ipv6(SERVER_V6, CLIENT_V6);
+    let whole = record_of(&packet.frame(), Direction::Ingress);
+    let atomic = record_of(&packet.atomic_fragment().frame(), Direction::Ingress);
+    let want = Record {
+        flags: whole.flags | flag::FRAGMENT,
+        identification: 0x1234_5678,
+        total_len: whole.total_len + 8,
+        ..whole
+    };
+    assert_eq!(atomic, want);
+    let detail = atomic.tally().map(|tally| tally.detail);
+    assert_eq!(detail, Some(RemoteCounter::AtomicSegmentReceived as usize));
+}
+
+#[test]
 fn an_error_keeps_its_header_and_what_it_quotes() {
     let quoted = tcp().seq(77).in_ipv6(CLIENT_V6, SERVER_V6).octets();
     let frame = packet_too_big(1280, &quoted)

@@ -19,6 +19,8 @@ pub const MIN_HEADER_LEN: usize = 20;
 pub const PROTOCOL: u8 = 6;
 /// Place of the sequence number.
 pub const SEQ_OFFSET: usize = 4;
+/// Place of the data offset, with the flags behind it.
+pub const DATA_OFFSET_OFFSET: usize = 12;
 
 /// Flag FIN.
 pub const FIN: u8 = 0x01;

@@ -1,9 +1,9 @@
-//! What a person wants to see of one remote host beyond its sums: the newest SYNs one by one, and how large its
-//! fragments are. Bounded, and nothing is concluded from it.
+//! What a person wants to see of one remote host beyond its sums: the newest SYNs one by one, from whose order verdicts
+//! conclude as well, and how large its fragments are. Bounded.
 
 use std::collections::VecDeque;
 
-use natdiag_common::counter::FragmentPosition;
+use natdiag_common::{counter::FragmentPosition, wire::seq::TsVal};
 
 use crate::{
     analysis::{
@@ -13,8 +13,9 @@ use crate::{
     event::{FragmentPart, Timestamp},
 };
 
-/// Most SYNs kept of one remote host, at 16 octets each: as many as a terminal of 80 columns shows in a line.
-pub const RECENT_SYNS: usize = 64;
+/// Most SYNs kept of one remote host, at 24 octets each: more than a terminal shows in a line, and enough for a limit or
+/// an outage to show.
+pub const RECENT_SYNS: usize = 128;
 
 /// A closer look at one remote host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,10 +31,14 @@ pub struct CloseUp {
 pub struct RecentSyn {
     /// When.
     pub sent: Timestamp,
+    /// Its timestamp.
+    pub tsval: Option<TsVal>,
     /// What the rule of tcp_tw_recycle says about it.
     pub prediction: Prediction,
     /// Whether its fate counts: not where the mark had just changed.
     pub counts: bool,
+    /// Whether an earlier transmission of the same SYN had been dropped.
+    pub repeated: bool,
     /// What became of it.
     pub fate: Fate,
 }
@@ -47,7 +52,7 @@ pub struct RecentSyns {
 
 impl RecentSyns {
     /// Adds a SYN that was sent, and returns its number.
-    pub fn push(&mut self, sent: Timestamp, class: SynClass) -> u64 {
+    pub fn push(&mut self, sent: Timestamp, tsval: Option<TsVal>, class: SynClass) -> u64 {
         if self.newest.len() >= RECENT_SYNS {
             self.newest.pop_front();
         } else if self.newest.len() == self.newest.capacity() {
@@ -56,8 +61,10 @@ impl RecentSyns {
         }
         self.newest.push_back(RecentSyn {
             sent,
+            tsval,
             prediction: class.prediction,
             counts: !class.ambiguous,
+            repeated: class.repeated,
             fate: Fate::Pending,
         });
         self.sent += 1;
@@ -73,6 +80,11 @@ impl RecentSyns {
         if let Some(syn) = place.and_then(|place| self.newest.get_mut(place)) {
             syn.fate = fate;
         }
+    }
+
+    /// The SYNs, the newest last.
+    pub fn iter(&self) -> impl Iterator<Item = &RecentSyn> {
+        self.newest.iter()
     }
 
     /// The SYNs, the newest last.
@@ -127,6 +139,7 @@ mod tests {
         prediction: Prediction::Pass,
         reuses_time_wait: false,
         ambiguous: false,
+        unseen_mark: false,
         repeated: false,
         first_contact: false,
         service: 0,
@@ -137,20 +150,23 @@ mod tests {
     #[test]
     fn fate_finds_its_syn_until_newer_ones_have_pushed_it_out() {
         let mut recent = RecentSyns::default();
-        let first = recent.push(Timestamp(0), CLASS);
-        let second = recent.push(Timestamp(1), CLASS);
+        let first = recent.push(Timestamp(0), None, CLASS);
+        let second = recent.push(Timestamp(1), None, CLASS);
         recent.settle(first, Fate::Dropped);
         recent.settle(second, Fate::Answered);
         let fates = |recent: &RecentSyns| recent.to_vec().iter().map(|syn| syn.fate).collect();
         let seen: Vec<_> = fates(&recent);
         assert_eq!(seen, [Fate::Dropped, Fate::Answered]);
-        for time in 2..100 {
-            recent.push(Timestamp(time), CLASS);
+        for time in 2..1000 {
+            recent.push(Timestamp(time), None, CLASS);
         }
         recent.settle(first, Fate::Answered);
         let seen: Vec<_> = fates(&recent);
         assert_eq!(seen, [Fate::Pending; RECENT_SYNS]);
-        assert_eq!(recent.to_vec()[0].sent, Timestamp(100 - RECENT_SYNS as u64));
+        assert_eq!(
+            recent.to_vec()[0].sent,
+            Timestamp(1000 - RECENT_SYNS as u64)
+        );
     }
 
     #[test]

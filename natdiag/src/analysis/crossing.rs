@@ -266,6 +266,10 @@ impl Crossing {
             return;
         }
         let evidence = self.remotes.entry(key.remote).or_default();
+        // Sources are read one after the other: what the first has shown may be later than what the second shows.
+        connection
+            .transmissions
+            .sort_by_key(|transmission| transmission.first.time);
         let mut swallowed_before = false;
         let mut client = None;
         // What is delivered to this host itself, or refused by it, crosses nothing.

@@ -18,6 +18,8 @@ const MAX_KEPT: usize = 1 << 16;
 /// Evidence about one remote host, since its suspicion began. What was before is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Established {
+    /// When the first suspicion began.
+    since: Option<Timestamp>,
     /// From all suspicions that have ended.
     past: FollowCounts,
     /// From the one that goes on.
@@ -25,12 +27,43 @@ pub struct Established {
 }
 
 impl Established {
+    /// Evidence of one suspicion that goes on.
+    #[must_use]
+    pub const fn new(since: Timestamp, counts: FollowCounts) -> Self {
+        Self {
+            since: Some(since),
+            past: FollowCounts::ZERO,
+            current: counts,
+        }
+    }
+
+    /// When the first suspicion began.
+    #[must_use]
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
     /// All that was counted.
     #[must_use]
     pub fn counts(&self) -> FollowCounts {
         let mut counts = self.past;
         counts.add(&self.current);
         counts
+    }
+
+    /// Segments with data that were looked at.
+    #[must_use]
+    pub fn segments(&self) -> u64 {
+        let counts = self.counts();
+        [
+            FollowCounter::SentSmall,
+            FollowCounter::SentLarge,
+            FollowCounter::ReceivedSmall,
+            FollowCounter::ReceivedLarge,
+        ]
+        .iter()
+        .map(|counter| counts.value(*counter))
+        .sum()
     }
 }
 
@@ -51,6 +84,13 @@ impl EstablishedTable {
     /// Forgets a remote host.
     pub fn forget(&mut self, remote: Address) {
         self.remotes.remove(&remote);
+    }
+
+    /// Notes that a suspicion begins, or goes on.
+    pub fn begin(&mut self, remote: Address, now: Timestamp) {
+        if let Some(established) = entry(&mut self.remotes, remote) {
+            established.since.get_or_insert(now);
+        }
     }
 
     /// Notes what the kernel has counted since the suspicion began.

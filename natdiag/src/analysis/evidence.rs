@@ -3,12 +3,13 @@
 pub mod clocks;
 pub mod resets;
 pub mod spells;
+pub mod writes;
 
 use std::net::IpAddr;
 
 use natdiag_common::wire::seq::TsVal;
 
-use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells};
+use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
 use crate::{
     analysis::{close_up::RecentSyns, mark::Prediction},
     event::Timestamp,
@@ -112,6 +113,8 @@ pub struct SynClass {
     pub reuses_time_wait: bool,
     /// Whether the mark had just changed.
     pub ambiguous: bool,
+    /// Whether no mark was known, and one from before we looked may have been in force.
+    pub unseen_mark: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
     /// Whether the remote host had never answered this local address before.
@@ -151,6 +154,10 @@ pub struct SynEvidence {
     pub repeated: Outcomes,
     /// Of these, those that the rule predicts to be dropped.
     pub repeated_below: Outcomes,
+    /// Of those that the rule lets pass, those that may have met a mark from before we looked.
+    pub early: Outcomes,
+    /// Of these, those that followed a dropped transmission of the same SYN.
+    pub repeated_early: Outcomes,
     /// Of all these, those from a local address that the remote host had not answered before.
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
@@ -179,6 +186,8 @@ pub struct SynEvidence {
     pub syn_acks_lost: u64,
     /// Handshakes whose SYN-ACK was seen.
     pub handshakes: u64,
+    /// Connections that lived though their SYN-ACK was not seen. The fates of their SYNs are not known.
+    pub answers_unseen: u64,
     /// Of these, those whose SYN-ACK came again though it had arrived: the server did not take our ACK.
     pub syn_acks_repeated: u64,
     /// Handshakes whose SYN carried timestamps and whose SYN-ACK did not.
@@ -229,8 +238,11 @@ pub struct SynEvidence {
     pub answered_since: u64,
     /// The newest mark.
     pub mark: Option<(TsVal, Timestamp)>,
-    /// The newest SYNs one by one, to be shown.
+    /// The newest SYNs one by one.
     pub recent: RecentSyns,
+    /// The newest connections that the remote host closed first, where hosts that cannot be seen share our address: what
+    /// it then holds is not known, but follows from these and from the fates of the SYNs.
+    pub writes: RecentWrites,
 }
 
 impl SynEvidence {
@@ -311,13 +323,21 @@ impl SynEvidence {
             Prediction::WithoutTimestamp => &mut self.without_timestamps,
         };
         cell.add(fate, amount);
-        if class.repeated {
-            self.repeated.add(fate, amount);
-            if matches!(
-                class.prediction,
-                Prediction::Drop | Prediction::ArmedWithoutTimestamp
-            ) {
-                self.repeated_below.add(fate, amount);
+        let is_below = matches!(
+            class.prediction,
+            Prediction::Drop | Prediction::ArmedWithoutTimestamp
+        );
+        for (applies, cell) in [
+            (class.repeated, &mut self.repeated),
+            (class.repeated && is_below, &mut self.repeated_below),
+            (class.unseen_mark, &mut self.early),
+            (
+                class.repeated && class.unseen_mark,
+                &mut self.repeated_early,
+            ),
+        ] {
+            if applies {
+                cell.add(fate, amount);
             }
         }
         if class.first_contact {

@@ -61,13 +61,20 @@ struct Change {
 }
 
 impl Mark {
+    /// Whether it stands against a write: what is written is older, and the mark still counts.
+    #[must_use]
+    pub fn stands_against(self, tsval: TsVal, now: Timestamp) -> bool {
+        self.tsval.ahead_of(tsval) > 0 && self.is_live(now)
+    }
+
     fn is_live(self, now: Timestamp) -> bool {
         now.since(self.since) < LIFETIME_NS
     }
 }
 
 /// What the rule says about a SYN that arrives at `now` under `mark`.
-fn predict_under(mark: Option<Mark>, tsval: Option<TsVal>, now: Timestamp) -> Prediction {
+#[must_use]
+pub fn predict_under(mark: Option<Mark>, tsval: Option<TsVal>, now: Timestamp) -> Prediction {
     let live = mark.filter(|mark| mark.is_live(now));
     match (tsval, live) {
         (Some(tsval), Some(mark)) if mark.tsval.ahead_of(tsval) > WINDOW => Prediction::Drop,
@@ -87,13 +94,17 @@ impl MarkHistory {
             .or(self.before)
     }
 
+    /// Whether a mark is in force.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.current().is_some_and(|mark| mark.is_live(now))
+    }
+
     /// Writes the mark as the server does when its socket enters TIME-WAIT: only upwards, or over one that has
     /// expired. `writer` names the connection.
     pub fn write(&mut self, tsval: TsVal, now: Timestamp, writer: u64) {
-        let stands = self
-            .current()
-            .is_some_and(|mark| mark.tsval.ahead_of(tsval) > 0 && mark.is_live(now));
-        if stands {
+        let stands = self.current();
+        if stands.is_some_and(|mark| mark.stands_against(tsval, now)) {
             return;
         }
         while let Some(change) = self.changes.front()

@@ -1,8 +1,9 @@
 //! The table of remote hosts: exact counters, bounded, honest about what it had no room for.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use natdiag_common::{
     Address,
     counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
@@ -39,7 +40,9 @@ pub struct Remote {
 /// All remote hosts of one source.
 #[derive(Debug)]
 pub struct Table {
-    places: HashMap<Address, usize, FixedState>,
+    /// Places in `remotes`, by the address there. Small, so that of a large table the CPU's caches hold it.
+    places: HashTable<u32>,
+    hasher: FixedState,
     remotes: Vec<Remote>,
     capacity: usize,
     overflow: Counts,
@@ -91,18 +94,23 @@ impl Counts {
     }
 
     fn add(&mut self, counts: &RemoteCounts) {
-        let words = self.words.iter_mut().zip(counts.words);
-        for (place, (word, more)) in words.enumerate() {
-            // Most are zero, and of a table of many hosts every word may be far away.
-            if more == 0 {
+        // Most are zero, and of a table of many hosts every word may be far away: so first by fours.
+        let ours = self
+            .words
+            .chunks_mut(4)
+            .zip(counts.words.as_chunks::<4>().0);
+        for (first, (words, more)) in (0..).step_by(4).zip(ours) {
+            if *more == [0; 4] {
                 continue;
             }
-            let more = u64::from(more);
-            *word = if place < RemoteCounter::FIRST_MAXIMUM {
-                *word + more
-            } else {
-                (*word).max(more)
-            };
+            for (place, (word, more)) in (first..).zip(words.iter_mut().zip(more)) {
+                let more = u64::from(*more);
+                *word = if place < RemoteCounter::FIRST_MAXIMUM {
+                    *word + more
+                } else {
+                    (*word).max(more)
+                };
+            }
         }
     }
 
@@ -129,9 +137,10 @@ impl Table {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            places: HashMap::default(),
+            places: HashTable::new(),
+            hasher: FixedState::default(),
             remotes: Vec::new(),
-            capacity,
+            capacity: capacity.min(u32::MAX as usize),
             overflow: Counts::ZERO,
             overflow_remotes: 0,
             searched: Timestamp(0),
@@ -157,8 +166,10 @@ impl Table {
         } else {
             Vec::new()
         };
-        if self.remotes.len() < self.capacity {
-            self.places.insert(address, self.remotes.len());
+        let place = u32::try_from(self.remotes.len());
+        if self.remotes.len() < self.capacity
+            && let Ok(place) = place
+        {
             let mut remote = Remote {
                 address,
                 last_seen: now,
@@ -166,6 +177,7 @@ impl Table {
             };
             remote.counts.add(counts);
             self.remotes.push(remote);
+            self.enter(address, place);
         } else {
             self.overflow.add(counts);
             self.overflow_remotes += 1;
@@ -176,11 +188,40 @@ impl Table {
     /// One remote host.
     #[must_use]
     pub fn get(&self, address: Address) -> Option<&Remote> {
-        self.remotes.get(*self.places.get(&address)?)
+        self.remotes.get(self.place(address)?)
     }
 
     fn get_mut(&mut self, address: Address) -> Option<&mut Remote> {
-        self.remotes.get_mut(*self.places.get(&address)?)
+        let place = self.place(address)?;
+        self.remotes.get_mut(place)
+    }
+
+    fn place(&self, address: Address) -> Option<usize> {
+        let is_there = |place: &u32| {
+            self.remotes
+                .get(*place as usize)
+                .is_some_and(|remote| remote.address == address)
+        };
+        let place = self.places.find(self.hasher.hash_one(address), is_there)?;
+        Some(*place as usize)
+    }
+
+    /// Notes where a remote host is, which is there already.
+    fn enter(&mut self, address: Address, place: u32) {
+        let Self {
+            places,
+            hasher,
+            remotes,
+            ..
+        } = self;
+        // The address of a place that does not exist is never asked for.
+        let address_at = |place: &u32| {
+            let remote = remotes.get(*place as usize);
+            remote.map_or(address, |remote| remote.address)
+        };
+        places.insert_unique(hasher.hash_one(address), place, |place| {
+            hasher.hash_one(address_at(place))
+        });
     }
 
     /// All remote hosts, in no order.
@@ -210,12 +251,11 @@ impl Table {
             gone.push(remote.address);
         }
         self.overflow_remotes += gone.len() as u64;
-        self.places = self
-            .remotes
-            .iter()
-            .enumerate()
-            .map(|(place, remote)| (remote.address, place))
-            .collect();
+        self.places.clear();
+        let addresses: Vec<_> = self.remotes.iter().map(|remote| remote.address).collect();
+        for (place, address) in (0..).zip(addresses) {
+            self.enter(address, place);
+        }
         gone
     }
 }

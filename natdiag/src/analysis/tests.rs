@@ -1,6 +1,10 @@
 use natdiag_common::{
-    Address,
+    Address, LinkType,
+    classify::classify,
     counter::{Counter, RemoteCounter, RemoteCounts, Totals},
+    packet,
+    record::Record,
+    testkit::{CLIENT_V6, Payload as _, SERVER_V6, tcp},
 };
 
 use super::{
@@ -198,6 +202,39 @@ fn a_fault_that_has_not_shown_for_ten_minutes_is_latent() {
         healed.syn_ack(700_001, Some(7)),
     ]);
     assert_eq!(causes(&findings(events)), [Cause::TwRecycleLatent]);
+}
+
+#[test]
+fn an_answer_in_an_atomic_fragment_is_an_answer() {
+    let syn = tcp().ports(40000, 443).seq(7).syn();
+    let answer = tcp().ports(443, 40000).seq(9).ack(8).syn();
+    let answer = answer.in_ipv6(SERVER_V6, CLIENT_V6).atomic_fragment();
+    let mut analysis = Analysis::default();
+    for (ms, direction, frame) in [
+        (
+            0,
+            Direction::Egress,
+            syn.in_ipv6(CLIENT_V6, SERVER_V6).frame(),
+        ),
+        (10, Direction::Ingress, answer.frame()),
+    ] {
+        let frame = frame.as_slice();
+        let packet = packet::parse(frame, LinkType::Ethernet).unwrap().unwrap();
+        let tally = classify(frame, &packet, direction).tally;
+        let record = Record::new(frame, &packet, tally, direction, ms * MS);
+        let tally = record.tally().unwrap();
+        analysis.count(tally.remote, &tally.counts(), Timestamp(ms * MS));
+        analysis.observe(&Event::from_record(&record, 0).unwrap());
+    }
+    let end = Timestamp(60_000 * MS);
+    analysis.advance(end);
+    let [remote] = analysis.diagnose(end, 1).remotes.try_into().unwrap();
+    let counters = remote.counters;
+    assert_eq!((counters.syn_sent, counters.syn_ack_received), (1, 1));
+    let datagrams = counters.datagrams_complete + counters.datagrams_incomplete;
+    assert_eq!((counters.fragments_atomic, datagrams), (1, 0));
+    let syns = analysis.tracker.evidence(remote.address).unwrap().all();
+    assert_eq!((syns.answered, syns.dropped), (1, 0));
 }
 
 #[test]

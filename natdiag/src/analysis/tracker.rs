@@ -9,6 +9,7 @@ mod network;
 mod reset;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use std::{
     cmp::Reverse,
@@ -100,6 +101,8 @@ pub struct Tracker {
     left_out: u64,
     /// The last period in which records were missed.
     missed: Option<(Timestamp, Timestamp)>,
+    /// When the last mark expires that may have been made while nobody looked.
+    marks_known_from: Option<Timestamp>,
 }
 
 impl Tracker {
@@ -127,11 +130,14 @@ impl Tracker {
             .filter(|(_, last)| *last >= from)
             .map_or(from, |(first, _)| first);
         self.missed = Some((from, to));
+        self.marks_known_from = Some(to.plus(LIFETIME_NS));
     }
 
     /// Takes a TCP segment with SYN, FIN or RST.
     pub fn segment(&mut self, event: &Event, segment: &Segment) {
         self.advance(event.time);
+        self.marks_known_from
+            .get_or_insert(event.time.plus(LIFETIME_NS));
         let (local_port, remote_port) = match event.direction {
             Direction::Ingress => (segment.destination_port, segment.source_port),
             Direction::Egress => (segment.source_port, segment.destination_port),
@@ -242,6 +248,18 @@ impl Tracker {
         let known = self.flows.get(&tuple);
         let repeated =
             known.is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
+        let tsval = segment
+            .options
+            .timestamps
+            .map(|timestamps| timestamps.tsval);
+        let is_seen_again = repeated
+            && known
+                .and_then(|flow| flow.transmissions.last())
+                .is_some_and(|last| last.is_seen_again(event, tsval));
+        if is_seen_again {
+            self.remote(tuple.remote).evidence.undecided += 1;
+            return;
+        }
         // Sent again though one was taken, or more often than any kernel does: its fate says nothing.
         let is_idle = repeated
             && known.is_some_and(|flow| {
@@ -265,13 +283,11 @@ impl Tracker {
         if !repeated {
             self.open(tuple, Some(isn));
         }
-        let tsval = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsval);
         let handshake_ns = self.remote(tuple.remote).handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
+        let unseen_mark = self.marks_known_from.is_some_and(|from| now < from)
+            && marks.is_none_or(|marks| !marks.is_live(now));
         let class = SynClass {
             prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
@@ -279,6 +295,7 @@ impl Tracker {
             },
             reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
+            unseen_mark,
             repeated,
             first_contact: false,
             service: 0,
@@ -317,8 +334,9 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, class),
+            number: state.evidence.recent.push(now, tsval, class),
             tsval,
+            identification: event.identification,
             class,
             fate: Fate::Pending,
         });

@@ -6,12 +6,15 @@
 
 pub mod base_rates;
 mod crossing;
+mod data;
 mod fragmentation;
 pub(crate) mod likelihood;
 mod refusal;
 mod reset;
 mod response;
+mod stall;
 mod syn;
+mod unseen;
 
 pub use self::{
     crossing::add_crossing,
@@ -23,6 +26,7 @@ use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 use crate::{
     analysis::{
         diagnosis::{Cause, Evidence, Finding, Severity},
+        established::Established,
         evidence::SynEvidence,
         fragments::Datagrams,
         table::Counts,
@@ -49,6 +53,8 @@ pub struct Case<'a> {
     pub counts: &'a Counts,
     /// SYNs sent to it.
     pub syns: Option<&'a SynEvidence>,
+    /// What its established connections have shown, if it is or was under suspicion.
+    pub established: Option<&'a Established>,
     /// Datagrams it sent in fragments.
     pub datagrams: Datagrams,
     /// Whether it has an IPv6 address.
@@ -80,14 +86,14 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.refused > 0
             || syns.unreachable > 0
             || !syns.holes.is_empty()
-            || syns.older_timestamps > 0
             || syns.reassembled > 0
-            || syns.unanswered_requests >= UNANSWERED_REQUESTS
+            || response::has_symptom(case, syns)
     });
     if syns {
         return Some(Severity::Critical);
     }
     if counts.fragments_of(FragmentProtocol::Tcp) > 0
+        || case.syns.is_some_and(unseen::is_symptom)
         || case.datagrams.incomplete.iter().any(|n| *n > 0)
     {
         return Some(Severity::Warning);
@@ -108,11 +114,15 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     let mut findings = fragmentation::findings(case);
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
-        findings.extend(syn::findings(case, syns));
-        findings.extend(reset::findings(syns));
+        let mut silence = syn::findings(case, syns);
+        data::add_evidence(&mut silence, case);
+        findings.extend(silence);
+        findings.extend(reset::findings(case, syns));
         findings.extend(response::findings(case, syns));
+        findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
+    findings.extend(data::findings(case));
     for finding in &mut findings {
         finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
     }

@@ -143,8 +143,9 @@ fn decode(mut octets: &[u8]) -> Option<Spill> {
         counts: RemoteCounts::ZERO,
     };
     spill.address = address(&mut octets);
-    for word in &mut spill.counts.words {
-        *word = octets.get_u16_ne();
+    let words = octets.as_chunks().0;
+    for (word, octets) in spill.counts.words.iter_mut().zip(words) {
+        *word = u16::from_ne_bytes(*octets);
     }
     Some(spill)
 }

@@ -251,12 +251,14 @@ fn recent_syns() -> Vec<RecentSyn> {
         let hit = number % 3 == 1;
         RecentSyn {
             sent: Timestamp(1_767_226_460_000_000_000 + number * 30_000_000),
+            tsval: None,
             prediction: if hit {
                 Prediction::Drop
             } else {
                 Prediction::Pass
             },
             counts: number != 20,
+            repeated: false,
             fate: match number {
                 63 => Fate::Pending,
                 _ if hit => Fate::Dropped,

@@ -140,7 +140,8 @@ fn place(interval: u64) -> usize {
     usize::try_from(interval % SAMPLES as u64).unwrap_or(0)
 }
 
-/// Packets of a remote host that were counted for it: fragments, SYNs and their answers, RSTs.
+/// Packets of a remote host that were counted for it: fragments, SYNs and their answers, RSTs. Those that are both an
+/// atomic fragment and a SYN or RST count twice.
 pub(crate) const fn counted(counters: &RemoteCounters) -> u64 {
     counters.fragments_first
         + counters.fragments_middle

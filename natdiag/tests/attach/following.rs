@@ -40,11 +40,19 @@ fn segment(random: &mut Random, direction: Direction) -> Vec<u8> {
         2 => segment.syn(),
         _ => segment,
     };
+    if random.once_in(40) {
+        // Far outside any window.
+        segment = segment.seq(1 << 30);
+    }
     let octets = [0, 1, 500, 1_400];
-    segment
+    let packet = segment
         .data_len(octets[random.below(octets.len())])
-        .in_ipv4(source, destination)
-        .frame()
+        .in_ipv4(source, destination);
+    if random.once_in(40) {
+        packet.first_fragment().frame()
+    } else {
+        packet.frame()
+    }
 }
 
 /// What the host counts.
@@ -98,7 +106,10 @@ fn a_suspect_is_counted_as_the_host_counts() {
                 (Direction::Ingress, SENDER)
             };
             let frames: Vec<_> = (0..BATCH)
-                .map(|_| segment(&mut random, direction))
+                .flat_map(|_| {
+                    let times = if random.once_in(8) { 4 } else { 1 };
+                    vec![segment(&mut random, direction); times]
+                })
                 .collect();
             for frame in &frames {
                 follow_on_host(&mut table, frame, direction);
@@ -120,12 +131,24 @@ fn a_suspect_is_counted_as_the_host_counts() {
         };
         assert_eq!(answers(&counted), answers(&want));
         (counted.reset_after, counted.answered_after) = (want.reset_after, want.answered_after);
+        for counter in [
+            FollowCounter::HoleFilled,
+            FollowCounter::HoleLeftLarge,
+            FollowCounter::HoleLeftSmall,
+        ] {
+            counted.counters[counter as usize] = want.value(counter);
+        }
         assert_eq!(counted, want);
         for counter in [
             FollowCounter::SentLargeRepeated,
             FollowCounter::ReceivedSmallRepeated,
-            FollowCounter::ReceivedHole,
+            FollowCounter::SentLargeAcknowledged,
+            FollowCounter::SentSmallStuck,
+            FollowCounter::SentLargeStuck,
+            FollowCounter::Hole,
+            FollowCounter::OutsideWindow,
             FollowCounter::SentOlderTimestamp,
+            FollowCounter::ReceivedOlderTimestamp,
             FollowCounter::ResetUnprovoked,
         ] {
             assert!(want.value(counter) > 0, "{counter:?} was not tried");

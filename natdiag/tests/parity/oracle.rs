@@ -112,8 +112,8 @@ impl Oracle {
         }
         let spill = tally.and_then(|tally| {
             let spill = self.charge(&tally);
-            let is_fragment = packet.fragment.is_some();
-            self.compare_slot(&tally, refused && is_fragment, kernel);
+            let is_part = packet.part().is_some();
+            self.compare_slot(&tally, refused && is_part, kernel);
             spill
         });
         (spill.into_iter().collect(), Vec::new())

@@ -248,7 +248,10 @@ impl Step {
         const SLOTS: u32 = 16;
         let value = self.text("from").context("no `from=` is set")?;
         let address = value.parse().with_context(|| format!("`from={value}`"))?;
-        let is_whole = matches!(self.what.as_str(), "served" | "closed" | "blocked");
+        let is_whole = matches!(
+            self.what.as_str(),
+            "served" | "spoken" | "closed" | "blocked"
+        );
         let slot = if is_whole {
             8 + self.line % 8
         } else {

@@ -4,14 +4,15 @@ use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use natdiag::{
-    analysis::{Analysis, diagnosis::Diagnosis},
+    analysis::{Analysis, diagnosis::Diagnosis, suspicion::SUSPICION_PERIOD_NS},
     event::{Event, Timestamp},
 };
 use natdiag_common::{
-    Direction, LinkType,
+    Address, Direction, LinkType,
     classify::{Keep, classify},
-    counter::{Counter, RemoteCounter, RemoteCounts, Totals},
-    packet,
+    counter::{Counter, Totals},
+    follow::{self, FlowEnds},
+    packet::{self, PacketMeta},
     record::Record,
     testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
 };
@@ -45,6 +46,7 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
     let mut analysis = Analysis::default();
     let mut totals = Totals::ZERO;
     let mut now = Timestamp(START_NS);
+    let mut suspected = now;
     for sent in &sent {
         now = Timestamp(START_NS + sent.time_us * 1000);
         let Some(packet) = packet::parse(sent.frame.as_slice(), LinkType::Ethernet)
@@ -52,20 +54,16 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
         else {
             bail!("no IP packet");
         };
+        if now.since(suspected) >= SUSPICION_PERIOD_NS {
+            suspected = now;
+            analysis.advance(now);
+            analysis.suspects(now);
+        }
+        follow(&mut analysis, sent, &packet, now);
         let seen = classify(sent.frame.as_slice(), &packet, sent.direction);
         if let Some(tally) = seen.tally {
             totals.increment(Counter::Charged);
-            let mut counts = RemoteCounts::ZERO;
-            *counts.at(tally.counter).context("a counter")? = 1;
-            if tally.dont_fragment {
-                *counts
-                    .at(RemoteCounter::FragmentDontFragment as usize)
-                    .context("a counter")? = 1;
-            }
-            if tally.maximum != 0 {
-                *counts.at(tally.maximum).context("a maximum")? = tally.first_octets;
-            }
-            analysis.count(tally.remote, &counts, now);
+            analysis.count(tally.remote, &tally.counts(), now);
         }
         if seen.keep != Keep::Never {
             let record = Record::new(
@@ -82,6 +80,35 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
     let end = now.plus(u64::try_from(AFTERWARDS.as_nanos())?);
     analysis.advance(end);
     Ok(analysis.diagnose(end, 100))
+}
+
+/// Has the segments of suspects looked at.
+fn follow(analysis: &mut Analysis, sent: &Sent, packet: &PacketMeta, now: Timestamp) {
+    let frame = sent.frame.as_slice();
+    let Some(ends) = packet.source(frame).zip(packet.destination(frame)) else {
+        return;
+    };
+    let (local, remote): (Address, Address) = match sent.direction {
+        Direction::Ingress => (ends.1, ends.0),
+        Direction::Egress => ends,
+    };
+    if !analysis.follows(remote) {
+        return;
+    }
+    let Some((segment, ports)) = follow::segment(frame, packet, packet.total_len) else {
+        return;
+    };
+    let [local_port, remote_port] = match sent.direction {
+        Direction::Ingress => [ports[1], ports[0]],
+        Direction::Egress => ports,
+    };
+    let ends = FlowEnds {
+        local,
+        remote,
+        local_port,
+        remote_port,
+    };
+    analysis.follow(sent.direction, &ends, &segment, now);
 }
 
 /// Adds the packets of one line.
@@ -105,7 +132,17 @@ fn perform(step: &Step, sent: &mut Vec<Sent>) -> Result<()> {
             }
             Ok(())
         }
+        "spoken" => {
+            at(step, sent, 0.0, syn)?;
+            at(step, sent, 20.0, syn_ack)?;
+            at(step, sent, 21.0, data_out)?;
+            at(step, sent, 41.0, data_in)?;
+            at(step, sent, 60.0, fin_in)?;
+            at(step, sent, 61.0, fin_out)
+        }
         "syn" => at(step, sent, 0.0, syn),
+        "data-out" => at(step, sent, 0.0, data_out),
+        "data-in" => at(step, sent, 0.0, data_in),
         "syn-ack" => at(step, sent, 0.0, syn_ack),
         "fin-in" => at(step, sent, 0.0, fin_in),
         "fin-out" => at(step, sent, 0.0, fin_out),
@@ -177,9 +214,10 @@ fn wrap(step: &Step, segment: &Segment, (from, to): (IpAddr, IpAddr), ttl: u32) 
     })
 }
 
+/// With timestamps where common stacks put them: on a SYN behind SACK permitted, else behind two no-operations.
 fn with_timestamps(segment: Segment, ts: Option<u32>, ecr: u32) -> Segment {
     match ts {
-        Some(ts) => segment.timestamps(ts, ecr),
+        Some(ts) => segment.raw_options(&[1, 1]).timestamps(ts, ecr),
         None => segment,
     }
 }
@@ -191,7 +229,10 @@ fn syn(step: &Step, late: u32) -> Result<Piece> {
         .syn()
         .mss(u16::try_from(step.number("our-mss", 1460)?)?);
     Ok(Piece {
-        segment: with_timestamps(segment, ts, 0),
+        segment: match ts {
+            Some(ts) => segment.sack_permitted().timestamps(ts, 0),
+            None => segment,
+        },
         direction: Direction::Egress,
     })
 }
@@ -213,12 +254,22 @@ fn syn_ack(step: &Step, late: u32) -> Result<Piece> {
         .ack(step.number("isn", ISN)?.wrapping_add(1))
         .mss(u16::try_from(step.number("mss", 1460)?)?);
     let segment = match ecr.filter(|_| !step.is("stripped")) {
-        Some(ecr) => segment.timestamps(server_ts(step, late)?, ecr),
+        Some(ecr) => segment
+            .sack_permitted()
+            .timestamps(server_ts(step, late)?, ecr),
         None => segment,
     };
     Ok(Piece {
         segment,
         direction: Direction::Ingress,
+    })
+}
+
+/// A segment of the server that echoes our timestamp, if we have one.
+fn answering(segment: Segment, step: &Step, late: u32, ecr: Option<u32>) -> Result<Segment> {
+    Ok(match ecr {
+        Some(ecr) => with_timestamps(segment, Some(server_ts(step, late)?), ecr),
+        None => segment,
     })
 }
 
@@ -242,10 +293,7 @@ fn fin_of_server(step: &Step, late: u32, acked: u32) -> Result<Piece> {
         .data_len(tail as usize);
     let ecr = step.clock("ts")?.map(|ts| ts.wrapping_add(late));
     Ok(Piece {
-        segment: match ecr {
-            Some(ecr) => segment.timestamps(server_ts(step, late)?, ecr),
-            None => segment,
-        },
+        segment: answering(segment, step, late, ecr)?,
         direction: Direction::Ingress,
     })
 }
@@ -268,12 +316,47 @@ fn fin_out(step: &Step, late: u32) -> Result<Piece> {
     })
 }
 
+/// A part of the request, `octets` from `at` on (0 to 100), where `got` of the response have arrived.
+fn data_out(step: &Step, late: u32) -> Result<Piece> {
+    let (at, octets) = (step.number("at", 0)?, step.number("request", 100)?);
+    let segment = tcp()
+        .seq(step.number("isn", ISN)?.wrapping_add(1 + at))
+        .ack(
+            step.number("server-isn", SERVER_ISN)?
+                .wrapping_add(1 + step.number("got", 0)?),
+        )
+        .data_len(octets as usize);
+    let ts = step.clock("ts")?.map(|ts| ts.wrapping_add(late));
+    Ok(Piece {
+        segment: with_timestamps(segment, ts, 4_242),
+        direction: Direction::Egress,
+    })
+}
+
+/// A part of the response, `octets` from `at` on, that acknowledges `acked` of the request. Of no octets, a bare
+/// acknowledgment.
+fn data_in(step: &Step, late: u32) -> Result<Piece> {
+    let (at, octets) = (step.number("at", 0)?, step.number("octets", 200)?);
+    let segment = tcp()
+        .seq(step.number("server-isn", SERVER_ISN)?.wrapping_add(1 + at))
+        .ack(
+            step.number("isn", ISN)?
+                .wrapping_add(1 + step.number("acked", 100)?),
+        )
+        .data_len(octets as usize);
+    let ecr = step.clock("ts")?.map(|ts| ts.wrapping_add(late));
+    Ok(Piece {
+        segment: answering(segment, step, late, ecr)?,
+        direction: Direction::Ingress,
+    })
+}
+
 /// A RST behind `octets` of response; `bare` without ACK.
 fn rst_in(step: &Step, _late: u32) -> Result<Piece> {
     let segment = tcp()
         .seq(step.number("server-isn", SERVER_ISN)? + 1 + step.number("octets", 0)?)
         .rst()
-        .window(0);
+        .window(u16::try_from(step.number("window", 0)?)?);
     let segment = if step.is("bare") {
         segment
     } else {

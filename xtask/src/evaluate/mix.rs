@@ -3,8 +3,10 @@
 
 pub(crate) use natdiag::analysis::verdict::base_rates::{SYN_TROUBLES, SynTrouble};
 
-/// Seed of the simulation.
-pub(crate) const SIMULATION_SEED: u64 = 20_260_101;
+/// Seed of the hosts by which likelihoods may be mended (`--tuning`).
+pub(crate) const TUNING_SEED: u64 = 20_260_101;
+/// Seed of the hosts that figures are reported of. Nobody may mend anything by what these show.
+pub(crate) const HELD_OUT_SEED: u64 = 77_003_310_514;
 
 /// Remote hosts that are healthy or lossy, for false verdicts.
 pub(crate) const INNOCENT: u64 = 300_000;
@@ -24,6 +26,10 @@ pub(crate) const MOST_LOSS: f64 = 0.3;
 /// Of hosts with another trouble, those with a little loss beside it, and how much at most.
 pub(crate) const BESIDE: (f64, f64) = (0.2, 0.03);
 
+/// Of servers with a full backlog, those whose application accepts at a steady pace; the others stand still at times.
+pub(crate) const STEADY: f64 = 0.5;
+/// Shortest and longest time that such an application takes for a connection, in seconds.
+pub(crate) const PACE_S: (f64, f64) = (0.1, 1.5);
 /// Fewest and most connections to one host.
 pub(crate) const CONNECTIONS: (f64, f64) = (3.0, 90.0);
 /// Shortest and longest mean time between them, in seconds.

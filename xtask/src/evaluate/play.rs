@@ -6,30 +6,27 @@
     reason = "every place is one that the play itself has made"
 )]
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    net::{IpAddr, Ipv4Addr},
+mod client;
+mod wire;
+
+use std::{cmp::Reverse, collections::BinaryHeap, net::Ipv4Addr};
+
+use natdiag::event::Event;
+use natdiag_common::wire::{
+    tcp::{ACK, FIN, RST, SYN},
+    tcp_options::TcpOptions,
 };
 
-use natdiag::event::{Content, Event, Segment, Timestamp};
-use natdiag_common::{
-    Direction,
-    wire::{
-        seq::{SeqNumber, TsVal},
-        tcp::{ACK, FIN, RST, SYN},
-        tcp_options::{TcpOptions, Timestamps},
-    },
+use self::{
+    client::{Client, Clock},
+    wire::options,
 };
-
 use super::{
     dice::Dice,
     mix::{self, SynTrouble},
     trouble::{Arrival, Reply, World, as_u64},
 };
 
-/// When a simulation begins.
-const START_NS: u64 = 1_700_000_000_000_000_000;
 /// When a SYN is sent again, in microseconds after the first: Linux up to 6.4 and since
 /// (`net.ipv4.tcp_syn_linear_timeouts`).
 const SCHEDULES: [&[u64]; 2] = [
@@ -47,22 +44,6 @@ const RESPONSE: u32 = 700;
 const SERVER_ISN: u32 = 9_000_000;
 /// Age up to which a port counts as just used, in microseconds.
 const REST_US: u64 = 50_000_000;
-
-/// How a client makes timestamps.
-#[derive(Clone, Copy, Debug)]
-enum Clock {
-    Fixed(u32),
-    PerConnection,
-    None,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Client {
-    address: Ipv4Addr,
-    seen_as: u32,
-    clock: Clock,
-    is_seen: bool,
-}
 
 /// The SYN that a server took.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +109,7 @@ impl Play {
             _ => dice.one_of(mix::VANTAGES),
         };
         let clients: Vec<Client> = (0..2 + dice.below(5))
-            .map(|number| draw_client(&mut dice, vantage, number))
+            .map(|number| Client::draw(&mut dice, vantage, number))
             .collect();
         let ports: &[u16] = if dice.happens(0.3) {
             &[443, 80]
@@ -172,6 +153,11 @@ impl Play {
             play.open(time_us, ports);
         }
         play
+    }
+
+    /// Whether all hosts that share an address pass the watcher.
+    pub(crate) fn is_all_seen(&self) -> bool {
+        self.clients.iter().all(|client| client.is_seen)
     }
 
     /// Plays it to the end and gives the events in the order of their times.
@@ -241,11 +227,7 @@ impl Play {
                 if !connection.is_open && !is_patient {
                     return;
                 }
-                if !connection.is_open {
-                    connection.is_open = true;
-                    let stays = as_u64(self.dice.scaled((0.005, 2.0)) * 1e6);
-                    self.at(now + half + stays, Step::Close(number));
-                }
+                connection.is_open = true;
                 // The ACK, or the request behind it.
                 let loss = self.world.loss * self.world.loss;
                 if !self.dice.happens(loss) {
@@ -256,8 +238,12 @@ impl Play {
                 self.emit(now, number, RST, (77, 0), TcpOptions::default());
             }
             Step::Ack(number) => {
-                if !self.connections[number].is_complete && self.world.takes_ack(now) {
+                if !self.connections[number].is_complete
+                    && let Some(waits) = self.world.takes_ack(now)
+                {
                     self.connections[number].is_complete = true;
+                    let stays = as_u64(self.dice.scaled((0.005, 2.0)) * 1e6);
+                    self.at(now + waits + stays, Step::Close(number));
                 }
             }
             Step::Close(number) => self.close(now, number),
@@ -401,94 +387,6 @@ impl Play {
             );
         }
     }
-
-    fn emit(
-        &mut self,
-        now: u64,
-        number: usize,
-        flags: u8,
-        numbers: (u32, u32),
-        options: TcpOptions,
-    ) {
-        self.note(now, number, Direction::Egress, flags, numbers, options);
-    }
-
-    fn receive(
-        &mut self,
-        now: u64,
-        number: usize,
-        flags: u8,
-        numbers: (u32, u32),
-        options: TcpOptions,
-    ) {
-        self.note(now, number, Direction::Ingress, flags, numbers, options);
-    }
-
-    fn note(
-        &mut self,
-        now: u64,
-        number: usize,
-        direction: Direction,
-        flags: u8,
-        (seq, ack): (u32, u32),
-        options: TcpOptions,
-    ) {
-        let connection = &self.connections[number];
-        let client = self.clients[connection.client];
-        if !client.is_seen {
-            return;
-        }
-        let ours = (IpAddr::from(client.address), connection.port);
-        let theirs = (IpAddr::from(self.remote), connection.server_port);
-        let ((source, source_port), (destination, destination_port)) = match direction {
-            Direction::Egress => (ours, theirs),
-            Direction::Ingress => (theirs, ours),
-        };
-        self.events.push(Event {
-            time: Timestamp(START_NS + now * 1000),
-            direction,
-            source,
-            destination,
-            ttl: 60,
-            protocol: 6,
-            dont_fragment: true,
-            identification: 0,
-            total_len: 60,
-            fragment: None,
-            content: Content::Segment(Segment {
-                source_port,
-                destination_port,
-                seq: SeqNumber(seq),
-                ack: SeqNumber(ack),
-                flags,
-                window: 29_200,
-                payload_len: 0,
-                options,
-            }),
-        });
-    }
-}
-
-fn draw_client(dice: &mut Dice, vantage: usize, number: u32) -> Client {
-    let (address, seen_as) = match vantage {
-        0 => (Ipv4Addr::new(203, 0, 113, 1), 1),
-        1 => (
-            Ipv4Addr::from_bits((203 << 24) + (113 << 8) + 10 + number),
-            10 + number,
-        ),
-        _ => (Ipv4Addr::from_bits((10 << 24) + 2 + number), 1),
-    };
-    let clock = match dice.one_of(mix::CLOCKS) {
-        0 => Clock::Fixed(dice.bits()),
-        1 => Clock::PerConnection,
-        _ => Clock::None,
-    };
-    Client {
-        address,
-        seen_as,
-        clock,
-        is_seen: vantage != 2 || number == 0 || !dice.happens(mix::UNSEEN),
-    }
 }
 
 /// A connection's timestamp at a time: milliseconds since its base.
@@ -496,14 +394,4 @@ fn tsval(connection: &Connection, now_us: u64) -> Option<u32> {
     #[expect(clippy::cast_possible_truncation, reason = "clocks wrap")]
     let ms = (now_us / 1000) as u32;
     connection.base.map(|base| base.wrapping_add(ms))
-}
-
-fn options(tsval: Option<u32>, tsecr: u32) -> TcpOptions {
-    TcpOptions {
-        timestamps: tsval.map(|tsval| Timestamps {
-            tsval: TsVal(tsval),
-            tsecr: TsVal(tsecr),
-        }),
-        ..TcpOptions::default()
-    }
 }

@@ -29,6 +29,11 @@ pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         "`tw-recycle` not said with 10 predicted drops and 10 predicted passes",
         outcome.missed_tw_recycle,
     )?;
+    bound(
+        out,
+        "of these, where every host that shares the address passes the watcher",
+        outcome.missed_where_all_is_seen,
+    )?;
     writeln!(
         out,
         "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",

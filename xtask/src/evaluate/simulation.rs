@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) false_findings: Bound,
     /// Hosts with tcp_tw_recycle and enough evidence about which it was not said.
     pub(crate) missed_tw_recycle: Bound,
+    /// Of these, those for which all hosts that share an address with a client pass the watcher.
+    pub(crate) missed_where_all_is_seen: Bound,
     /// Dropped SYNs after the first that the rule predicts, until the verdict: the median.
     pub(crate) median_dropped_syns_to_verdict: u64,
     /// Seconds from the first such SYN to the verdict: the median.
@@ -56,13 +58,13 @@ pub(crate) struct Outcome {
     pub(crate) missed_as: BTreeMap<String, u64>,
 }
 
-/// Runs everything, with one in `part` of the hosts.
-pub(crate) fn run(part: u64) -> Outcome {
+/// Runs everything with hosts of a seed, one in `part` of them.
+pub(crate) fn run(seed: u64, part: u64) -> Outcome {
     let mut outcome = Outcome::default();
-    innocent(&mut outcome, mix::INNOCENT / part);
-    guilty(&mut outcome, mix::GUILTY / part);
-    troubled(&mut outcome, mix::TROUBLED / part);
-    timed(&mut outcome, mix::TIMED / part);
+    innocent(&mut outcome, seed, mix::INNOCENT / part);
+    guilty(&mut outcome, seed ^ 1, mix::GUILTY / part);
+    troubled(&mut outcome, seed ^ 2, mix::TROUBLED / part);
+    timed(&mut outcome, seed ^ 3, mix::TIMED / part);
     outcome
 }
 
@@ -91,11 +93,21 @@ fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
     results.into_inner().unwrap_or_default()
 }
 
-/// Plays a host and says what natdiag found out.
-fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> (RemoteCounters, Vec<Finding>) {
+/// A host that was played, and what natdiag found out.
+struct Diagnosed {
+    counters: RemoteCounters,
+    findings: Vec<Finding>,
+    /// Whether all hosts that share an address with a client pass the watcher.
+    is_all_seen: bool,
+    /// Whether answers are lost too, at random.
+    loses_answers: bool,
+}
+
+fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
     let play = Play::draw(seed, number, trouble);
     let remote = play.remote;
-    let mut events = play.events().1;
+    let is_all_seen = play.is_all_seen();
+    let (world, mut events) = play.events();
     if trouble == Some(SynTrouble::Unreachable) {
         // Nothing of its network answers.
         for neighbour in 1..=3_u8 {
@@ -119,7 +131,13 @@ fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> (RemoteCount
     }
     now = now.plus(AFTERWARDS_NS);
     analysis.advance(now);
-    about(&analysis, remote.into(), now)
+    let (counters, findings) = about(&analysis, remote.into(), now);
+    Diagnosed {
+        counters,
+        findings,
+        is_all_seen,
+        loses_answers: world.loss_back > 0.0,
+    }
 }
 
 /// Makes a host known.
@@ -146,7 +164,7 @@ fn names(findings: &[Finding], cause: Cause) -> bool {
 }
 
 /// Healthy and lossy hosts.
-fn innocent(outcome: &mut Outcome, hosts: u64) {
+fn innocent(outcome: &mut Outcome, seed: u64, hosts: u64) {
     let share = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
     #[expect(
         clippy::cast_precision_loss,
@@ -157,7 +175,7 @@ fn innocent(outcome: &mut Outcome, hosts: u64) {
     let bound = (mix::LOSSY * (1_u64 << 53) as f64) as u64;
     let said = in_parallel(hosts, |number| {
         let trouble = (share(number) < bound).then_some(SynTrouble::Loss);
-        let (_, findings) = diagnose(mix::SIMULATION_SEED, number, trouble);
+        let findings = diagnose(seed, number, trouble).findings;
         (
             trouble.is_none(),
             names(&findings, Cause::TwRecycle),
@@ -173,22 +191,26 @@ fn innocent(outcome: &mut Outcome, hosts: u64) {
 }
 
 /// Hosts with tcp_tw_recycle that have shown enough.
-fn guilty(outcome: &mut Outcome, hosts: u64) {
+fn guilty(outcome: &mut Outcome, seed: u64, hosts: u64) {
     // About one in four shows enough.
     let said = in_parallel(hosts * 12, |number| {
-        let trouble = Some(SynTrouble::Recycle);
-        let (counters, findings) = diagnose(mix::SIMULATION_SEED ^ 1, number, trouble);
+        let diagnosed = diagnose(seed, number, Some(SynTrouble::Recycle));
+        let counters = diagnosed.counters;
         let drop = counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered;
         let pass = counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered;
-        let is_enough = drop >= mix::ENOUGH && pass >= mix::ENOUGH;
-        is_enough.then(|| {
-            let is_missed = !names(&findings, Cause::TwRecycle);
-            is_missed.then(|| findings.first().map_or("none", |it| it.cause.as_str()))
+        (drop >= mix::ENOUGH && pass >= mix::ENOUGH).then(|| {
+            let findings = diagnosed.findings;
+            let missed_as = (!names(&findings, Cause::TwRecycle))
+                .then(|| findings.first().map_or("none", |it| it.cause.as_str()));
+            (diagnosed.is_all_seen, missed_as)
         })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);
-    for missed_as in said.into_iter().flatten().take(wanted) {
+    for (is_all_seen, missed_as) in said.into_iter().flatten().take(wanted) {
         outcome.missed_tw_recycle.add(missed_as.is_some());
+        if is_all_seen {
+            outcome.missed_where_all_is_seen.add(missed_as.is_some());
+        }
         if let Some(cause) = missed_as {
             *outcome.missed_as.entry(cause.to_owned()).or_default() += 1;
         }
@@ -196,21 +218,21 @@ fn guilty(outcome: &mut Outcome, hosts: u64) {
 }
 
 /// Hosts with each trouble, as often as the verdict supposes.
-fn troubled(outcome: &mut Outcome, hosts: u64) {
+fn troubled(outcome: &mut Outcome, seed: u64, hosts: u64) {
     let said = in_parallel(hosts, |number| {
-        let mut dice = super::dice::Dice::new(mix::SIMULATION_SEED ^ 2, number);
+        let mut dice = super::dice::Dice::new(seed, number);
         let place = dice.one_of(mix::SYN_TROUBLES.iter().map(|(_, share)| *share));
         let trouble = mix::SYN_TROUBLES.get(place).map(|(trouble, _)| *trouble);
-        let (_, findings) = diagnose(mix::SIMULATION_SEED ^ 2, number, trouble);
-        (trouble, findings)
+        trouble.map(|trouble| (trouble, diagnose(seed, number, Some(trouble))))
     });
-    for (trouble, findings) in said {
-        let Some(trouble) = trouble else { continue };
+    for (trouble, diagnosed) in said.into_iter().flatten() {
+        let findings = &diagnosed.findings;
         outcome
             .matrix
             .add(&format!("{trouble:?}"), findings.first().map(|it| it.cause));
         for finding in findings.iter().filter(|it| is_verdict(it.cause)) {
-            let is_right = is_right(trouble, finding.cause);
+            let is_right = is_right(trouble, finding.cause)
+                || (finding.cause == Cause::ReturnPathLoss && diagnosed.loses_answers);
             outcome.calibration.add(finding.confidence, is_right);
             if !is_right && finding.confidence >= SURE {
                 let what = format!("{trouble:?} as {}", finding.cause.as_str());
@@ -248,9 +270,9 @@ fn is_right(trouble: SynTrouble, cause: Cause) -> bool {
 }
 
 /// How many SYNs a verdict takes.
-fn timed(outcome: &mut Outcome, hosts: u64) {
+fn timed(outcome: &mut Outcome, seed: u64, hosts: u64) {
     let taken = in_parallel(hosts, |number| {
-        let play = Play::draw(mix::SIMULATION_SEED ^ 3, number, Some(SynTrouble::Recycle));
+        let play = Play::draw(seed, number, Some(SynTrouble::Recycle));
         let remote = IpAddr::from(play.remote);
         time_to_verdict(remote, &play.events().1)
     });

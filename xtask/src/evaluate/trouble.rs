@@ -1,6 +1,6 @@
 //! What the simulated server and the way to it do to a SYN: the mechanism of each trouble, not its statistics.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::{
     dice::Dice,
@@ -61,8 +61,13 @@ pub(crate) struct World {
     marks: HashMap<(u32, u32), (u32, u64)>,
     /// Times at which nothing passes, or nothing is accepted.
     bad_times: Vec<(u64, u64)>,
-    queue: u32,
-    room: u32,
+    /// When those that wait to be accepted will be, the next first.
+    queue: VecDeque<u64>,
+    /// How many may wait.
+    room: usize,
+    /// How long an application takes for each that accepts them at a steady pace; others stand still in bad times.
+    pace_us: Option<u64>,
+    busy_until_us: u64,
     /// Connections a second, and the burst.
     limit: (f64, f64),
     tokens: f64,
@@ -136,8 +141,12 @@ impl World {
             is_young: dice.happens(0.5),
             marks: HashMap::new(),
             bad_times,
-            queue: 0,
-            room: 1 + dice.below(5),
+            queue: VecDeque::new(),
+            room: 1 + dice.below(5) as usize,
+            pace_us: dice
+                .happens(mix::STEADY)
+                .then(|| as_u64(dice.scaled(mix::PACE_S) * 1e6)),
+            busy_until_us: 0,
             limit: (limit, burst),
             tokens: burst,
             refilled_us: 0,
@@ -196,18 +205,32 @@ impl World {
         }
     }
 
-    /// Whether the server takes the ACK of its SYN-ACK.
-    pub(crate) fn takes_ack(&mut self, now_us: u64) -> bool {
+    /// How long a connection then waits to be accepted, in microseconds, if the server takes the ACK of its SYN-ACK.
+    pub(crate) fn takes_ack(&mut self, now_us: u64) -> Option<u64> {
         if self.trouble != Some(SynTrouble::Backlog) {
-            return true;
+            return Some(0);
         }
         if self.is_full(now_us) {
-            return false;
+            return None;
         }
-        if self.is_bad_time(now_us) {
-            self.queue += 1;
+        let stands_still_until = self
+            .bad_times
+            .iter()
+            .filter(|(from, to)| (*from..*to).contains(&now_us))
+            .map(|(_, to)| *to)
+            .max();
+        let accepted = match self.pace_us {
+            Some(pace) => {
+                let free = self.busy_until_us.max(now_us);
+                self.busy_until_us = free + pace;
+                free
+            }
+            None => stands_still_until.unwrap_or(now_us),
+        };
+        if accepted > now_us {
+            self.queue.push_back(accepted);
         }
-        true
+        Some(accepted - now_us)
     }
 
     /// A connection that the server closed first: what it remembers of the client.
@@ -242,12 +265,10 @@ impl World {
         }
     }
 
-    /// An accept queue that nobody empties in bad times.
+    /// Whether as many connections wait to be accepted as may.
     fn is_full(&mut self, now_us: u64) -> bool {
-        if !self.is_bad_time(now_us) {
-            self.queue = 0;
-        }
-        self.queue >= self.room
+        while self.queue.pop_front_if(|at| *at <= now_us).is_some() {}
+        self.queue.len() >= self.room
     }
 
     fn take_token(&mut self, now_us: u64) -> bool {

@@ -141,23 +141,38 @@ impl Packet {
         let remote = if sent { destination } else { source };
         let counters = counts.entry(remote).or_default();
         let mut add = |name| *counters.entry(name).or_default() += 1;
-        let has = |flags: u64| self.tcp_flags & (SYN | RST | ACK) == flags;
         match &self.fragment {
-            Some(_) if sent => {}
-            Some(fragment) if fragment.is_atomic() => add("fragments_atomic"),
-            Some(fragment) => {
+            Some(fragment) if !fragment.is_atomic() => {
+                if sent {
+                    return;
+                }
                 add(fragment.protocol_counter());
                 add(fragment.position_counter());
                 if fragment.offset == 0 {
                     let largest = counters.entry("largest_first_fragment_octets").or_default();
                     *largest = fragment.total_len.max(*largest);
                 }
+                return;
             }
-            None if sent && has(SYN) => add("syn_sent"),
-            None if !sent && has(SYN | ACK) => add("syn_ack_received"),
-            None if !sent && has(RST | ACK) && self.seq == 0 => add("rst_answering_syn"),
-            None if !sent && self.tcp_flags & RST != 0 => add("rst_established"),
-            None => {}
+            Some(_) if !sent => add("fragments_atomic"),
+            Some(_) | None => {}
+        }
+        if let Some(counter) = self.segment_counter(sent) {
+            add(counter);
+        }
+    }
+
+    /// The counter of a whole segment.
+    fn segment_counter(&self, sent: bool) -> Option<&'static str> {
+        let has = |flags: u64| self.tcp_flags & (SYN | RST | ACK) == flags;
+        if sent {
+            has(SYN).then_some("syn_sent")
+        } else if has(SYN | ACK) {
+            Some("syn_ack_received")
+        } else if has(RST | ACK) && self.seq == 0 {
+            Some("rst_answering_syn")
+        } else {
+            (self.tcp_flags & RST != 0).then_some("rst_established")
         }
     }
 }
@@ -241,6 +256,16 @@ mod tests {
             ("fragments_last", 1),
             ("largest_first_fragment_octets", 1396),
         ]);
+        assert_eq!(counted, want);
+    }
+
+    #[test]
+    fn syn_ack_in_an_atomic_fragment_counts_as_both() {
+        let counted = count(&[
+            "\t\t\t\t\t\t2001:db8::80\t2001:db8::1\t6\tFalse\t0\t48\t0x0012\t7\t\t",
+            "\t\t\t\t\t\t2001:db8::80\t2001:db8::1\t6\tFalse\t0\t40\t0x0010\t8\t\t",
+        ]);
+        let want = BTreeMap::from([("fragments_atomic", 2), ("syn_ack_received", 1)]);
         assert_eq!(counted, want);
     }
 

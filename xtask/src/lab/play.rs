@@ -77,6 +77,10 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
         .collect::<Result<_>>()?;
     let servers = Servers::start(&network, &parameters, scenario.service)?;
     let (host, watched) = vantage(scenario, &network)?;
+    if scenario.unwatched_seconds > 0 {
+        let before = Duration::from_secs(scenario.unwatched_seconds);
+        traffic::play(&network, &parameters, scenario.traffic, before, &mut random)?;
+    }
     let observers = Observers::start(host, watched, stage.natdiag.as_deref(), &directory)?;
     let seconds = stage.seconds.unwrap_or(scenario.seconds);
     let experience = perform(scenario, seconds, &network, &parameters, &mut random)?;

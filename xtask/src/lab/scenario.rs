@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) service: Service,
     /// Who sends what.
     pub(crate) traffic: &'static [Traffic],
+    /// For how many seconds the same goes on before anybody looks.
+    pub(crate) unwatched_seconds: u64,
     /// How long, in seconds.
     pub(crate) seconds: u64,
     /// Seconds of silence at the end, for what natdiag waits for.

@@ -11,8 +11,10 @@ use crate::exec::{self, say};
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 10] = [
+const TEST_PROGRAMS: [(&str, &str); 11] = [
     ("bpftool", "bpftool"),
+    // The static one: `cargo xtask kernels` takes it along into its machines.
+    ("busybox", "busybox-static"),
     ("capinfos", "wireshark-common"),
     ("ethtool", "ethtool"),
     ("ip", "iproute2"),

@@ -66,3 +66,39 @@ fn syn_that_does_not_leave_is_swallowed_and_its_client_is_hit() {
     assert_eq!(client.0.to_string(), "10.60.1.3");
     assert_eq!((client.1.all, client.1.hit), (40, 5));
 }
+
+#[test]
+fn order_of_the_sources_does_not_matter() {
+    let client = Client::new(1).from("10.60.1.3");
+    let public = Client::new(9001);
+    let mut crossing = Crossing::default();
+    // A way that is known.
+    for number in 2..8_u16 {
+        let ms = u64::from(number) * 10;
+        let of = |client: Client| client.with_isn(number.into()).syn(ms, Some(number.into()));
+        crossing.take(
+            INSIDE,
+            [sighting(&of(Client::new(number).from("10.60.1.3")))],
+        );
+        crossing.take(OUTSIDE, [sighting(&later(of(Client::new(9000 + number))))]);
+    }
+    crossing.advance(Timestamp(1000 * MS));
+    let times = [2000, 3000, 4000];
+    let tsval = |ms: u64| u32::try_from(ms).ok();
+    // The last one leaves, and the side that it leaves by is read first.
+    let outside = [
+        sighting(&later(public.syn(4000, tsval(4000)))),
+        sighting(&public.syn_ack(4005, tsval(4000))),
+    ];
+    crossing.take(OUTSIDE, outside);
+    crossing.take(INSIDE, times.map(|ms| sighting(&client.syn(ms, tsval(ms)))));
+    crossing.take(
+        INSIDE,
+        [sighting(&later(client.syn_ack(4005, tsval(4000))))],
+    );
+    crossing.advance(Timestamp(9000 * MS));
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    assert_eq!((evidence.first.dropped, evidence.first.answered), (1, 6));
+    assert_eq!((evidence.again.dropped, evidence.again.answered), (1, 1));
+    assert_eq!((evidence.straight, evidence.astray), (1, 0));
+}

@@ -6,7 +6,7 @@ use natdiag_common::wire::seq::SeqNumber;
 use super::{
     FourTuple, Tracker,
     fate::{settle, unanswered},
-    flow::{Baseline, Flow},
+    flow::{Baseline, Flow, SEEN_AGAIN_NS},
 };
 use crate::{
     analysis::evidence::{Fate, SynEvidence},
@@ -134,10 +134,9 @@ impl Tracker {
 /// A SYN-ACK that comes again. Each repeated SYN brings one; by itself the server sends one only where it has not taken
 /// our ACK.
 fn note_repeat(flow: &mut Flow, evidence: &mut SynEvidence, segment: &Segment, now: Timestamp) {
-    let waited = flow
-        .established_at
-        .is_some_and(|at| now.since(at) >= REPEAT_NS);
-    let by_itself = waited || flow.transmissions.len() == 1;
+    let waited_ns = flow.established_at.map_or(0, |at| now.since(at));
+    let is_only_syn = flow.transmissions.len() == 1;
+    let by_itself = waited_ns >= REPEAT_NS || (is_only_syn && waited_ns >= SEEN_AGAIN_NS);
     if flow.remote_isn == Some(segment.seq) && by_itself && !flow.answered_again {
         flow.answered_again = true;
         evidence.syn_acks_repeated += 1;

@@ -18,6 +18,7 @@ const RESPONSE_TIME_NS: u64 = 1_000_000_000;
 impl Tracker {
     pub(super) fn fin_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let now = event.time;
+        self.lived(tuple, segment.seq, now);
         let flow = self.flow_that_closes(tuple);
         if flow.fin_sent.is_some() {
             return;
@@ -58,6 +59,7 @@ impl Tracker {
 
     pub(super) fn fin_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let now = event.time;
+        self.lived(tuple, segment.ack, now);
         self.went_on(tuple);
         let flow = self.flow_that_closes(tuple);
         if flow.remote_end.is_some() {
@@ -139,6 +141,9 @@ impl Tracker {
         let current = marks.current().map(|mark| (mark.tsval, mark.since));
         if let Some(state) = self.remotes.get_mut(&tuple.remote) {
             state.evidence.mark = current;
+            if state.evidence.shared_address {
+                state.evidence.writes.push(tsval, now, writer);
+            }
         }
     }
 

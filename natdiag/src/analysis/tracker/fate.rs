@@ -30,7 +30,8 @@ pub(super) fn settle(
         return;
     }
     evidence.settle(transmission.class, transmission.fate, fate, now);
-    evidence.recent.settle(transmission.number, fate);
+    let shown = transmission.class.counted(fate);
+    evidence.recent.settle(transmission.number, shown);
     if !transmission.class.ambiguous {
         let before = *fates;
         match transmission.class.counted(transmission.fate) {

@@ -1,6 +1,9 @@
 //! One connection: its SYNs and its closing.
 
-use natdiag_common::wire::seq::{SeqNumber, TsVal};
+use natdiag_common::wire::{
+    seq::{SeqNumber, TsVal},
+    tcp::ACK,
+};
 
 use crate::{
     analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
@@ -10,6 +13,10 @@ use crate::{
 /// Octets that timestamps take of each segment (RFC 7323, appendix A).
 const TIMESTAMPS_OCTETS: u32 = 12;
 
+/// Longest time between two looks at one packet. No host sends anything again so soon: it waits a second for the answer
+/// to a SYN, and for that to a SYN-ACK (RFC 6298, section 2).
+pub(super) const SEEN_AGAIN_NS: u64 = 100_000_000;
+
 /// One transmission of a SYN.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transmission {
@@ -17,12 +24,24 @@ pub(super) struct Transmission {
     pub(super) sent: Timestamp,
     /// Its timestamp, if it carries one.
     pub(super) tsval: Option<TsVal>,
+    /// Identification of its IP packet.
+    pub(super) identification: u32,
     /// Its number among the SYNs to this remote host.
     pub(super) number: u64,
     /// How it counts.
     pub(super) class: SynClass,
     /// What became of it.
     pub(super) fate: Fate,
+}
+
+impl Transmission {
+    /// Whether a SYN of the same connection is this very packet, seen again: a mirror port, or an interface and the bridge
+    /// that it belongs to, show a packet twice.
+    pub(super) fn is_seen_again(&self, event: &Event, tsval: Option<TsVal>) -> bool {
+        self.tsval == tsval
+            && self.identification == event.identification
+            && event.time.since(self.sent) < SEEN_AGAIN_NS
+    }
 }
 
 /// The first RST of a connection.
@@ -53,7 +72,8 @@ impl Baseline {
     }
 
     /// In what a RST differs from it.
-    pub(super) fn signals(self, event: &Event, is_bare: bool) -> u8 {
+    pub(super) fn signals(self, event: &Event, reset: &Segment) -> u8 {
+        let is_bare = !reset.has(ACK);
         let other = Self::of(event);
         let mut signals = 0;
         if other.ttl != self.ttl {
@@ -61,7 +81,10 @@ impl Baseline {
         }
         // Linux numbers the packets of an open socket and leaves SYN-ACKs and RSTs without a socket at 0.
         let is_misnumbered = is_bare && other.is_numbered && !self.is_numbered;
-        if other.dont_fragment != self.dont_fragment || is_misnumbered {
+        // Whoever has no socket for a connection has no window for it either
+        // (`net/ipv4/tcp_ipv4.c:tcp_v4_send_reset`, v6.1).
+        let has_window = is_bare && reset.window != 0;
+        if other.dont_fragment != self.dont_fragment || is_misnumbered || has_window {
             signals |= signal::OTHER_HEADER;
         }
         signals
@@ -78,7 +101,9 @@ pub(super) struct Flow {
     pub(super) isn: Option<SeqNumber>,
     /// Sequence number of the remote host's SYN-ACK.
     pub(super) remote_isn: Option<SeqNumber>,
-    /// When that came.
+    /// Whether it lived though that was not seen.
+    pub(super) answer_unseen: bool,
+    /// When the SYN-ACK came.
     pub(super) established_at: Option<Timestamp>,
     /// Our SYNs, until one is answered.
     pub(super) transmissions: Vec<Transmission>,

@@ -57,7 +57,7 @@ impl Tracker {
             return;
         }
         let age_ns = event.time.since(since);
-        let mut signals = answer.signals(event, is_bare);
+        let mut signals = answer.signals(event, segment);
         let handshake_ns = state.handshake_ns.unwrap_or(0);
         let is_abort = is_bare
             && signals == 0
@@ -126,11 +126,16 @@ impl Tracker {
                 .resets_mut()
                 .own += 1;
         }
-        if let Some(state) = self.remotes.get_mut(&tuple.remote) {
-            flow.leave(&mut state.open);
-        }
+        let state = self.remotes.get_mut(&tuple.remote);
         let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
-        if flow.remote_closed_at.is_some() && !ended_by_fin {
+        let is_taken_back = flow.remote_closed_at.is_some() && !ended_by_fin;
+        if let Some(state) = state {
+            flow.leave(&mut state.open);
+            if is_taken_back {
+                state.evidence.writes.take_back(id);
+            }
+        }
+        if is_taken_back {
             flow.remote_closed_at = None;
             self.marks(tuple).take_back(id);
         }

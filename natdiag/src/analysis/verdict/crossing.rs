@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{
     CERTAIN, NAMED, finding, insufficient,
-    likelihood::{Rate, ln_known, ln_series, normalise},
+    likelihood::{Rate, ln_series, normalise},
 };
 use crate::analysis::{
     crossing::{Crossing, CrossingEvidence},
@@ -27,8 +27,8 @@ const MOST: Rate = Rate::new(3.0, 1.0);
 const FEW: Rate = Rate::new(1.0, 4.0);
 /// Any share of first tries.
 const ANY: Rate = Rate::new(1.0, 1.0);
-/// Share of SYNs to other hosts that are swallowed where ports run out for one.
-const ELSEWHERE: f64 = 0.005;
+/// Share of SYNs to other hosts that are swallowed where ports run out for one: mostly none.
+const ELSEWHERE: Rate = Rate::new(0.25, 9.0);
 /// SYNs that must be swallowed for that to be no accident of watching.
 const SWALLOWED: u64 = 3;
 /// Answers by another interface from which on that is the rule.
@@ -139,18 +139,15 @@ fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
     }
     let first = evidence.first;
     let lns = [
-        // For want of a port only what goes to this host fails.
+        // Ports run out for each host by itself, and for few at a time.
         PRIORS[0].1.ln()
             + ln_series(ANY, first)
-            + ln_known(ELSEWHERE, others)
+            + ln_series(ELSEWHERE, others)
             + ln_series(MOST, evidence.again),
         // A race may be lost by any SYN, and seldom twice.
         PRIORS[1].1.ln() + ln_series(FEW, first.plus(others)) + ln_series(FEW, evidence.again),
-        // A full table refuses whoever comes.
-        PRIORS[2].1.ln()
-            + ln_series(ANY, first)
-            + ln_series(ANY, others)
-            + ln_series(MOST, evidence.again),
+        // A full table refuses whoever comes, at the same rate.
+        PRIORS[2].1.ln() + ln_series(ANY, first.plus(others)) + ln_series(MOST, evidence.again),
     ];
     let shares = normalise(&lns);
     let share_of = |wanted: Cause| -> f64 {

@@ -1,13 +1,19 @@
 //! Who fragments, and what it means behind a managed NAT gateway: TCP and ICMP fragments are dropped there, UDP
 //! fragments pass.
 
+mod flood;
+mod maker;
+
+pub use self::flood::{is_junk, scattered_flood};
+
 use natdiag_common::counter::{FragmentPosition, FragmentProtocol, RemoteCounter};
 
-use super::{Case, NAMED, finding, insufficient};
-use crate::analysis::{
-    diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fragments::Datagrams,
+use self::{
+    flood::flood,
+    maker::{maker, other_maker},
 };
+use super::{Case, NAMED, finding, insufficient};
+use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
 
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
@@ -16,26 +22,8 @@ const FRAGMENT_UNIT: u64 = 8;
 const IPV4_TCP_HEADERS: u64 = 40;
 /// Smallest MSS that is worth a clamp: what every host takes (RFC 9293, section 3.7.1).
 const MIN_MSS: u64 = 536;
-/// MTU of Ethernet: what to suppose where no SYN-ACK told an MSS.
-const ETHERNET_MTU: u64 = 1500;
-
-/// Confidence that the endpoint fragments where routers cannot: IPv6, or Don't Fragment set.
-const ONLY_ENDPOINT: f64 = 0.999;
-/// The endpoint fragments at its own MTU, which its MSS tells; a hop with just this MTU is rare (1 in 50, as first
-/// fragments at other sizes are about 1 in 20 from endpoints with a tunnel of their own).
-const AT_ENDPOINT_MTU: f64 = 0.98;
-/// As above, the other way round.
-const BELOW_ENDPOINT_MTU: f64 = 0.96;
-/// The same where no MSS was seen and that of Ethernet is supposed.
-const SUPPOSED_MTU: f64 = 0.75;
 /// An IP header names the protocol; only a forged one lies.
 const BY_PROTOCOL: f64 = 0.999;
-/// Tiny or overlapping datagrams of one host from which on it is an attack: nobody sends so many by mistake.
-const FLOOD: u64 = 50;
-/// Hosts that each sent nothing but tiny first fragments from which on it is an attack from forged addresses.
-const SCATTERED_FLOOD: u64 = 100;
-/// Links do not make tiny fragments: of such series about one in thirty is somebody's experiment.
-const DELIBERATE: f64 = 0.97;
 /// Datagrams that must be incomplete for their fragments to be called lost: what was under way when the watch began is
 /// incomplete as well.
 const LOST: u64 = 3;
@@ -78,82 +66,6 @@ pub(super) fn findings(case: &Case) -> Vec<Finding> {
     }
     findings.extend(lost(case));
     findings
-}
-
-/// Whether a host has sent nothing but tiny first fragments, of datagrams that never became complete.
-#[must_use]
-pub fn is_junk(datagrams: &Datagrams) -> bool {
-    datagrams.tiny > 0
-        && datagrams.tiny == datagrams.opened
-        && datagrams.complete.iter().all(|complete| *complete == 0)
-}
-
-/// A flood of tiny fragments from many addresses.
-#[must_use]
-pub fn scattered_flood(hosts: u64) -> Option<Finding> {
-    (hosts >= SCATTERED_FLOOD).then(|| {
-        let summary = format!(
-            "{hosts} hosts have sent nothing but tiny first fragments, whose datagrams never became complete: an attack from forged addresses"
-        );
-        Finding {
-            confidence: DELIBERATE,
-            ..finding(
-                Cause::FragmentFlood,
-                Severity::Warning,
-                summary,
-                vec![("hosts", Evidence::Count(hosts))],
-                flood_remedy(),
-            )
-        }
-    })
-}
-
-fn flood(case: &Case) -> Option<Finding> {
-    let datagrams = &case.datagrams;
-    let complete: u64 = datagrams.complete.iter().sum();
-    let incomplete: u64 = datagrams.incomplete.iter().sum::<u64>() + datagrams.unobserved;
-    let is_tiny = datagrams.tiny >= FLOOD && datagrams.tiny * 2 > datagrams.opened;
-    let is_overlapping = datagrams.overlapping >= FLOOD;
-    if !(is_tiny && incomplete >= complete || is_overlapping) {
-        return None;
-    }
-    let summary = format!(
-        "a flood of fragments: {} of {} first fragments are smaller than any link makes them, {} datagrams overlap, {complete} became complete",
-        datagrams.tiny, datagrams.opened, datagrams.overlapping
-    );
-    let evidence = vec![
-        ("tiny_first_fragments", Evidence::Count(datagrams.tiny)),
-        ("first_fragments", Evidence::Count(datagrams.opened)),
-        (
-            "overlapping_datagrams",
-            Evidence::Count(datagrams.overlapping),
-        ),
-        ("datagrams_complete", Evidence::Count(complete)),
-        ("datagrams_incomplete", Evidence::Count(incomplete)),
-    ];
-    let why = "neither a host nor a router cuts so small";
-    Some(Finding {
-        confidence: DELIBERATE,
-        excluded: [Cause::EndpointFragmentation, Cause::PathFragmentation]
-            .map(|cause| Alternative {
-                cause,
-                why: why.to_owned(),
-            })
-            .into(),
-        ..finding(
-            Cause::FragmentFlood,
-            Severity::Warning,
-            summary,
-            evidence,
-            flood_remedy(),
-        )
-    })
-}
-
-fn flood_remedy() -> Vec<String> {
-    vec![
-        "drop tiny fragments before connection tracking: `nft add rule inet raw prerouting ip frag-off & 0x3fff != 0 ip length < 256 drop`".to_owned(),
-    ]
 }
 
 /// Fragments that are lost on the way.
@@ -304,62 +216,6 @@ fn tcp(case: &Case) -> Option<Finding> {
         not_excluded,
         remedy,
     })
-}
-
-/// Who makes fragments, how sure that is, and what tells.
-struct Maker {
-    cause: Cause,
-    confidence: f64,
-    told_by: String,
-}
-
-fn maker(case: &Case, largest: u64) -> Maker {
-    let offered = case
-        .syns
-        .and_then(|syns| syns.largest_mss)
-        .map(|mss| u64::from(mss) + headers(case));
-    let endpoint_mtu = offered.unwrap_or(ETHERNET_MTU);
-    let endpoint = |confidence, told_by: String| Maker {
-        cause: Cause::EndpointFragmentation,
-        confidence,
-        told_by,
-    };
-    if case.is_ipv6 {
-        endpoint(ONLY_ENDPOINT, "IPv6 routers do not fragment".to_owned())
-    } else if case.counts.value(RemoteCounter::FragmentDontFragment) > 0 {
-        endpoint(
-            ONLY_ENDPOINT,
-            "no router may fragment what has Don't Fragment set".to_owned(),
-        )
-    } else if largest + FRAGMENT_UNIT >= endpoint_mtu {
-        let told_by = format!(
-            "the first fragments are as large as the server's own MTU, {endpoint_mtu} octets"
-        );
-        endpoint(offered.map_or(SUPPOSED_MTU, |_| AT_ENDPOINT_MTU), told_by)
-    } else {
-        Maker {
-            cause: Cause::PathFragmentation,
-            confidence: offered.map_or(SUPPOSED_MTU, |_| BELOW_ENDPOINT_MTU),
-            told_by: format!(
-                "the first fragments have {largest} octets, less than the server's own MTU of {endpoint_mtu}"
-            ),
-        }
-    }
-}
-
-/// The one that it could be in place of `cause`, and what stands against it.
-fn other_maker(cause: Cause) -> Alternative {
-    if cause == Cause::PathFragmentation {
-        Alternative {
-            cause: Cause::EndpointFragmentation,
-            why: "a tunnel on the server itself would make such fragments too".to_owned(),
-        }
-    } else {
-        Alternative {
-            cause: Cause::PathFragmentation,
-            why: "a router would have cut at its own, smaller MTU".to_owned(),
-        }
-    }
 }
 
 /// Octets that an MTU is more than its MSS.

@@ -1,7 +1,14 @@
-//! Who reset connections that were open, by what sets the RSTs apart from the host's other packets.
+//! Who reset connections that were open, by what sets the RSTs apart from the host's other packets, and by the silence
+//! before them.
 
+mod explain;
+mod silence;
+
+use natdiag_common::follow::{FollowCounter, FollowCounts};
+
+use self::explain::{evidence, why_not, words};
 use super::{
-    NAMED, RULED_OUT,
+    Case, NAMED, RULED_OUT,
     base_rates::{RESET_TROUBLES, ResetTrouble},
     finding, insufficient,
     likelihood::normalise,
@@ -28,6 +35,8 @@ const ABORT_NOW_AND_THEN: f64 = 0.97;
 /// Of RSTs that come from this machine with a forwarded connection's addresses, nearly all are its own connection
 /// tracking's doing.
 const OWN: f64 = 0.97;
+/// The same where the segments that it takes for invalid were seen to be so.
+const OWN_SEEN: f64 = 0.99;
 
 /// How likely a trouble makes each signal, in the order of the bits, and connections older than usual.
 struct Signature {
@@ -90,23 +99,31 @@ const fn signature(trouble: ResetTrouble) -> Signature {
 }
 
 /// What is wrong with resets.
-pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
+pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     let Some(resets) = syns.resets.as_deref() else {
         return Vec::new();
     };
+    let followed = case
+        .established
+        .map_or(FollowCounts::ZERO, |established| established.counts());
     let mut findings = Vec::new();
     findings.extend(aborted(syns, resets));
-    findings.extend(own(resets));
+    findings.extend(own(resets, &followed));
     if resets.total() > 0 {
-        findings.push(attributed(syns, resets));
+        findings.push(attributed(case, syns, resets, &followed));
     }
     findings
 }
 
-fn attributed(syns: &SynEvidence, resets: &ResetEvidence) -> Finding {
-    let posterior = posterior(syns, resets);
+fn attributed(
+    case: &Case,
+    syns: &SynEvidence,
+    resets: &ResetEvidence,
+    followed: &FollowCounts,
+) -> Finding {
+    let posterior = posterior(syns, resets, followed);
     let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let evidence = evidence(syns, resets);
+    let evidence = evidence(case, syns, resets, followed);
     let named = best.filter(|(trouble, share)| {
         let is_founded = *trouble != ResetTrouble::Injected || signals(resets) >= SIGNALS;
         *share >= NAMED && is_founded && cause(*trouble).is_some()
@@ -120,7 +137,7 @@ fn attributed(syns: &SynEvidence, resets: &ResetEvidence) -> Finding {
                 Some(Alternative {
                     cause: cause(*trouble)?,
                     why: if wanted {
-                        why_not(*trouble, resets)
+                        why_not(*trouble, resets, followed)
                     } else {
                         format!("fits what was seen, at {:.0} %", share * 100.0)
                     },
@@ -141,7 +158,7 @@ fn attributed(syns: &SynEvidence, resets: &ResetEvidence) -> Finding {
             ..insufficient(summary, evidence, remedy)
         };
     };
-    let (severity, summary, remedy) = words(*trouble, resets);
+    let (severity, summary, remedy) = words(*trouble, resets, followed);
     Finding {
         confidence: *confidence,
         excluded: alternatives(true),
@@ -165,50 +182,6 @@ const fn cause(trouble: ResetTrouble) -> Option<Cause> {
     }
 }
 
-fn words(trouble: ResetTrouble, resets: &ResetEvidence) -> (Severity, String, Vec<String>) {
-    let total = resets.total();
-    match trouble {
-        ResetTrouble::Idle => (
-            Severity::Warning,
-            format!(
-                "{total} connections were reset long after they opened, by somebody who no longer knew them: a NAT or load balancer on the way forgets connections that are idle"
-            ),
-            vec![
-                "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time=60` and `SO_KEEPALIVE`".to_owned(),
-            ],
-        ),
-        ResetTrouble::Injected => (
-            Severity::Critical,
-            format!("{total} connections were reset by something on the path, not by the host"),
-            vec![
-                "look for an intrusion prevention system or a filter on the way; compare with another path".to_owned(),
-            ],
-        ),
-        ResetTrouble::Application | ResetTrouble::Restart => (
-            Severity::Warning,
-            format!("the application at the remote host resets connections: {total} of them"),
-            vec![
-                "look into the application: it closes with data unread, or with SO_LINGER 0".to_owned(),
-            ],
-        ),
-    }
-}
-
-fn why_not(trouble: ResetTrouble, resets: &ResetEvidence) -> String {
-    match trouble {
-        ResetTrouble::Application if resets.with(signal::OTHER_TTL) > 0 => format!(
-            "{} RSTs have another time to live than the SYN-ACK",
-            resets.with(signal::OTHER_TTL)
-        ),
-        ResetTrouble::Application => "no socket that is closed sends such RSTs".to_owned(),
-        ResetTrouble::Idle => "connections were reset that had just opened".to_owned(),
-        ResetTrouble::Restart => "the RSTs come from sockets that were open".to_owned(),
-        ResetTrouble::Injected => {
-            "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned()
-        }
-    }
-}
-
 /// Signals of forgery that any RST shows.
 fn signals(resets: &ResetEvidence) -> u32 {
     [
@@ -222,7 +195,11 @@ fn signals(resets: &ResetEvidence) -> u32 {
     .sum()
 }
 
-fn posterior(syns: &SynEvidence, resets: &ResetEvidence) -> Vec<(ResetTrouble, f64)> {
+fn posterior(
+    syns: &SynEvidence,
+    resets: &ResetEvidence,
+    followed: &FollowCounts,
+) -> Vec<(ResetTrouble, f64)> {
     let total = count(resets.total());
     let weight = INDEPENDENT.min(total) / total;
     let is_older = syns.orderly >= USUAL
@@ -242,7 +219,13 @@ fn posterior(syns: &SynEvidence, resets: &ResetEvidence) -> Vec<(ResetTrouble, f
             } else {
                 ln_of(signature.older_than_usual, is_older)
             };
-            prior.ln() + weight * of_all + age
+            // Handshakes that were cut off are not among these resets, and no silence was before them.
+            let silence = if resets.aborted_handshakes == 0 {
+                silence::ln_likelihood(*trouble, followed)
+            } else {
+                0.0
+            };
+            prior.ln() + weight * of_all + age + silence
         })
         .collect();
     RESET_TROUBLES
@@ -272,39 +255,6 @@ fn ln_of(share: f64, is_so: bool) -> f64 {
     } else {
         (1.0 - share).ln()
     }
-}
-
-fn evidence(syns: &SynEvidence, resets: &ResetEvidence) -> Vec<(&'static str, Evidence)> {
-    let mut evidence = vec![
-        ("connections_reset", Evidence::Count(resets.total())),
-        (
-            "of_another_time_to_live",
-            Evidence::Count(resets.with(signal::OTHER_TTL)),
-        ),
-        (
-            "of_another_header",
-            Evidence::Count(resets.with(signal::OTHER_HEADER)),
-        ),
-        (
-            "with_several_sequence_numbers",
-            Evidence::Count(resets.with(signal::STEPPED)),
-        ),
-        (
-            "the_host_went_on",
-            Evidence::Count(resets.with(signal::WENT_ON)),
-        ),
-        ("without_ack", Evidence::Count(resets.with(signal::BARE))),
-        ("connections_closed_in_order", Evidence::Count(syns.orderly)),
-    ];
-    if let Some(youngest) = resets.youngest_reset_ns {
-        evidence.push((
-            "youngest_reset_after_seconds",
-            Evidence::Count(youngest / 1_000_000_000),
-        ));
-    }
-    let unknown = "how long they had been idle: data is not watched, only how old they were";
-    evidence.push(("not_known", Evidence::Text(unknown.to_owned())));
-    evidence
 }
 
 /// A RST right after our ACK, before any data.
@@ -348,7 +298,7 @@ fn aborted(syns: &SynEvidence, resets: &ResetEvidence) -> Option<Finding> {
 }
 
 /// RSTs that this very machine sends on connections that it only forwards.
-fn own(resets: &ResetEvidence) -> Option<Finding> {
+fn own(resets: &ResetEvidence, followed: &FollowCounts) -> Option<Finding> {
     if resets.own == 0 {
         return None;
     }
@@ -356,13 +306,17 @@ fn own(resets: &ResetEvidence) -> Option<Finding> {
         "this machine resets {} connections that it only forwards: its connection tracking takes their segments for invalid, so that they reach no NAT",
         resets.own
     );
-    let evidence = vec![("resets_of_this_machine", Evidence::Count(resets.own))];
+    let outside = followed.value(FollowCounter::OutsideWindow);
+    let evidence = vec![
+        ("resets_of_this_machine", Evidence::Count(resets.own)),
+        ("segments_outside_the_window", Evidence::Count(outside)),
+    ];
     let remedy = vec![
         "`sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1`, or drop what is invalid: `nft add rule inet filter input ct state invalid drop`".to_owned(),
         "`conntrack -S` shows what is invalid".to_owned(),
     ];
     Some(Finding {
-        confidence: OWN,
+        confidence: if outside > 0 { OWN_SEEN } else { OWN },
         ..finding(
             Cause::LocalNat,
             Severity::Warning,

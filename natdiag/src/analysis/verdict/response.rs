@@ -1,70 +1,120 @@
-//! Connections open, requests go out, and the response does not come, or only its end: fragments that a NAT dropped, or
-//! full-size segments that find no way through.
+//! Connections open, requests go out, and the response does not come, or only a part of it: full-size segments that find
+//! no way through, segments that the receiver takes for old ones, or fragments that a NAT dropped.
 
 use natdiag_common::counter::{FragmentPosition, RemoteCounter};
 
-use super::{Case, UNANSWERED_REQUESTS, finding, insufficient};
+use super::{
+    Case, NAMED, RULED_OUT, UNANSWERED_REQUESTS,
+    base_rates::StallTrouble,
+    data::known_since,
+    finding, insufficient,
+    stall::{Stalls, cause, posterior},
+};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     evidence::SynEvidence,
 };
 
-/// Responses of which only the end came from which on that is no reordering at the end of a connection.
-const HOLES: u64 = 2;
-/// How sure a hole is to be one of size: small segments of the same connection passed and full-size ones never did, at
-/// whatever try. As if of 20 such hosts one had been hit by heavy loss, and each further connection halves that.
-const ONE_OF: f64 = 20.0;
+/// Connections of one kind from which on that is no accident at the end of one.
+const SEVERAL: u64 = 2;
 
 /// What is wrong with responses.
 pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+    let stalls = Stalls::of(case, syns);
     let mut findings = Vec::new();
-    let holes = holes(case, syns);
-    if holes >= HOLES && !syns.shared_address {
-        findings.push(black_hole(case, syns, holes));
-    } else {
-        findings.extend(unanswered(case, syns));
+    let named = named(&stalls, syns);
+    match named {
+        Some((StallTrouble::Paws, confidence)) => findings.push(paws(case, &stalls, confidence)),
+        Some((_, confidence)) => findings.push(black_hole(case, &stalls, syns, confidence)),
+        None => findings.extend(unanswered(case, &stalls, syns)),
     }
-    findings.extend(paws(syns));
     findings.extend(reassembled(syns));
     findings
 }
 
-/// Responses of which only the end came, at ports that send no fragments: where they do, somebody behind us drops those.
-fn holes(case: &Case, syns: &SynEvidence) -> u64 {
-    syns.holes
-        .iter()
-        .filter(|(port, _)| !case.datagrams.ports.contains(port))
-        .map(|(_, holes)| holes)
-        .sum()
+/// Whether anything is to be explained here.
+pub(super) fn has_symptom(case: &Case, syns: &SynEvidence) -> bool {
+    let stalls = Stalls::of(case, syns);
+    stalls.black() > 0 || stalls.older > 0 || stalls.unanswered >= UNANSWERED_REQUESTS
+}
+
+/// The trouble that explains what is seen, if one does. Of those that data does not tell well enough none is named.
+fn named(stalls: &Stalls, syns: &SynEvidence) -> Option<(StallTrouble, f64)> {
+    let best = posterior(stalls)
+        .into_iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .filter(|(_, share)| *share >= NAMED)?;
+    let is_founded = match best.0 {
+        // Behind a NAT, fragments that it dropped leave the same hole in what comes; not in what we send.
+        StallTrouble::BlackHole if syns.shared_address => stalls.large_stuck >= SEVERAL,
+        StallTrouble::BlackHole => stalls.black() >= SEVERAL,
+        StallTrouble::Paws => stalls.older >= SEVERAL,
+        StallTrouble::Application | StallTrouble::Loss | StallTrouble::Contents => false,
+    };
+    is_founded.then_some(best)
+}
+
+/// The troubles that are left beside the named one, or ruled out.
+fn alternatives(stalls: &Stalls, named: StallTrouble, are_excluded: bool) -> Vec<Alternative> {
+    posterior(stalls)
+        .into_iter()
+        .filter(|(trouble, share)| *trouble != named && (*share <= RULED_OUT) == are_excluded)
+        .filter_map(|(trouble, share)| {
+            let why = if are_excluded {
+                why_not(trouble, stalls)
+            } else {
+                format!("fits what was seen, at {:.0} %", share * 100.0)
+            };
+            cause(trouble).map(|cause| Alternative { cause, why })
+        })
+        .collect()
+}
+
+fn why_not(trouble: StallTrouble, stalls: &Stalls) -> String {
+    match trouble {
+        StallTrouble::BlackHole if stalls.black() == 0 => {
+            "no full-size segment is known to be missing".to_owned()
+        }
+        StallTrouble::BlackHole => format!(
+            "{} large segments got through",
+            stalls.large_received + stalls.large_acknowledged
+        ),
+        StallTrouble::Paws => "no timestamp went back".to_owned(),
+        StallTrouble::Loss => {
+            "what is lost by chance gets through when it is sent again".to_owned()
+        }
+        StallTrouble::Contents => {
+            format!(
+                "it is the size that decides: {} small holes",
+                stalls.small_holes
+            )
+        }
+        StallTrouble::Application => "the server has sent more than what came".to_owned(),
+    }
 }
 
 /// Timestamps that go back on an open connection.
-fn paws(syns: &SynEvidence) -> Option<Finding> {
-    /// Of connections whose timestamps go back, nearly all are hit by PAWS: it is a rule (RFC 7323, section 5.3).
-    const BY_RULE: f64 = 0.97;
-    if syns.older_timestamps < HOLES {
-        return None;
-    }
+fn paws(case: &Case, stalls: &Stalls, confidence: f64) -> Finding {
     let summary = format!(
         "on {} connections timestamps go back after the handshake: the receiver takes such segments for old ones and drops them",
-        syns.older_timestamps
+        stalls.older
     );
-    let evidence = vec![
+    let mut evidence = vec![
         (
             "connections_with_older_timestamps",
-            Evidence::Count(syns.older_timestamps),
+            Evidence::Count(stalls.older),
         ),
-        (
-            "requests_unanswered",
-            Evidence::Count(syns.unanswered_requests),
-        ),
+        ("requests_unanswered", Evidence::Count(stalls.unanswered)),
     ];
+    evidence.extend(known_since(case));
     let remedy = vec![
         "find what answers for the server or rewrites timestamps: load balancers and SYN proxies that use a clock of their own".to_owned(),
         "`nstat -az TcpExtPAWSEstab` rises at the receiver".to_owned(),
     ];
-    Some(Finding {
-        confidence: BY_RULE,
+    Finding {
+        confidence,
+        excluded: alternatives(stalls, StallTrouble::Paws, true),
+        not_excluded: alternatives(stalls, StallTrouble::Paws, false),
         ..finding(
             Cause::PawsEstablished,
             Severity::Critical,
@@ -72,55 +122,79 @@ fn paws(syns: &SynEvidence) -> Option<Finding> {
             evidence,
             remedy,
         )
-    })
+    }
 }
 
-fn evidence(case: &Case, syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
+fn evidence(case: &Case, stalls: &Stalls, syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
     let fragments = case.counts.fragments_at(FragmentPosition::First);
-    vec![
-        (
-            "requests_unanswered",
-            Evidence::Count(syns.unanswered_requests),
-        ),
+    let mut evidence = vec![
+        ("requests_unanswered", Evidence::Count(stalls.unanswered)),
         ("requests_answered", Evidence::Count(syns.answered_requests)),
-        ("responses_cut_short", Evidence::Count(holes(case, syns))),
+        ("responses_cut_short", Evidence::Count(stalls.large_holes)),
         ("fragments_seen", Evidence::Count(fragments)),
         (
             "packet_too_big",
             Evidence::Count(case.counts.value(RemoteCounter::PacketTooBig)),
         ),
-    ]
+    ];
+    if let Some(looked_at) = known_since(case) {
+        evidence.extend([
+            ("cut_short_by_less", Evidence::Count(stalls.small_holes)),
+            (
+                "large_segments_received",
+                Evidence::Count(stalls.large_received),
+            ),
+            (
+                "large_segments_sent_in_vain",
+                Evidence::Count(stalls.large_stuck),
+            ),
+            (
+                "large_segments_acknowledged",
+                Evidence::Count(stalls.large_acknowledged),
+            ),
+            looked_at,
+        ]);
+    }
+    evidence
 }
 
-fn black_hole(case: &Case, syns: &SynEvidence, holes: u64) -> Finding {
-    let summary = format!(
-        "full-size segments vanish and small ones pass: {holes} responses came without anything but their end, {} requests were answered in full",
-        syns.answered_requests
-    );
+fn black_hole(case: &Case, stalls: &Stalls, syns: &SynEvidence, confidence: f64) -> Finding {
+    let what = if stalls.large_stuck > stalls.large_holes {
+        format!(
+            "{} of those that were sent were tried again and again in vain",
+            stalls.large_stuck
+        )
+    } else {
+        format!(
+            "{} responses came without their full-size segments, {} requests were answered in full",
+            stalls.large_holes, syns.answered_requests
+        )
+    };
+    let summary = format!("full-size segments vanish and small ones pass: {what}");
     let remedy = vec![
         "fetch the same with a smaller MSS, which proves it: `ip route change ... advmss 1200`".to_owned(),
         "clamp the MSS: `nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu`".to_owned(),
         "find who drops `ICMP` type 3 code 4 (IPv6: type 2) on the way to the server".to_owned(),
     ];
-    let mut finding = finding(
-        Cause::PmtuBlackHole,
-        Severity::Critical,
-        summary,
-        evidence(case, syns),
-        remedy,
-    );
-    let further = i32::try_from(holes.min(20)).unwrap_or(0) - 2;
-    finding.confidence = 1.0 - 1.0 / (ONE_OF * 2.0_f64.powi(further));
-    finding
+    Finding {
+        confidence,
+        excluded: alternatives(stalls, StallTrouble::BlackHole, true),
+        not_excluded: alternatives(stalls, StallTrouble::BlackHole, false),
+        ..finding(
+            Cause::PmtuBlackHole,
+            Severity::Critical,
+            summary,
+            evidence(case, stalls, syns),
+            remedy,
+        )
+    }
 }
 
-fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
+fn unanswered(case: &Case, stalls: &Stalls, syns: &SynEvidence) -> Option<Finding> {
     let fragments = case.counts.fragments_at(FragmentPosition::First);
-    // Timestamps that go back, or RSTs of this machine, explain them.
-    let is_explained = syns.older_timestamps >= HOLES
-        || syns.resets.as_deref().is_some_and(|resets| resets.own > 0);
-    let unanswered = syns.unanswered_requests;
-    let is_symptom = unanswered >= UNANSWERED_REQUESTS || holes(case, syns) >= HOLES;
+    // RSTs of this machine explain them.
+    let is_explained = syns.resets.as_deref().is_some_and(|resets| resets.own > 0);
+    let is_symptom = stalls.unanswered >= UNANSWERED_REQUESTS || stalls.black() >= SEVERAL;
     if !is_symptom || fragments > 0 || is_explained {
         return None;
     }
@@ -136,9 +210,12 @@ fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
         );
         let remedy =
             vec!["fetch the same with a smaller MSS: `ip route change ... advmss 1200`".to_owned()];
-        let mut finding = insufficient(summary, evidence(case, syns), remedy);
-        finding.not_excluded = vec![hole];
-        return Some(finding);
+        // The application names no cause, and so is nobody's alternative.
+        let not_excluded = alternatives(stalls, StallTrouble::Application, false);
+        return Some(Finding {
+            not_excluded,
+            ..insufficient(summary, evidence(case, stalls, syns), remedy)
+        });
     }
     let summary = format!(
         "blind from here: {} of {} requests got no response or only its end; a NAT gateway may have dropped fragments before this interface",
@@ -161,7 +238,7 @@ fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
             Cause::Blind,
             Severity::Warning,
             summary,
-            evidence(case, syns),
+            evidence(case, stalls, syns),
             vec![
                 "watch on the public side: on a host with a public address, fetch the same response while `natdiag watch` runs"
                     .to_owned(),
@@ -172,7 +249,7 @@ fn unanswered(case: &Case, syns: &SynEvidence) -> Option<Finding> {
 
 /// Somebody before us puts fragments together, so that none are seen.
 fn reassembled(syns: &SynEvidence) -> Option<Finding> {
-    if syns.reassembled < HOLES {
+    if syns.reassembled < SEVERAL {
         return None;
     }
     let summary = format!(

@@ -1,13 +1,23 @@
 //! Why SYNs to a remote host stay unanswered.
 
+mod channel;
 mod explain;
+mod group;
+mod hidden_mark;
 mod hypothesis;
+mod limit;
 mod named;
+mod newest;
+mod rates;
+mod recycle;
+mod spell;
 
 use self::{
     explain::why,
-    hypothesis::{cause, loss_beside, posterior, predicted_pass},
+    group::without_timestamps,
+    hypothesis::{cause, loss_beside, posterior},
     named::{finding, loss, named, port_reuse},
+    recycle::{predicted_hit, predicted_pass},
 };
 use super::{Case, NAMED, RULED_OUT, base_rates::SynTrouble, insufficient};
 use crate::analysis::{
@@ -16,8 +26,9 @@ use crate::analysis::{
 };
 
 /// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of
-/// thousands of remote hosts, and chance must not accuse one of them; this asks for some seven dropped SYNs.
-const ODDS_OF_AN_ACCUSATION: f64 = 100_000.0;
+/// thousands of remote hosts, and chance must not accuse one of them: of hosts that lose SYNs at random, at most one in
+/// these odds times the share of priors (nine) comes so far, and far fewer do. This asks for some six dropped SYNs.
+const ODDS_OF_AN_ACCUSATION: f64 = 10_000.0;
 /// Connections with a symptom from which on a cause is named: one alone may have any.
 const CONNECTIONS: u64 = 2;
 /// Handshakes that had to be confirmed again from which on that is a symptom: a lost ACK makes one.
@@ -121,11 +132,8 @@ fn can_be_named(
             };
             let recycle = share(&[SynTrouble::Recycle, SynTrouble::RecycleOfSome]);
             let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss]);
-            let outage = share(&[SynTrouble::Outage]);
             // Marks that nobody saw prove nothing.
-            hypothesis::predicted_hit(syns).dropped > 0
-                && recycle >= chance * ODDS_OF_AN_ACCUSATION
-                && outage <= RULED_OUT
+            predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
         }
         SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,
@@ -147,9 +155,9 @@ fn can_be_named(
 fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     let others = match best {
-        // What hosts that we do not see do to the mark looks like loss.
-        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns)),
-        SynTrouble::TimestampsFiltered => Some(hypothesis::without_timestamps(syns)),
+        // What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
+        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns).less(syns.early)),
+        SynTrouble::TimestampsFiltered => Some(without_timestamps(syns)),
         _ => None,
     };
     if let Some(others) = others.filter(|others| others.dropped >= BESIDE) {

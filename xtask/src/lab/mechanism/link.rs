@@ -27,7 +27,10 @@ pub(crate) enum Links {
     /// The router's link to the server is slow.
     Slow,
     /// What the server sends to the NAT comes in by a second link, where the NAT's reverse path filter drops it.
-    AsymmetricRoute,
+    AsymmetricRoute {
+        /// Whether the NAT's reverse path filter drops that.
+        is_filtered: bool,
+    },
 }
 
 impl Links {
@@ -43,7 +46,7 @@ impl Links {
             Self::Slow => network
                 .router
                 .tc("qdisc add dev inside root tbf rate 600kbit burst 2000 limit 200000"),
-            Self::AsymmetricRoute => second_uplink(network),
+            Self::AsymmetricRoute { is_filtered } => second_uplink(network, is_filtered),
         }
     }
 }
@@ -81,11 +84,14 @@ fn offload(network: &Network) -> Result<()> {
     Ok(())
 }
 
-fn second_uplink(network: &Network) -> Result<()> {
+fn second_uplink(network: &Network, is_filtered: bool) -> Result<()> {
     network::link((&network.nat, BACKUP), (&network.router, "outside2"))?;
     network.nat.sysctl(&[
         ("ipv4/conf/all/rp_filter", "0"),
-        ("ipv4/conf/backup/rp_filter", "1"),
+        (
+            "ipv4/conf/backup/rp_filter",
+            if is_filtered { "1" } else { "0" },
+        ),
     ])?;
     network.nat.ip(&[
         "addr add 203.0.113.5/30 dev backup".to_owned(),

@@ -49,8 +49,6 @@ pub(crate) enum Cut {
     Atomic,
 }
 
-/// A packet of the server that is smaller carries no data: its headers take at most 100 octets.
-const SMALLEST_DATA: usize = 101;
 /// MTU of the links.
 const LINK_MTU: u16 = 1500;
 
@@ -171,8 +169,6 @@ impl Cut {
                 fragments.reverse();
                 fragments
             }
-            // What natdiag reads of a handshake are its whole packets.
-            Self::Atomic if packet.len() < SMALLEST_DATA => vec![packet.to_vec()],
             Self::Atomic => split(packet, usize::from(LINK_MTU), identification),
         }
     }

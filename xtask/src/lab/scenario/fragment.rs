@@ -217,9 +217,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_STALLED,
         proofs: &[Proof::Rule(Host::Router, "met", 10)],
         expected: &[expect(Subject::Server, "pmtu-black-hole", Harm::Harms)],
-        not_yet: Some(
-            "a hole is known only by the FIN behind it, which a long response does not come to",
-        ),
         checks: &[Check::Zero(Subject::Server, "fragments_first")],
         ..ORDINARY
     },

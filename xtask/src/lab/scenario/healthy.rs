@@ -127,11 +127,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "atomic-fragments",
         row: Some("T52"),
-        about: "each IPv6 TCP packet with data of the server is a fragment that is the whole",
+        about: "each IPv6 TCP packet of the server is a fragment that is the whole",
         network: &[Mechanism::Splitter(Cut::Atomic)],
         traffic: &[Traffic::Connections(LARGE_V6)],
         checks: &[
             Check::AtLeast(Subject::ServerV6, "fragments_atomic", 20),
+            Check::AtLeast(Subject::ServerV6, "syn_predicted_pass_answered", 10),
             Check::Zero(Subject::ServerV6, "fragments_first"),
         ],
         ..ORDINARY

@@ -15,6 +15,7 @@ pub(super) const ORDINARY: Scenario = Scenario {
     network: &[],
     service: Service::Prompt,
     traffic: &[Traffic::Connections(SERVER_FIRST)],
+    unwatched_seconds: 0,
     seconds: 6,
     silence_seconds: 0,
     clients_meet: &[Met::Complete],

@@ -84,6 +84,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..ORDINARY
     },
     Scenario {
+        name: "tw-recycle-watched-late",
+        row: Some("T02"),
+        about: "as tw-recycle-4.11, and the server had dropped SYNs before natdiag looked",
+        network: &[
+            Mechanism::TwRecycle(Era::From317),
+            Mechanism::Clocks(Clocks::Fixed),
+        ],
+        traffic: &[Traffic::Connections(BLOCKED)],
+        unwatched_seconds: 3,
+        seconds: 8,
+        clients_meet: SOME_UNANSWERED,
+        expected: TW_RECYCLE,
+        checks: &[Check::AtLeast(
+            Subject::Server,
+            "syn_predicted_drop_dropped",
+            20,
+        )],
+        ..ORDINARY
+    },
+    Scenario {
         name: "tw-recycle-random-clocks",
         row: Some("T21"),
         about: "server with tcp_tw_recycle=1, closes first; clients with a random clock per connection",

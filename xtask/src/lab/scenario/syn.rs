@@ -315,7 +315,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         row: Some("T19"),
         about: "what the server sends comes in by another interface, where the NAT's reverse path filter drops it",
         vantage: Vantage::BothUplinks,
-        network: &[Mechanism::Links(Links::AsymmetricRoute)],
+        network: &[Mechanism::Links(Links::AsymmetricRoute {
+            is_filtered: true,
+        })],
         traffic: &[Traffic::Connections(Connections {
             patience_ms: 2500,
             ..SERVER_FIRST
@@ -327,6 +329,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         checks: &[
             Check::AtLeast(Subject::Server, "syn_ack_received", 20),
             Check::Zero(Subject::Server, "syn_predicted_pass_answered"),
+        ],
+        ..ORDINARY
+    },
+    Scenario {
+        name: "answers-by-another-interface",
+        row: Some("T19"),
+        about: "what the server sends comes in by another interface than the one watched, and nothing fails",
+        network: &[Mechanism::Links(Links::AsymmetricRoute {
+            is_filtered: false,
+        })],
+        expected: &[expect(Subject::Server, "blind", Harm::Harms)],
+        checks: &[
+            Check::AtLeast(Subject::Server, "syn_undecided", 20),
+            Check::Zero(Subject::Server, "syn_ack_received"),
         ],
         ..ORDINARY
     },

@@ -85,9 +85,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             expect(Subject::Server, "path-fragmentation", Harm::Harms),
             expect(Subject::Server, "pmtu-black-hole", Harm::Harms),
         ],
-        not_yet: Some(
-            "a hole is known only by the FIN behind it, which a long response does not come to",
-        ),
         checks: &[Check::AtLeast(Subject::Server, "fragments_tcp", 20)],
         ..ORDINARY
     },

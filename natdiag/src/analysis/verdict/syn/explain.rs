@@ -1,6 +1,9 @@
 //! What rules a trouble out, or leaves it possible, in words.
 
-use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
+use super::{
+    group::{with_timestamps, without_timestamps},
+    recycle::{predicted_hit, predicted_pass},
+};
 use crate::analysis::{evidence::SynEvidence, verdict::base_rates::SynTrouble};
 
 /// The observation that rules a trouble out where `best` is the likeliest, or what leaves it possible.
@@ -104,6 +107,9 @@ fn why_not_excluded(trouble: SynTrouble, syns: &SynEvidence) -> &'static str {
     match trouble {
         SynTrouble::Recycle if syns.shared_address => {
             "hosts that do not pass here may have raised the mark unseen"
+        }
+        SynTrouble::Recycle if syns.early.dropped > 0 => {
+            "a mark from before we looked may still be in force"
         }
         SynTrouble::Recycle => "too few SYNs met a mark",
         SynTrouble::RecycleOfSome => "several servers may share this address",

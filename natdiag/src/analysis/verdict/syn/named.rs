@@ -1,9 +1,12 @@
 //! The findings about SYNs in words: what was seen, and what to do.
 
-use super::hypothesis::{predicted_hit, predicted_pass, with_timestamps, without_timestamps};
+use super::{
+    group::{with_timestamps, without_timestamps},
+    recycle::{predicted_hit, predicted_pass},
+};
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    evidence::{Outcomes, Service, SynEvidence},
     mark::LIFETIME_NS,
     service::Port,
     verdict::{Case, base_rates::SynTrouble},
@@ -27,9 +30,9 @@ pub(super) fn named(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> Fin
         SynTrouble::PortReuse => port_reuse(syns),
         SynTrouble::Unreachable | SynTrouble::OneOfSeveral => unreachable(case, syns),
         SynTrouble::TimestampsFiltered => timestamps_filtered(syns),
-        SynTrouble::Filter | SynTrouble::FilterOfClients | SynTrouble::TimestampsDemanded => {
-            filtered(syns)
-        }
+        SynTrouble::Filter => filtered(syns),
+        SynTrouble::FilterOfClients => clients_filtered(syns),
+        SynTrouble::TimestampsDemanded => timestamps_demanded(syns),
     }
 }
 
@@ -143,11 +146,22 @@ fn recycle(case: &Case, syns: &SynEvidence) -> Finding {
             .evidence
             .push(("clocks_behind_the_address", Evidence::Count(clocks as u64)));
     }
-    if syns.shared_address {
-        let note = "hosts that do not pass here may share our address and raise the mark unseen"
-            .to_owned();
-        finding.evidence.push(("unseen", Evidence::Text(note)));
-    }
+    let unseen = if syns.shared_address {
+        Some(
+            "hosts that do not pass here may share our address and raise the mark unseen"
+                .to_owned(),
+        )
+    } else if syns.early.dropped > 0 {
+        Some(format!(
+            "a mark from before we looked may have dropped {} of the others, within the first minute",
+            syns.early.dropped
+        ))
+    } else {
+        None
+    };
+    finding
+        .evidence
+        .extend(unseen.map(|note| ("unseen", Evidence::Text(note))));
     finding
 }
 
@@ -176,15 +190,10 @@ pub(super) fn loss(syns: &SynEvidence, all: Outcomes) -> Finding {
     finding
 }
 
+const ASK_FOR_FILTERS: &str = "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs";
+
 fn filtered(syns: &SynEvidence) -> Finding {
-    let mut blocked: Vec<u16> = syns
-        .services
-        .iter()
-        .filter(|service| service.outcomes.dropped > service.outcomes.answered)
-        .map(|service| service.port)
-        .collect();
-    blocked.sort_unstable();
-    blocked.dedup();
+    let blocked = blocked(syns, |service| service.port);
     let named: Vec<_> = blocked.iter().map(|port| Port(*port).to_string()).collect();
     let summary = format!(
         "something drops every SYN to port {}, whatever it carries",
@@ -194,7 +203,7 @@ fn filtered(syns: &SynEvidence) -> Finding {
     // nc(1) of OpenBSD and that of Nmap agree on one port only.
     let port = blocked.first().map_or("PORT", String::as_str);
     let remedy = vec![
-        "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs".to_owned(),
+        ASK_FOR_FILTERS.to_owned(),
         format!("compare with another port of the same host: `nc -vz -w 3 HOST {port}`"),
     ];
     let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
@@ -202,6 +211,52 @@ fn filtered(syns: &SynEvidence) -> Finding {
         .evidence
         .push(("ports_blocked", Evidence::List(blocked)));
     finding
+}
+
+fn clients_filtered(syns: &SynEvidence) -> Finding {
+    let blocked: Vec<_> = blocked(syns, |service| (service.local, service.port))
+        .iter()
+        .map(|(local, port)| format!("{local} to port {}", Port(*port)))
+        .collect();
+    let summary = format!(
+        "something drops every SYN of some clients, whatever it carries: {}",
+        blocked.join(", ")
+    );
+    let remedy = vec![ASK_FOR_FILTERS.to_owned()];
+    let mut finding = finding(Cause::Filtered, Severity::Critical, summary, syns, remedy);
+    finding
+        .evidence
+        .push(("clients_blocked", Evidence::List(blocked)));
+    finding
+}
+
+fn timestamps_demanded(syns: &SynEvidence) -> Finding {
+    let (with, without) = (with_timestamps(syns), without_timestamps(syns));
+    let summary = format!(
+        "something drops SYNs that carry no timestamps: {} of {} without them, {} of {} with",
+        without.dropped,
+        without.total(),
+        with.dropped,
+        with.total()
+    );
+    let remedy = vec![
+        ASK_FOR_FILTERS.to_owned(),
+        "until then `sysctl -w net.ipv4.tcp_timestamps=1` on the clients helps".to_owned(),
+    ];
+    finding(Cause::Filtered, Severity::Critical, summary, syns, remedy)
+}
+
+/// Those to whom most SYNs were dropped, each once.
+fn blocked<T: Ord>(syns: &SynEvidence, who: impl Fn(&Service) -> T) -> Vec<T> {
+    let mut blocked: Vec<T> = syns
+        .services
+        .iter()
+        .filter(|service| service.outcomes.dropped > service.outcomes.answered)
+        .map(who)
+        .collect();
+    blocked.sort_unstable();
+    blocked.dedup();
+    blocked
 }
 
 fn timestamps_filtered(syns: &SynEvidence) -> Finding {

@@ -1,0 +1,41 @@
+//! Answers that did not pass here. A connection that is closed was open: then its SYN was answered, and who looked at the
+//! traffic has missed that.
+
+use natdiag_common::wire::seq::SeqNumber;
+
+use super::{FourTuple, Tracker, fate::settle};
+use crate::{analysis::evidence::Fate, event::Timestamp};
+
+impl Tracker {
+    /// Takes note that one side closes the connection whose SYN this sequence number comes after: our own number of a FIN
+    /// that we send, or what the remote host's FIN acknowledges. No host sends a FIN before the handshake is over
+    /// (RFC 9293, section 3.10.4).
+    pub(super) fn lived(&mut self, tuple: FourTuple, reached: SeqNumber, now: Timestamp) {
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return;
+        };
+        let is_later = flow.isn.is_some_and(|isn| reached.at_or_after(isn.plus(1)));
+        if !is_later || flow.remote_isn.is_some() || flow.answer_unseen {
+            return;
+        }
+        let Some(state) = self.remotes.get_mut(&tuple.remote) else {
+            return;
+        };
+        flow.answer_unseen = true;
+        state.evidence.answers_unseen += 1;
+        let open = flow
+            .transmissions
+            .iter_mut()
+            .filter(|transmission| matches!(transmission.fate, Fate::Pending | Fate::Dropped));
+        for transmission in open {
+            // Which of them was answered cannot be said.
+            settle(
+                &mut state.evidence,
+                &mut flow.fates,
+                transmission,
+                Fate::Undecided,
+                now,
+            );
+        }
+    }
+}

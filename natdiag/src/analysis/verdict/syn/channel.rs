@@ -1,0 +1,146 @@
+//! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
+//! clocks, neighbours.
+
+use super::rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, outcomes};
+use crate::analysis::{
+    evidence::SynEvidence,
+    verdict::{
+        Neighbours,
+        base_rates::SynTrouble,
+        likelihood::{Rate, ln_known, ln_mixture, ln_series},
+    },
+};
+
+/// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
+const STRAY_ACKS: f64 = 0.000_01;
+/// Share of servers with a full accept queue that reset what finds no room, and of others whose RSTs look so.
+const ABORTS: (f64, f64) = (0.15, 0.0005);
+/// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
+/// once, to few where the queue is full when the SYN comes.
+const REPEATED: Rate = Rate::new(0.5, 4.0);
+/// Of the SYNs on a four-tuple in TIME-WAIT, bare ACKs answer some.
+const SOME: Rate = Rate::new(1.0, 3.0);
+
+/// SYN-ACKs that were lost on the way back, of those that the echo of a timestamp tells about.
+pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
+    let answers = outcomes(lost, syns.handshakes_with_echo - lost);
+    let stray = ln_known(EXCEPTIONS, answers);
+    match trouble {
+        // They are among its fates.
+        SynTrouble::ReturnLoss => 0.0,
+        // What loses SYNs may lose SYN-ACKs as well; queues are mostly full one way.
+        SynTrouble::Loss => ln_mixture(&[(0.3, ln_series(LOSS, answers)), (0.7, stray)]),
+        _ => ln_mixture(&[(0.9, stray), (0.1, ln_series(BACKGROUND, answers))]),
+    }
+}
+
+/// SYN-ACKs that came again though they had arrived: the server did not take our ACK, or never got it.
+pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let repeated = syns.syn_acks_repeated.min(syns.handshakes);
+    let answers = outcomes(repeated, syns.handshakes - repeated);
+    let stray = ln_known(EXCEPTIONS, answers);
+    match trouble {
+        // A queue that finds no room for ACKs has dropped SYNs too.
+        SynTrouble::Backlog => ln_mixture(&[(0.7, ln_series(REPEATED, answers)), (0.3, stray)]),
+        // Data behind a lost ACK acknowledges as well, so that few are missed.
+        SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(BACKGROUND, answers)), (0.5, stray)]),
+        _ => ln_mixture(&[(0.98, stray), (0.02, ln_series(BACKGROUND, answers))]),
+    }
+}
+
+/// Handshakes that a RST cut off as soon as they were complete: `tcp_abort_on_overflow`.
+pub(super) fn ln_aborts(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    let aborted = syns
+        .resets
+        .as_deref()
+        .is_some_and(|resets| resets.aborted_handshakes > 0);
+    let share = if trouble == SynTrouble::Backlog {
+        ABORTS.0
+    } else {
+        ABORTS.1
+    };
+    if aborted {
+        share.ln()
+    } else {
+        (1.0 - share).ln()
+    }
+}
+
+/// SYNs on a four-tuple that the server may hold in TIME-WAIT, and bare ACKs in answer to a SYN.
+pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    // The answered ones are among all SYNs already.
+    let dropped = outcomes(syns.reused.dropped, 0);
+    let connections = syns.connections;
+    let acks = outcomes(
+        syns.acks,
+        connections.failed + connections.clean + connections.late,
+    );
+    match trouble {
+        SynTrouble::PortReuse => {
+            if syns.acks == 0 && syns.reused.dropped == 0 {
+                return f64::NEG_INFINITY;
+            }
+            // Whether TIME-WAIT answers with an ACK or something on the way eats it.
+            ln_mixture(&[
+                (0.8, ln_series(SOME, acks)),
+                (0.2, ln_known(STRAY_ACKS, acks)),
+            ]) + ln_series(MOSTLY, syns.reused)
+                - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
+        }
+        // Chance and load do not care which ports were used before, and a path that worked a moment ago is not dead.
+        SynTrouble::Loss
+        | SynTrouble::ReturnLoss
+        | SynTrouble::Outage
+        | SynTrouble::Backlog
+        | SynTrouble::NewHosts
+        | SynTrouble::OneOfSeveral
+        | SynTrouble::RateLimit => {
+            let all = syns.all();
+            ln_known(STRAY_ACKS, acks) + ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all)
+        }
+        // These may hit just the ports that are used again.
+        SynTrouble::Filter
+        | SynTrouble::FilterOfClients
+        | SynTrouble::Recycle
+        | SynTrouble::RecycleOfSome
+        | SynTrouble::TimestampsFiltered
+        | SynTrouble::TimestampsDemanded
+        | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped),
+    }
+}
+
+/// Several clocks behind one address are several servers.
+pub(super) fn ln_clocks(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+    /// Of addresses that recycle in part, those that show several clocks; and of all others.
+    const SEVERAL: (f64, f64) = (0.7, 0.02);
+    let are_several = syns.clocks.count().is_some_and(|clocks| clocks > 1);
+    let share = match trouble {
+        SynTrouble::RecycleOfSome | SynTrouble::OneOfSeveral => SEVERAL.0,
+        _ => SEVERAL.1,
+    };
+    if are_several {
+        share.ln()
+    } else {
+        (1.0 - share).ln()
+    }
+}
+
+/// What fails on the way to a network fails for its other hosts too.
+pub(super) fn ln_neighbours(
+    trouble: SynTrouble,
+    neighbours: Neighbours,
+    syns: &SynEvidence,
+) -> f64 {
+    /// Share of neighbours that are silent where the way is broken, and elsewhere.
+    const SILENT: (f64, f64) = (0.95, 0.05);
+    if syns.all().answered > 0 {
+        return 0.0;
+    }
+    let share = if trouble == SynTrouble::Unreachable {
+        SILENT.0
+    } else {
+        SILENT.1
+    };
+    ln_known(share, outcomes(neighbours.silent, neighbours.answering))
+}

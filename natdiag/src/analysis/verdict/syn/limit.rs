@@ -1,0 +1,78 @@
+//! Limits of number: so many SYNs a second, or so many open connections, and no more.
+
+use super::{
+    newest::{Decided, ln_older, newest, seconds_between},
+    rates::{count, outcomes},
+};
+use crate::analysis::{
+    evidence::{Outcomes, SynEvidence},
+    verdict::likelihood::{Rate, ln_mixture, ln_series},
+};
+
+/// Limits that are looked for, in connections a second: from the first, each a tenth above the one before.
+const SLOWEST: f64 = 0.3;
+const LIMITS: u32 = 52;
+const NEXT: f64 = 1.1;
+/// Bursts that a limit is looked for with.
+const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// A limit is wrong about few SYNs: we do not see just when they reach it.
+const OFF_THE_LIMIT: Rate = Rate::new(1.0, 24.0);
+/// Part of a SYN's room for which it cannot be said whether there was room.
+const DOUBT: f64 = 0.25;
+
+/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes one
+/// whenever there is room makes each fate predictable from those before.
+pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
+    let newest = newest(syns);
+    let weight = 1.0 / (f64::from(LIMITS) * count(BURSTS.len() as u64));
+    let mut limits = Vec::new();
+    let mut per_second = SLOWEST;
+    for _ in 0..LIMITS {
+        limits.extend(BURSTS.map(|burst| (weight, ln_bucket(&newest, per_second, burst))));
+        per_second *= NEXT;
+    }
+    ln_older(syns, &newest) + ln_mixture(&limits)
+}
+
+fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
+    let (mut doubtful, mut room) = (0.0, burst);
+    // SYNs whose fate is another than the limit's, as dropped, and others.
+    let mut off = Outcomes::default();
+    let mut last = newest.first().map(|syn| syn.sent);
+    for syn in newest {
+        let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
+        room = (passed * per_second + room).min(burst);
+        last = Some(syn.sent);
+        if (room - 1.0).abs() < DOUBT {
+            doubtful += 1.0;
+        } else if (room > 1.0) == syn.is_dropped {
+            off.dropped += 1;
+        } else {
+            off.answered += 1;
+        }
+        if !syn.is_dropped {
+            room = (room - 1.0).max(0.0);
+        }
+    }
+    ln_series(OFF_THE_LIMIT, off) + doubtful * 0.5_f64.ln()
+}
+
+/// So many open connections and no more.
+pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
+    let limits: Vec<(f64, f64)> = (1..=by_open.len())
+        .map(|limit| {
+            let (below, above) = by_open.split_at(limit.min(by_open.len()));
+            let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
+            let (below, above) = (sum(below), sum(above));
+            let off = outcomes(
+                below.dropped + above.answered,
+                below.answered + above.dropped,
+            );
+            (
+                1.0 / count(by_open.len() as u64),
+                ln_series(OFF_THE_LIMIT, off),
+            )
+        })
+        .collect();
+    ln_mixture(&limits)
+}

@@ -1,0 +1,63 @@
+//! The newest SYNs in their order, for hypotheses by which the fate of one depends on those before. What is older counts
+//! as under mere loss.
+
+use natdiag_common::wire::seq::TsVal;
+
+use super::rates::LOSS;
+use crate::{
+    analysis::{
+        evidence::{Fate, Outcomes, SynEvidence},
+        mark::Prediction,
+        verdict::likelihood::ln_series,
+    },
+    event::Timestamp,
+};
+
+/// A SYN whose fate is known and counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decided {
+    pub(super) sent: Timestamp,
+    pub(super) tsval: Option<TsVal>,
+    pub(super) prediction: Prediction,
+    pub(super) repeated: bool,
+    pub(super) is_dropped: bool,
+}
+
+/// The newest of them, the oldest first.
+pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
+    syns.recent
+        .iter()
+        .filter(|syn| syn.counts && matches!(syn.fate, Fate::Dropped | Fate::Answered))
+        .map(|syn| Decided {
+            sent: syn.sent,
+            tsval: syn.tsval,
+            prediction: syn.prediction,
+            repeated: syn.repeated,
+            is_dropped: syn.fate == Fate::Dropped,
+        })
+        .collect()
+}
+
+/// Those of the newest that have something in common.
+pub(super) fn outcomes_of(newest: &[Decided], has: impl Fn(&Decided) -> bool) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for syn in newest.iter().filter(|syn| has(syn)) {
+        if syn.is_dropped {
+            outcomes.dropped += 1;
+        } else {
+            outcomes.answered += 1;
+        }
+    }
+    outcomes
+}
+
+/// The likelihood of what is older than the newest.
+pub(super) fn ln_older(syns: &SynEvidence, newest: &[Decided]) -> f64 {
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, outcomes_of(newest, |_| true))
+}
+
+/// From one SYN or mark to a later one, in seconds.
+#[expect(clippy::cast_precision_loss, reason = "microseconds are enough")]
+pub(super) fn seconds_between(earlier: Timestamp, later: Timestamp) -> f64 {
+    later.since(earlier) as f64 / 1e9
+}
