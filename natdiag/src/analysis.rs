@@ -5,6 +5,7 @@ pub mod crossing;
 pub mod diagnosis;
 pub mod established;
 pub mod evidence;
+pub mod fares;
 pub mod filter;
 pub mod fragments;
 pub mod mark;
@@ -36,6 +37,7 @@ use self::{
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     established::EstablishedTable,
     evidence::SynEvidence,
+    fares::Fares,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     ranking::Ranking,
     suspicion::Suspicion,
@@ -237,6 +239,7 @@ impl Analysis {
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         let busiest = busiest.in_order().into_iter();
+        remotes.reserve_exact(busiest.len());
         remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &networks, now)));
         for remote in remotes.iter_mut().take(CLOSE_UPS) {
             remote.close_up = self.close_up(remote.address);
@@ -252,6 +255,18 @@ impl Analysis {
             syns_not_followed: self.tracker.left_out(),
             findings: self.about_source(charged),
         }
+    }
+
+    /// How the connections to a remote host have fared.
+    #[must_use]
+    pub fn fares(&self, remote: IpAddr) -> Fares {
+        let known = self.table.get(remote.into());
+        let fragmented = known.map_or(0, |known| {
+            known
+                .counts
+                .fragments(FragmentProtocol::Tcp, FragmentPosition::First)
+        });
+        Fares::of(self.tracker.evidence(remote), fragmented)
     }
 
     /// What belongs to no single remote host.

@@ -38,7 +38,8 @@ pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
     let (mut doubtful, mut room) = (0.0, burst);
-    let mut sides = Sides::default();
+    // What the limit drops and what it lets pass, each by its fate.
+    let (mut beyond, mut within) = (Outcomes::default(), Outcomes::default());
     let mut last = newest.first().map(|syn| syn.sent);
     for syn in newest {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
@@ -47,61 +48,49 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
         if (room - 1.0).abs() < DOUBT {
             doubtful += 1.0;
         } else {
-            sides.count(room > 1.0, syn.is_dropped);
+            let side = if room > 1.0 { &mut within } else { &mut beyond };
+            side.count(syn.is_dropped);
         }
         if !syn.is_dropped {
             room = (room - 1.0).max(0.0);
         }
     }
-    sides.ln() + doubtful * 0.5_f64.ln()
+    ln_sides(within, beyond) + doubtful * 0.5_f64.ln()
+}
+
+/// A limit drops what is beyond it. One that leaves most drops to something else is none: loss is that by itself.
+fn ln_sides(within: Outcomes, beyond: Outcomes) -> f64 {
+    if within.dropped > beyond.dropped {
+        return f64::NEG_INFINITY;
+    }
+    let off = outcomes(
+        within.dropped + beyond.answered,
+        within.answered + beyond.dropped,
+    );
+    ln_series(OFF_THE_LIMIT, off)
 }
 
 /// So many open connections and no more, for the newest SYNs.
 pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
     let newest = newest(syns);
-    let mut sides = [Sides::default(); MAX_OPEN];
+    let mut sides = [(Outcomes::default(), Outcomes::default()); MAX_OPEN];
     // Those that are on their way to be opened count as well, and are not seen to be open yet.
     let (mut open, mut under_way) = (0, 0);
     for syn in &newest {
         if syn.open != open {
             (open, under_way) = (syn.open, 0);
         }
-        for (limit, sides) in (1..).zip(&mut sides) {
-            sides.count(open + under_way < limit, syn.is_dropped);
+        for (limit, (within, beyond)) in (1..).zip(&mut sides) {
+            let side = if open + under_way >= limit {
+                beyond
+            } else {
+                within
+            };
+            side.count(syn.is_dropped);
         }
         under_way += u16::from(!syn.is_dropped);
     }
     let weight = 1.0 / count(MAX_OPEN as u64);
-    let limits = sides.map(|sides| (weight, sides.ln()));
+    let limits = sides.map(|(within, beyond)| (weight, ln_sides(within, beyond)));
     ln_older(syns, &newest) + ln_mixture(&limits)
-}
-
-/// The SYNs on both sides of a limit.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sides {
-    within: Outcomes,
-    beyond: Outcomes,
-}
-
-impl Sides {
-    fn count(&mut self, is_within: bool, is_dropped: bool) {
-        let side = if is_within {
-            &mut self.within
-        } else {
-            &mut self.beyond
-        };
-        side.count(is_dropped);
-    }
-
-    /// A limit drops what is beyond it. One that leaves most drops to something else is none: loss is that by itself.
-    fn ln(self) -> f64 {
-        if self.within.dropped > self.beyond.dropped {
-            return f64::NEG_INFINITY;
-        }
-        let off = outcomes(
-            self.within.dropped + self.beyond.answered,
-            self.within.answered + self.beyond.dropped,
-        );
-        ln_series(OFF_THE_LIMIT, off)
-    }
 }
