@@ -12,3 +12,4 @@ pub mod load;
 pub mod maps;
 pub mod probe;
 pub mod reconcile;
+pub mod remedy;
