@@ -1,7 +1,7 @@
 //! Limits of number: so many SYNs a second, or so many open connections, and no more.
 
 use super::{
-    newest::{Decided, ln_older, newest, seconds_between},
+    newest::{Decided, decided, ln_older, seconds_between},
     rates::{STRAY_LOSS, count},
 };
 use crate::analysis::{
@@ -9,10 +9,10 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-/// Limits that are looked for, in connections a second: from the first, each a tenth above the one before.
+/// Limits that are looked for, in connections a second: from the first, each a twentieth above the one before.
 const SLOWEST: f64 = 0.3;
-const LIMITS: u32 = 52;
-const NEXT: f64 = 1.1;
+const LIMITS: u32 = 100;
+const NEXT: f64 = 1.05;
 /// Bursts that a limit is looked for with.
 const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
 /// Most open connections that a limit is looked for at.
@@ -25,7 +25,7 @@ const DOUBT: f64 = 0.25;
 /// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes one
 /// whenever there is room makes each fate predictable from those before.
 pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
-    let newest = newest(syns);
+    let newest = decided(syns);
     let weight = 1.0 / (f64::from(LIMITS) * count(BURSTS.len() as u64));
     let mut limits = Vec::new();
     let mut per_second = SLOWEST;
@@ -45,7 +45,9 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
         room = (passed * per_second + room).min(burst);
         last = Some(syn.sent);
-        if (room - 1.0).abs() < DOUBT {
+        if !syn.counts {
+            // It takes its room all the same.
+        } else if (room - 1.0).abs() < DOUBT {
             doubtful += 1.0;
         } else if room > 1.0 {
             within.count(syn.is_dropped);
@@ -66,7 +68,7 @@ fn ln_within(within: Outcomes) -> f64 {
 
 /// So many open connections and no more, for the newest SYNs.
 pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
-    let newest = newest(syns);
+    let newest = decided(syns);
     let mut within = [Outcomes::default(); MAX_OPEN];
     let mut beyond = within;
     // Those that are on their way to be opened count as well, and are not seen to be open yet.
