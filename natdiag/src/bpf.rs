@@ -13,3 +13,4 @@ mod log;
 pub mod maps;
 pub mod probe;
 pub mod reconcile;
+pub mod remedy;

@@ -47,6 +47,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut network = programs::command("lab", Profile::Dev)?;
     network.args(["--again", "1"]);
     tests.stage("test network", network)?;
+    let mut active = programs::command("probe", Profile::Dev)?;
+    active.args(["--brief", "--again", "--jobs", "8"]);
+    tests.stage("active tests", active)?;
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())

@@ -115,6 +115,9 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
         let mut silence = syn::findings(case, syns);
+        if reset::explains_bare_acks(syns) {
+            silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
+        }
         data::add_evidence(&mut silence, case);
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));

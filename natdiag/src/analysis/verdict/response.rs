@@ -61,7 +61,7 @@ fn alternatives(stalls: &Stalls, named: StallTrouble, are_excluded: bool) -> Vec
         .filter(|(trouble, share)| *trouble != named && (*share <= RULED_OUT) == are_excluded)
         .filter_map(|(trouble, share)| {
             let why = if are_excluded {
-                why_not(trouble, stalls)
+                why_not(trouble, named, stalls)
             } else {
                 format!("fits what was seen, at {:.0} %", share * 100.0)
             };
@@ -70,7 +70,14 @@ fn alternatives(stalls: &Stalls, named: StallTrouble, are_excluded: bool) -> Vec
         .collect()
 }
 
-fn why_not(trouble: StallTrouble, stalls: &Stalls) -> String {
+fn why_not(trouble: StallTrouble, named: StallTrouble, stalls: &Stalls) -> String {
+    if named == StallTrouble::Paws {
+        return format!(
+            "timestamps went back on {} connections, of {} that were given up",
+            stalls.older,
+            stalls.given_up.max(stalls.unanswered)
+        );
+    }
     match trouble {
         StallTrouble::BlackHole if stalls.black() == 0 => {
             "no full-size segment is known to be missing".to_owned()

@@ -5,7 +5,7 @@ use super::{
     channel::{ln_aborts, ln_clocks, ln_lost_answers, ln_neighbours, ln_repeats, ln_reuse},
     group::{by_port, ln_filter, ln_four_tuple, ln_selective, with_timestamps, without_timestamps},
     limit::{ln_limit, ln_open_limit},
-    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, outcomes},
+    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, STRAY_LOSS, outcomes},
     recycle::{ln_recycle, ln_recycle_of_some},
     spell::{ln_by_second, ln_in_spells, ln_outage, ln_overload},
 };
@@ -99,8 +99,13 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
             ln_mixture(&[(0.6, ln_limit(syns)), (0.4, ln_open_limit(&syns.by_open))])
         }
         SynTrouble::NewHosts => {
-            let first = syns.first_contact;
-            ln_series(MOSTLY, first) + ln_series(BACKGROUND, all.less(first))
+            let (first, rest) = (syns.first_contact, all.less(syns.first_contact));
+            // Known hosts are let in: where they are not, loss has come beside it.
+            ln_series(MOSTLY, first)
+                + ln_mixture(&[
+                    (0.9, ln_known(STRAY_LOSS, rest)),
+                    (0.1, ln_series(BACKGROUND, rest)),
+                ])
         }
         SynTrouble::Filter => ln_filter(by_port(&syns.services)),
         SynTrouble::FilterOfClients => {

@@ -36,8 +36,8 @@ pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
     let (mut doubtful, mut room) = (0.0, burst);
-    // SYNs whose fate is another than the limit's, as dropped, and others.
-    let mut off = Outcomes::default();
+    // What the limit drops and what it lets pass, each by its fate.
+    let (mut beyond, mut within) = (Outcomes::default(), Outcomes::default());
     let mut last = newest.first().map(|syn| syn.sent);
     for syn in newest {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
@@ -45,16 +45,27 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
         last = Some(syn.sent);
         if (room - 1.0).abs() < DOUBT {
             doubtful += 1.0;
-        } else if (room > 1.0) == syn.is_dropped {
-            off.dropped += 1;
         } else {
-            off.answered += 1;
+            let side = if room > 1.0 { &mut within } else { &mut beyond };
+            *side = side.plus(outcomes(syn.is_dropped.into(), (!syn.is_dropped).into()));
         }
         if !syn.is_dropped {
             room = (room - 1.0).max(0.0);
         }
     }
-    ln_series(OFF_THE_LIMIT, off) + doubtful * 0.5_f64.ln()
+    ln_sides(within, beyond) + doubtful * 0.5_f64.ln()
+}
+
+/// A limit drops what is beyond it. One that leaves most drops to something else is none: loss is that by itself.
+fn ln_sides(within: Outcomes, beyond: Outcomes) -> f64 {
+    if within.dropped > beyond.dropped {
+        return f64::NEG_INFINITY;
+    }
+    let off = outcomes(
+        within.dropped + beyond.answered,
+        within.answered + beyond.dropped,
+    );
+    ln_series(OFF_THE_LIMIT, off)
 }
 
 /// So many open connections and no more.
@@ -63,14 +74,9 @@ pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
         .map(|limit| {
             let (below, above) = by_open.split_at(limit.min(by_open.len()));
             let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
-            let (below, above) = (sum(below), sum(above));
-            let off = outcomes(
-                below.dropped + above.answered,
-                below.answered + above.dropped,
-            );
             (
                 1.0 / count(by_open.len() as u64),
-                ln_series(OFF_THE_LIMIT, off),
+                ln_sides(sum(below), sum(above)),
             )
         })
         .collect();
