@@ -119,9 +119,12 @@ pub fn findings(case: &Case) -> Vec<Finding> {
             silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
         }
         data::add_evidence(&mut silence, case);
+        let is_full = silence
+            .iter()
+            .any(|finding| finding.cause == Cause::BacklogOverflow);
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
-        findings.extend(response::findings(case, syns));
+        findings.extend(response::findings(case, syns, is_full));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }

@@ -18,14 +18,15 @@ use crate::analysis::{
 /// Connections of one kind from which on that is no accident at the end of one.
 const SEVERAL: u64 = 2;
 
-/// What is wrong with responses.
-pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+/// What is wrong with responses. A server whose queue `is_full` lets some connections wait that it never takes.
+pub(super) fn findings(case: &Case, syns: &SynEvidence, is_full: bool) -> Vec<Finding> {
     let stalls = Stalls::of(case, syns);
     let mut findings = Vec::new();
     let named = named(&stalls, syns);
     match named {
         Some((StallTrouble::Paws, confidence)) => findings.push(paws(case, &stalls, confidence)),
         Some((_, confidence)) => findings.push(black_hole(case, &stalls, syns, confidence)),
+        None if is_full => {}
         None => findings.extend(unanswered(case, &stalls, syns)),
     }
     findings.extend(reassembled(syns));

@@ -15,6 +15,8 @@ const LIMITS: u32 = 52;
 const NEXT: f64 = 1.1;
 /// Bursts that a limit is looked for with.
 const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// Most open connections that a limit is looked for at.
+const MAX_OPEN: usize = 32;
 /// A limit is wrong about few SYNs: we do not see just when they reach it.
 const OFF_THE_LIMIT: Rate = Rate::new(1.0, 24.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
@@ -47,7 +49,7 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
             doubtful += 1.0;
         } else {
             let side = if room > 1.0 { &mut within } else { &mut beyond };
-            *side = side.plus(outcomes(syn.is_dropped.into(), (!syn.is_dropped).into()));
+            side.count(syn.is_dropped);
         }
         if !syn.is_dropped {
             room = (room - 1.0).max(0.0);
@@ -68,17 +70,27 @@ fn ln_sides(within: Outcomes, beyond: Outcomes) -> f64 {
     ln_series(OFF_THE_LIMIT, off)
 }
 
-/// So many open connections and no more.
-pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
-    let limits: Vec<(f64, f64)> = (1..=by_open.len())
-        .map(|limit| {
-            let (below, above) = by_open.split_at(limit.min(by_open.len()));
-            let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
-            (
-                1.0 / count(by_open.len() as u64),
-                ln_sides(sum(below), sum(above)),
-            )
-        })
-        .collect();
-    ln_mixture(&limits)
+/// So many open connections and no more, for the newest SYNs.
+pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
+    let newest = newest(syns);
+    let mut sides = [(Outcomes::default(), Outcomes::default()); MAX_OPEN];
+    // Those that are on their way to be opened count as well, and are not seen to be open yet.
+    let (mut open, mut under_way) = (0, 0);
+    for syn in &newest {
+        if syn.open != open {
+            (open, under_way) = (syn.open, 0);
+        }
+        for (limit, (within, beyond)) in (1..).zip(&mut sides) {
+            let side = if open + under_way >= limit {
+                beyond
+            } else {
+                within
+            };
+            side.count(syn.is_dropped);
+        }
+        under_way += u16::from(!syn.is_dropped);
+    }
+    let weight = 1.0 / count(MAX_OPEN as u64);
+    let limits = sides.map(|(within, beyond)| (weight, ln_sides(within, beyond)));
+    ln_older(syns, &newest) + ln_mixture(&limits)
 }
