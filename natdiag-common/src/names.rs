@@ -39,3 +39,10 @@ pub const PROGRAM_PROBE_EGRESS: &str = "natdiag_prb_out";
 pub const MAP_PROBE_CONNECTIONS: &str = "CONNECTIONS";
 /// Hash map of socket cookies by [`crate::probe::WireEnds`].
 pub const MAP_PROBE_ENDS: &str = "ENDS_ON_WIRE";
+
+/// TC program that tries a remedy on sent SYNs.
+pub const PROGRAM_TRIAL_EGRESS: &str = "natdiag_try_out";
+/// Array of one [`crate::probe::RemedyTrial`].
+pub const MAP_TRIALS: &str = "TRIALS";
+/// Per-CPU array of one number: SYNs that the trial has changed.
+pub const MAP_TRIED_SYNS: &str = "TRIED_SYNS";

@@ -3,7 +3,7 @@
 use crate::{
     counter::Totals,
     follow::FollowCounts,
-    probe::{ProbeConnection, WireEnds},
+    probe::{ProbeConnection, RemedyTrial, WireEnds},
     slot::RemoteSlot,
 };
 
@@ -17,6 +17,8 @@ unsafe impl aya::Pod for FollowCounts {}
 unsafe impl aya::Pod for WireEnds {}
 // SAFETY: as above.
 unsafe impl aya::Pod for ProbeConnection {}
+// SAFETY: integers and an address only, no padding.
+unsafe impl aya::Pod for RemedyTrial {}
 
 #[cfg(test)]
 mod tests {
@@ -32,5 +34,6 @@ mod tests {
         assert_eq!(size_of::<FollowCounts>(), (22 + 11 + 11) * 8);
         assert_eq!(size_of::<WireEnds>(), 2 * 16 + 2 * 2 + 4);
         assert_eq!(size_of::<ProbeConnection>(), 2 * 8 + 14 * 4);
+        assert_eq!(size_of::<RemedyTrial>(), 8 + 16 + 2 * 4);
     }
 }

@@ -1,5 +1,6 @@
-//! One connection of an active test, as the test's BPF programs and userspace share it: userspace says what its
-//! timestamps shall be, the programs say what became of it.
+//! What the BPF programs of active tests and userspace share. One connection of a test: userspace says what its
+//! timestamps shall be, the programs say what became of it. And a remedy on trial: userspace says towards whom, and until
+//! when.
 
 use crate::Address;
 
@@ -62,4 +63,18 @@ pub struct WireEnds {
     pub remote_port: u16,
     /// Zero: a key of a map has no padding.
     pub reserved: u32,
+}
+
+/// A remedy on trial: what becomes of SYNs to one remote host, for a limited time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct RemedyTrial {
+    /// When it ends, on the monotonic clock: also when userspace has been stopped. 0 is none.
+    pub deadline_ns: u64,
+    /// The remote host.
+    pub remote: Address,
+    /// The MSS that SYNs announce at most, in octets; 0 leaves it.
+    pub mss: u32,
+    /// Not 0: timestamps are taken out of SYNs.
+    pub strip: u32,
 }

@@ -5,6 +5,7 @@ pub mod crossing;
 pub mod diagnosis;
 pub mod established;
 pub mod evidence;
+pub mod fares;
 pub mod filter;
 pub mod fragments;
 pub mod mark;
@@ -36,6 +37,7 @@ use self::{
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     established::EstablishedTable,
     evidence::SynEvidence,
+    fares::Fares,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     ranking::Ranking,
     suspicion::Suspicion,
@@ -253,6 +255,18 @@ impl Analysis {
             syns_not_followed: self.tracker.left_out(),
             findings: self.about_source(charged),
         }
+    }
+
+    /// How the connections to a remote host have fared.
+    #[must_use]
+    pub fn fares(&self, remote: IpAddr) -> Fares {
+        let known = self.table.get(remote.into());
+        let fragmented = known.map_or(0, |known| {
+            known
+                .counts
+                .fragments(FragmentProtocol::Tcp, FragmentPosition::First)
+        });
+        Fares::of(self.tracker.evidence(remote), fragmented)
     }
 
     /// What belongs to no single remote host.

@@ -9,6 +9,8 @@ pub mod follow;
 pub mod inspect;
 pub mod ladder;
 pub mod load;
+mod log;
 pub mod maps;
 pub mod probe;
 pub mod reconcile;
+pub mod remedy;

@@ -8,7 +8,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 
 use clap_complete::Shell;
 
-use crate::config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration};
+use crate::{
+    config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration},
+    remedy::plan::TrialPlan,
+};
 
 /// Names the cause when TCP through a NAT fails now and then
 ///
@@ -166,6 +169,14 @@ pub struct WatchArgs {
     /// [default: 1000; 10 in the table of a text]
     #[arg(long, value_name = "N|all", verbatim_doc_comment)]
     pub top: Option<Top>,
+    /// Change new connections to one remote host for a while, and compare how they fare:
+    /// `mss=N` clamps their MSS, `no-timestamps` takes the timestamps out of their SYNs.
+    /// Begins after 20 connections without it, ends by itself when more fail with it
+    #[arg(long, value_name = "ADDRESS,REMEDY", verbatim_doc_comment)]
+    pub remedy_trial: Option<TrialPlan>,
+    /// How long to try the remedy, 10min at most
+    #[arg(long, value_name = "TIME", default_value = "2min", requires = "remedy_trial", value_parser = duration::parse)]
+    pub trial_time: Duration,
 }
 
 /// Arguments of `natdiag replay`.
@@ -214,7 +225,9 @@ Examples:
   Only the servers of one network, and only HTTPS:
     sudo natdiag watch --remote 203.0.113.0/24 --port 443
   A line of JSON every ten seconds:
-    sudo natdiag watch -o jsonl --interval 10s";
+    sudo natdiag watch -o jsonl --interval 10s
+  On a NAT host: would a smaller MSS cure what happens with one server?
+    sudo natdiag watch -i eth0 --remedy-trial 203.0.113.80,mss=1360 -d 5min";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:

@@ -12,6 +12,7 @@ pub use self::network::Network;
 use crate::{
     analysis::filter::Filter,
     cli::{FilterArgs, ReplayArgs, WatchArgs},
+    remedy::plan::TrialPlan,
 };
 
 /// The form of the report.
@@ -78,6 +79,18 @@ pub enum HookChoice {
     XdpGeneric,
 }
 
+/// Which hook the programs of a test are attached to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProbeHook {
+    /// TCX, or clsact where there is none
+    #[default]
+    Auto,
+    /// TCX (Linux 6.6), whose programs go with the process
+    Tcx,
+    /// TC through the clsact qdisc
+    Clsact,
+}
+
 /// What `natdiag watch` does.
 #[derive(Clone, Debug)]
 pub struct WatchConfig {
@@ -95,6 +108,17 @@ pub struct WatchConfig {
     pub top: Top,
     /// Whether remote hosts are shown by name.
     pub names: bool,
+    /// A remedy to try.
+    pub trial: Option<TrialConfig>,
+}
+
+/// A remedy on trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrialConfig {
+    /// What is tried, and towards whom.
+    pub plan: TrialPlan,
+    /// For how long.
+    pub duration: Duration,
 }
 
 /// What `natdiag replay` does.
@@ -114,12 +138,18 @@ pub struct ReplayConfig {
     pub names: bool,
 }
 
+/// Longest time that a remedy is tried for.
+const LONGEST_TRIAL: Duration = Duration::from_mins(10);
+
 /// Why a command line makes no sense as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
     /// An interface is named twice.
     #[error("interface `{0}` is named twice; name each once")]
     InterfaceTwice(String),
+    /// A trial is for a limited time.
+    #[error("a trial of {0:?} is too long; `--trial-time` is {LONGEST_TRIAL:?} at most")]
+    TrialTooLong(Duration),
     /// Standard input is named twice.
     #[error("capture `-` is named twice, but standard input can be read only once")]
     StandardInputTwice,
@@ -187,8 +217,19 @@ impl TryFrom<&WatchArgs> for WatchConfig {
             interval: args.interval,
             top: args.top.unwrap_or_default(),
             names: args.naming.names,
+            trial: trial(args)?,
         })
     }
+}
+
+fn trial(args: &WatchArgs) -> Result<Option<TrialConfig>, ConfigError> {
+    if args.trial_time > LONGEST_TRIAL {
+        return Err(ConfigError::TrialTooLong(args.trial_time));
+    }
+    Ok(args.remedy_trial.map(|plan| TrialConfig {
+        plan,
+        duration: args.trial_time,
+    }))
 }
 
 impl TryFrom<&ReplayArgs> for ReplayConfig {

@@ -2,6 +2,7 @@
 //! are the commands'.
 
 mod interface;
+mod remedy;
 
 use std::{io, time::Duration};
 
@@ -16,7 +17,7 @@ use crate::{
     analysis::{crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
     clock::Clock,
-    config::{HookChoice, Top},
+    config::{HookChoice, Top, TrialConfig},
     event::Timestamp,
     host::link::Link,
     names::Names,
@@ -68,6 +69,8 @@ pub struct EngineOptions {
     pub hook: HookChoice,
     /// How many remote hosts without findings a survey holds.
     pub top: Top,
+    /// A remedy to try.
+    pub trial: Option<TrialConfig>,
 }
 
 /// Everything under watch.
@@ -137,6 +140,7 @@ impl Engine {
             _ = self.checks.tick() => {
                 for interface in &mut self.interfaces {
                     interface.check_presence()?;
+                    interface.try_remedy()?;
                 }
             }
             _ = self.suspicions.tick() => {

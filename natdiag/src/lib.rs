@@ -17,6 +17,7 @@ pub mod names;
 pub mod privilege;
 pub mod probe;
 mod recent;
+pub mod remedy;
 pub mod report;
 pub mod survey;
 pub mod tui;

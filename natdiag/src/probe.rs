@@ -2,6 +2,8 @@
 //! says what the answers mean, both pure; `connector` is the trait behind which sockets are; `experiment` joins them.
 
 pub mod connector;
+mod conversation;
+pub mod echo;
 pub mod experiment;
 pub mod fetch;
 pub mod finding;
@@ -12,4 +14,5 @@ pub mod plan;
 pub mod socket;
 pub mod survey;
 pub mod target;
+pub mod tls;
 pub mod trial;

@@ -26,11 +26,14 @@ const FOLLOWING: [&str; 6] = [
     names::GLOBAL_LINK_TYPE,
 ];
 
-const PROBING: [&str; 5] = [
+const PROBING: [&str; 8] = [
     names::PROGRAM_PROBE_INGRESS,
     names::PROGRAM_PROBE_EGRESS,
     names::MAP_PROBE_CONNECTIONS,
     names::MAP_PROBE_ENDS,
+    names::PROGRAM_TRIAL_EGRESS,
+    names::MAP_TRIALS,
+    names::MAP_TRIED_SYNS,
     names::GLOBAL_LINK_TYPE,
 ];
 

@@ -7,13 +7,13 @@
 
 use aya::{
     Ebpf,
-    maps::HashMap,
+    maps::{Array, HashMap},
     programs::{SchedClassifier, TestRun as _, TestRunOptions},
 };
 use natdiag::bpf::probe::open_object;
 use natdiag_common::{
     Address, LinkType, names,
-    probe::{ProbeConnection, SET, WireEnds},
+    probe::{ProbeConnection, RemedyTrial, SET, WireEnds},
     testkit::{CLIENT, CLIENT_V6, Payload as _, Random, SERVER, SERVER_V6, Segment, tcp},
     wire::tcp::{ACK, SYN},
 };
@@ -57,6 +57,15 @@ fn object(link: LinkType) -> Ebpf {
         };
         ends.insert(of_test, COOKIE, 0).unwrap();
     }
+    object
+}
+
+/// The object with a trial towards the server, in either family.
+fn object_with_trial(trial: RemedyTrial, link: LinkType) -> Ebpf {
+    let mut object = open_object(link).unwrap();
+    let trials = object.map_mut(names::MAP_TRIALS).unwrap();
+    let mut trials: Array<_, RemedyTrial> = trials.try_into().unwrap();
+    trials.set(0, trial, 0).unwrap();
     object
 }
 
@@ -186,4 +195,138 @@ fn what_the_test_receives_has_its_echo_restored_and_a_right_checksum() {
             }
         }
     }
+}
+
+/// Never comes.
+const LATER: u64 = u64::MAX;
+
+fn clamp(remote: Address, deadline_ns: u64) -> RemedyTrial {
+    RemedyTrial {
+        deadline_ns,
+        remote,
+        mss: 1360,
+        strip: 0,
+    }
+}
+
+fn syn() -> Segment {
+    tcp().ports(LOCAL_PORT, REMOTE_PORT).flags(SYN)
+}
+
+#[test]
+fn a_trial_changes_no_packets_of_others() {
+    if needs_root("a_trial_changes_no_packets_of_others") {
+        return;
+    }
+    // Nobody has this address.
+    let remote = Address::from_octets([0x20; 16]);
+    let both = RemedyTrial {
+        strip: 1,
+        ..clamp(remote, LATER)
+    };
+    for link in [LinkType::Ethernet, LinkType::RawIp] {
+        let object = object_with_trial(both, link);
+        let mut random = Random::new(2);
+        let mut taken = 0;
+        for place in 0.. {
+            let mut frame = random.frame(link);
+            if place % 4 == 0 {
+                random.mutate(&mut frame);
+            }
+            if let Some(out) = run(&object, names::PROGRAM_TRIAL_EGRESS, &frame) {
+                assert!(out == frame, "{frame:02x?} became {out:02x?}");
+                taken += 1;
+            }
+            if taken == FRAMES {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trial_changes_syns_to_its_remote_host_and_nothing_else() {
+    if needs_root("a_trial_changes_syns_to_its_remote_host_and_nothing_else") {
+        return;
+    }
+    let object = object_with_trial(clamp(SERVER.into(), LATER), LinkType::Ethernet);
+    let out = |frame: &[u8]| run(&object, names::PROGRAM_TRIAL_EGRESS, frame).unwrap();
+    let changed = syn().mss(1460).timestamps(7, 0);
+    let want = syn().mss(1360).timestamps(7, 0).in_ipv4(CLIENT, SERVER);
+    assert_eq!(out(&changed.in_ipv4(CLIENT, SERVER).frame()), want.frame());
+    for (name, kept) in [
+        ("a smaller MSS", syn().mss(1359).in_ipv4(CLIENT, SERVER)),
+        ("no MSS", syn().in_ipv4(CLIENT, SERVER)),
+        (
+            "a SYN-ACK",
+            syn().flags(SYN | ACK).mss(1460).in_ipv4(CLIENT, SERVER),
+        ),
+        (
+            "data",
+            tcp()
+                .ports(LOCAL_PORT, REMOTE_PORT)
+                .flags(ACK)
+                .timestamps(7, 8)
+                .in_ipv4(CLIENT, SERVER),
+        ),
+        ("another host", syn().mss(1460).in_ipv4(SERVER, CLIENT)),
+    ] {
+        let frame = kept.frame();
+        assert_eq!(out(&frame), frame, "{name}");
+    }
+}
+
+#[test]
+fn a_trial_takes_timestamps_out_of_syns_with_a_right_checksum() {
+    if needs_root("a_trial_takes_timestamps_out_of_syns_with_a_right_checksum") {
+        return;
+    }
+    for (remote, with, without) in [
+        (
+            SERVER.into(),
+            syn()
+                .mss(1460)
+                .timestamps(0x1234_5678, 0)
+                .in_ipv4(CLIENT, SERVER)
+                .frame(),
+            syn()
+                .mss(1460)
+                .raw_options(&[1; 10])
+                .in_ipv4(CLIENT, SERVER)
+                .frame(),
+        ),
+        (
+            Address::from_octets(SERVER_V6.octets()),
+            syn()
+                .mss(1440)
+                .timestamps(u32::MAX, 1)
+                .in_ipv6(CLIENT_V6, SERVER_V6)
+                .frame(),
+            syn()
+                .mss(1440)
+                .raw_options(&[1; 10])
+                .in_ipv6(CLIENT_V6, SERVER_V6)
+                .frame(),
+        ),
+    ] {
+        let trial = RemedyTrial {
+            mss: 0,
+            strip: 1,
+            ..clamp(remote, LATER)
+        };
+        let object = object_with_trial(trial, LinkType::Ethernet);
+        let out = run(&object, names::PROGRAM_TRIAL_EGRESS, &with).unwrap();
+        assert_eq!(out, without);
+    }
+}
+
+#[test]
+fn a_trial_ends_at_its_deadline_without_anybody() {
+    if needs_root("a_trial_ends_at_its_deadline_without_anybody") {
+        return;
+    }
+    let object = object_with_trial(clamp(SERVER.into(), 1), LinkType::Ethernet);
+    let frame = syn().mss(1460).in_ipv4(CLIENT, SERVER).frame();
+    let out = run(&object, names::PROGRAM_TRIAL_EGRESS, &frame).unwrap();
+    assert_eq!(out, frame);
 }

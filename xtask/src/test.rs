@@ -41,11 +41,15 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.stage("lints", lints())?;
     tests.stage("lints of xtask before setup", lints_before_setup())?;
     tests.stage("lints of the BPF programs", lints_of_programs())?;
+    tests.stage("lints with the log of the BPF programs", lints_with_log())?;
     tests.stage("documentation", documentation())?;
     tests.dependencies()?;
     let mut network = programs::command("lab", Profile::Dev)?;
     network.args(["--again", "1"]);
     tests.stage("test network", network)?;
+    let mut active = programs::command("probe", Profile::Dev)?;
+    active.args(["--brief", "--again", "--jobs", "8"]);
+    tests.stage("active tests", active)?;
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())
@@ -67,6 +71,13 @@ fn lints_of_programs() -> Command {
     clippy.args(["--", "--deny", "warnings"]);
     // This machine's target would unwind, which takes std.
     clippy.env("CARGO_PROFILE_DEV_PANIC", "abort");
+    clippy
+}
+
+/// Builds the programs once more, with what nobody else builds.
+fn lints_with_log() -> Command {
+    let mut clippy = cargo(&["clippy", "-p", "natdiag", "--lib"]);
+    clippy.args(["--features", "bpf-log", "--", "--deny", "warnings"]);
     clippy
 }
 

@@ -2,12 +2,12 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::{HashMap, LruHashMap},
+    btf_maps::{Array, HashMap, LruHashMap, PerCpuArray},
     macros::btf_map,
 };
 use natdiag_common::{
     LinkType,
-    probe::{ProbeConnection, WireEnds},
+    probe::{ProbeConnection, RemedyTrial, WireEnds},
 };
 
 /// Entries are made and removed by userspace.
@@ -17,6 +17,13 @@ static CONNECTIONS: HashMap<u64, ProbeConnection, 256> = HashMap::new();
 /// The ends as they are on the wire, where a NAT of this host may have changed them, and the cookie of the socket.
 #[btf_map]
 static ENDS_ON_WIRE: LruHashMap<WireEnds, u64, 1024> = LruHashMap::new();
+
+/// Written by userspace. All zero is none.
+#[btf_map]
+static TRIALS: Array<RemedyTrial, 1> = Array::new();
+
+#[btf_map]
+static TRIED_SYNS: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
@@ -53,4 +60,19 @@ pub(crate) fn connection_between(ends: &WireEnds) -> Option<&'static mut ProbeCo
 pub(crate) fn note_ends(ends: &WireEnds, cookie: u64) {
     // Where it fails the answers stay unseen, which userspace notices.
     let _ = ENDS_ON_WIRE.insert(ends, cookie, 0);
+}
+
+/// The remedy on trial, if there is one.
+#[inline(always)]
+pub(crate) fn trial() -> Option<&'static RemedyTrial> {
+    TRIALS.get(0)
+}
+
+/// Counts a SYN that the trial has changed.
+#[inline(always)]
+pub(crate) fn count_tried_syn() {
+    if let Some(count) = TRIED_SYNS.get_ptr_mut(0) {
+        // SAFETY: the map returned the pointer to this CPU's number.
+        unsafe { *count += 1 };
+    }
 }

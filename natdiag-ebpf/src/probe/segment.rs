@@ -16,7 +16,9 @@ const MAX_OPTIONS: usize = 6;
 const HEADERS_LEN: u32 = 128;
 const END_OF_LIST: u8 = 0;
 const NO_OPERATION: u8 = 1;
-const TIMESTAMPS: u8 = 8;
+/// Kind and length (RFC 9293, section 3.2; RFC 7323, section 3.2).
+const MSS: [u8; 2] = [2, 4];
+const TIMESTAMPS: [u8; 2] = [8, 10];
 
 /// A TCP segment that is no fragment.
 pub(crate) struct Segment {
@@ -83,6 +85,16 @@ impl Segment {
         })
     }
 
+    /// The option with the MSS: where it begins, and the octets of the number.
+    #[inline(always)]
+    pub(crate) fn mss(&self, ctx: &TcContext) -> Option<(usize, [u8; 2])> {
+        let frame = Frame::of_skb(ctx);
+        let options = self.offset + tcp::MIN_HEADER_LEN;
+        let end = self.offset + self.header.data_offset_octets as usize;
+        let at = option(&frame, options, end, MSS)?;
+        Some((at, frame.octets(at + 2)?))
+    }
+
     /// Whether a flag is set.
     #[inline(always)]
     pub(crate) const fn has(&self, flag: u8) -> bool {
@@ -91,22 +103,28 @@ impl Segment {
 }
 
 #[inline(always)]
-fn timestamps(frame: &Frame, mut at: usize, end: usize) -> Option<Timestamps> {
+fn timestamps(frame: &Frame, options: usize, end: usize) -> Option<Timestamps> {
+    let offset = option(frame, options, end, TIMESTAMPS)?;
+    Some(Timestamps {
+        offset,
+        tsval: u32::from_be_bytes(frame.octets(offset + 2)?),
+        tsecr: u32::from_be_bytes(frame.octets(offset + 6)?),
+    })
+}
+
+/// Where the option of a kind begins that has this length.
+#[inline(always)]
+fn option(frame: &Frame, mut at: usize, end: usize, wanted: [u8; 2]) -> Option<usize> {
     for _ in 0..MAX_OPTIONS {
         if at >= end {
             return None;
         }
-        let [kind, len] = frame.octets(at)?;
+        let found: [u8; 2] = frame.octets(at)?;
+        let [kind, len] = found;
         match kind {
             END_OF_LIST => return None,
             NO_OPERATION => at += 1,
-            TIMESTAMPS => {
-                return Some(Timestamps {
-                    offset: at,
-                    tsval: u32::from_be_bytes(frame.octets(at + 2)?),
-                    tsecr: u32::from_be_bytes(frame.octets(at + 6)?),
-                });
-            }
+            _ if found == wanted => return Some(at),
             _ if len < 2 => return None,
             _ => at += len as usize,
         }

@@ -1,10 +1,7 @@
 //! Changes the timestamps of the test's connections on the way out, and changes them back on the way in, so that the
 //! host's own TCP notices nothing. The checksum follows each change (RFC 1624).
 
-use aya_ebpf::{
-    helpers::{bpf_get_socket_cookie, bpf_ktime_get_ns},
-    programs::TcContext,
-};
+use aya_ebpf::{helpers::bpf_get_socket_cookie, programs::TcContext};
 use natdiag_common::{
     Direction,
     probe::{ProbeConnection, SET, STRIP},
@@ -13,14 +10,12 @@ use natdiag_common::{
 
 use crate::{
     maps,
+    rewrite::{now_ns, replace, strip},
     segment::{Segment, Timestamps},
 };
 
-/// Place of the checksum, and of data offset and flags, in a TCP header.
-const CHECKSUM_OFFSET: usize = 16;
+/// Place of data offset and flags in a TCP header.
 const FLAGS_OFFSET: usize = 12;
-/// Four options that say nothing.
-const NO_OPERATIONS: [u8; 4] = [1; 4];
 
 /// Looks at a sent packet. `None` is one of somebody else, which stays as it is.
 #[inline(always)]
@@ -108,11 +103,7 @@ fn change(
     segment: &Segment,
     timestamps: Timestamps,
 ) -> Option<()> {
-    let Timestamps {
-        offset,
-        tsval,
-        tsecr,
-    } = timestamps;
+    let Timestamps { offset, tsval, .. } = timestamps;
     match connection.mode {
         SET => {
             let shifted = tsval.wrapping_add(connection.shift);
@@ -126,12 +117,7 @@ fn change(
                 shifted.to_be_bytes(),
             )
         }
-        STRIP => {
-            let kind = [8, 10];
-            replace(ctx, segment, offset, kind, [1; 2])?;
-            replace(ctx, segment, offset + 2, tsval.to_be_bytes(), NO_OPERATIONS)?;
-            replace(ctx, segment, offset + 6, tsecr.to_be_bytes(), NO_OPERATIONS)
-        }
+        STRIP => strip(ctx, segment, timestamps),
         _ => {
             connection.last_tsval = tsval;
             Some(())
@@ -153,44 +139,4 @@ fn refuse(ctx: &TcContext, segment: &Segment) -> Option<()> {
         [data_offset, segment.header.flags],
         [data_offset, RST | ACK],
     )
-}
-
-/// Writes other octets at `offset`, two or four, and corrects the checksum.
-#[inline(always)]
-fn replace<const N: usize>(
-    ctx: &TcContext,
-    segment: &Segment,
-    offset: usize,
-    old: [u8; N],
-    new: [u8; N],
-) -> Option<()> {
-    ctx.store(offset, &new, 0).ok()?;
-    let is_odd = !(offset - segment.offset).is_multiple_of(2);
-    ctx.l4_csum_replace(
-        segment.offset + CHECKSUM_OFFSET,
-        summand(old, is_odd),
-        summand(new, is_odd),
-        // The low bits of the flags say how many octets changed.
-        N as u64,
-    )
-    .ok()
-}
-
-/// Octets as a number for the sum. An option may begin at an odd place, where the sum wants them swapped.
-#[inline(always)]
-fn summand<const N: usize>(octets: [u8; N], is_odd: bool) -> u64 {
-    let number = match octets.as_slice() {
-        [a, b] if is_odd => u32::from(u16::from_ne_bytes([*b, *a])),
-        [a, b] => u32::from(u16::from_ne_bytes([*a, *b])),
-        [a, b, c, d] if is_odd => u32::from_ne_bytes([*b, *a, *d, *c]),
-        [a, b, c, d] => u32::from_ne_bytes([*a, *b, *c, *d]),
-        _ => 0,
-    };
-    u64::from(number)
-}
-
-#[inline(always)]
-fn now_ns() -> u64 {
-    // SAFETY: the helper takes nothing and returns a number.
-    unsafe { bpf_ktime_get_ns() }
 }

@@ -167,6 +167,7 @@ impl Attaching<'_> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    self.qdisc.as_ref(),
                 )
             }
         }

@@ -30,6 +30,9 @@ const TCA_OPTIONS: u16 = 2;
 const TCA_BPF_NAME: u16 = 7;
 const TCA_BPF_ID: u16 = 11;
 
+/// Handle of a filter whose qdisc natdiag has added as well: "natd". The kernel gives low numbers.
+pub(super) const HANDLE_WITH_QDISC: u32 = 0x6e61_7464;
+
 /// A BPF filter of the clsact qdisc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Filter {
@@ -93,18 +96,24 @@ fn of_any_kind(index: u32, direction: Direction) -> io::Result<Vec<Vec<u8>>> {
     netlink::request(&Request::dump(libc::RTM_GETTFILTER).octets(&message))
 }
 
-/// Deletes the filters of natdiags that are no more. Returns how many there were.
+/// Deletes the filters of natdiags that are no more, and a qdisc that one of them had added, if nobody else has come to
+/// use it. Returns how many filters there were.
 pub(super) fn delete_stale(index: u32) -> io::Result<usize> {
     let mut deleted = 0;
+    let mut qdisc = None;
     for direction in [Direction::Ingress, Direction::Egress] {
         for filter in all(index, direction)? {
             // Whoever gets the name is the only one who has it.
             if filter.is_ours() && Owner::claim(filter.program_id).is_ok() {
                 filter.delete()?;
                 deleted += 1;
+                if filter.handle == HANDLE_WITH_QDISC {
+                    qdisc = Some(AddedQdisc { index });
+                }
             }
         }
     }
+    drop(qdisc);
     Ok(deleted)
 }
 

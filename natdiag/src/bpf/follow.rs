@@ -221,7 +221,7 @@ fn attach(
         if qdisc.is_none() {
             *qdisc = classifier::add_qdisc(link)?;
         }
-        classifier::clsact(program, link, direction)
+        classifier::clsact(program, link, direction, qdisc.as_ref())
     })();
     on_clsact.map_err(|failure: Failure| FollowError::Attach {
         program: name,

@@ -14,7 +14,10 @@ use super::{
     attach::classifier::{self, Failure, Guard},
     filter::{self, AddedQdisc},
 };
-use crate::{PROBE_OBJECT, host::link::Link};
+use crate::{PROBE_OBJECT, config::ProbeHook, host::link::Link};
+
+/// Why a hook was not tried.
+const NOT_ASKED_FOR: &str = "not asked for";
 
 /// Why the test cannot change its timestamps.
 #[derive(Debug, Error)]
@@ -71,7 +74,11 @@ pub struct ProbeProgram {
 
 impl ProbeProgram {
     /// Attaches the programs. No connection is known yet.
-    pub fn attach(link: &Link, link_type: LinkType) -> Result<Self, ProbeProgramError> {
+    pub fn attach(
+        link: &Link,
+        link_type: LinkType,
+        hook: ProbeHook,
+    ) -> Result<Self, ProbeProgramError> {
         let mut notes = Vec::new();
         match filter::delete_stale(link.index) {
             Ok(0) => {}
@@ -83,6 +90,7 @@ impl ProbeProgram {
         let mut ebpf = open(link_type)?;
         let mut attaching = Attaching {
             link,
+            hook,
             qdisc: None,
             hooks: Vec::new(),
         };
@@ -140,13 +148,18 @@ impl ProbeProgram {
 /// Brings maps and programs into the kernel, for running them on given frames (`BPF_PROG_TEST_RUN`).
 pub fn open_object(link_type: LinkType) -> Result<Ebpf, ProbeProgramError> {
     let mut ebpf = open(link_type)?;
-    for name in [names::PROGRAM_PROBE_INGRESS, names::PROGRAM_PROBE_EGRESS] {
+    for name in [
+        names::PROGRAM_PROBE_INGRESS,
+        names::PROGRAM_PROBE_EGRESS,
+        names::PROGRAM_TRIAL_EGRESS,
+    ] {
         program(&mut ebpf, name)?;
     }
     Ok(ebpf)
 }
 
-fn open(link_type: LinkType) -> Result<Ebpf, ProbeProgramError> {
+/// Brings the maps into the kernel.
+pub(super) fn open(link_type: LinkType) -> Result<Ebpf, ProbeProgramError> {
     let link_type = link_type as u8;
     EbpfLoader::new()
         .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
@@ -156,6 +169,7 @@ fn open(link_type: LinkType) -> Result<Ebpf, ProbeProgramError> {
 
 struct Attaching<'a> {
     link: &'a Link,
+    hook: ProbeHook,
     qdisc: Option<AddedQdisc>,
     hooks: Vec<String>,
 }
@@ -172,18 +186,25 @@ impl Attaching<'_> {
             Direction::Ingress => "ingress",
             Direction::Egress => "egress",
         };
-        let tcx = match classifier::tcx_nearest_host(program, self.link, direction) {
-            Ok(guard) => {
-                self.hooks.push(format!("tcx {side}"));
-                return Ok(guard);
+        let tcx = if self.hook == ProbeHook::Clsact {
+            NOT_ASKED_FOR.to_owned()
+        } else {
+            match classifier::tcx_nearest_host(program, self.link, direction) {
+                Ok(guard) => {
+                    self.hooks.push(format!("tcx {side}"));
+                    return Ok(guard);
+                }
+                Err(failure) => failure.to_string(),
             }
-            Err(failure) => failure.to_string(),
         };
         let on_clsact = (|| {
+            if self.hook == ProbeHook::Tcx {
+                return Err(Failure::Reason(NOT_ASKED_FOR.to_owned()));
+            }
             if self.qdisc.is_none() {
                 self.qdisc = classifier::add_qdisc(self.link)?;
             }
-            classifier::clsact_nearest_host(program, self.link, direction)
+            classifier::clsact_nearest_host(program, self.link, direction, self.qdisc.as_ref())
         })();
         self.hooks.push(format!("clsact {side}"));
         on_clsact.map_err(|failure: Failure| ProbeProgramError::Attach {
@@ -195,7 +216,8 @@ impl Attaching<'_> {
     }
 }
 
-fn program<'a>(
+/// Brings a program into the kernel.
+pub(super) fn program<'a>(
     ebpf: &'a mut Ebpf,
     name: &'static str,
 ) -> Result<&'a mut SchedClassifier, ProbeProgramError> {
@@ -212,14 +234,15 @@ fn program<'a>(
     Ok(program)
 }
 
-fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, ProbeProgramError>
+/// Takes a map out of the object.
+pub(super) fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, ProbeProgramError>
 where
     M: TryFrom<Map, Error = MapError>,
 {
     let map = ebpf
         .take_map(name)
         .ok_or(ProbeProgramError::Missing(name))?;
-    M::try_from(map).map_err(in_map)
+    M::try_from(map).map_err(|source| ProbeProgramError::Map { map: name, source })
 }
 
 fn in_map(source: MapError) -> ProbeProgramError {

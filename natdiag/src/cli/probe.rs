@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::probe::{payload::Payload, target::Target};
+use crate::{
+    config::ProbeHook,
+    probe::{payload::Payload, target::Target},
+};
 
 /// What can be tested.
 #[derive(Debug, Subcommand)]
@@ -43,32 +46,50 @@ pub struct TimestampsArgs {
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ProbeOutput,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// What to send so that the server answers and closes; `\r`, `\n` and `\xNN` are octets
+    #[arg(long, value_name = "TEXT")]
+    pub payload: Option<Payload>,
+    /// Where tcp_tw_recycle is found, wait 60 s and see the server take again what it dropped
+    #[arg(long)]
+    pub thorough: bool,
+    /// Where to attach the programs that change timestamps
+    #[arg(long, value_enum, default_value_t)]
+    pub hook: ProbeHook,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How much a test may do.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LimitArgs {
     /// Most connections to each address
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub max_connections: u32,
     /// Most connections a second
     #[arg(long, value_name = "N", default_value_t = 4.0, value_parser = rate)]
     pub rate: f64,
-    /// What to send so that the server answers and closes; `\r`, `\n` and `\xNN` are octets
-    #[arg(long, value_name = "TEXT")]
-    pub payload: Option<Payload>,
-    /// Show what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Arguments of `natdiag probe fragments`.
 #[derive(Debug, Args)]
 pub struct FragmentsArgs {
-    /// What to fetch: an `http` URL, or a host that answers `--payload` [port: 80 for a URL, else 443]
+    /// What to fetch: a URL, or a host, asked over HTTPS at port 443 and else over HTTP, or by `--payload`
     #[arg(value_name = "URL|HOST[:PORT]")]
     pub target: Target,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ProbeOutput,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// What to send in place of an HTTP request; `\r`, `\n` and `\xNN` are octets
     #[arg(long, value_name = "TEXT")]
     pub payload: Option<Payload>,
+    /// Send large ICMP echoes as well, and say why they prove nothing about TCP
+    #[arg(long)]
+    pub icmp: bool,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -88,6 +109,8 @@ const TIMESTAMPS_EXAMPLES: &str = "\
 Examples:
   Does this web server have tcp_tw_recycle?
     sudo natdiag probe timestamps www.example.net
+  Watch it forget as well, which takes a minute more:
+    sudo natdiag probe timestamps www.example.net --thorough
   Another service, which closes when it is told to:
     sudo natdiag probe timestamps mail.example.net:25 --payload 'QUIT\\r\\n'
   What would be done:
@@ -96,8 +119,10 @@ Examples:
 const FRAGMENTS_EXAMPLES: &str = "\
 Examples:
   Do large responses of this server arrive?
-    sudo natdiag probe fragments http://www.example.net/large.html
+    sudo natdiag probe fragments https://www.example.net/large.html
   A service of another kind, and what makes it say much:
     sudo natdiag probe fragments db.example.net:5000 --payload 'LIST\\r\\n'
+  Why does `ping -s 10000` fail where TCP works?
+    sudo natdiag probe fragments https://www.example.net/ --icmp
   What would be done:
-    natdiag probe fragments http://www.example.net/ --dry-run";
+    natdiag probe fragments https://www.example.net/ --dry-run";

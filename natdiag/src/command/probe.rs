@@ -1,6 +1,7 @@
 //! `natdiag probe`: a target to addresses, each to the interface that leads there, a test of each, and a report.
 
 mod fragments;
+mod timestamps;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -10,39 +11,23 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    analysis::diagnosis::Diagnosis,
-    bpf::{
-        attach::AttachError,
-        load::LoadError,
-        maps::MapsError,
-        probe::{ProbeProgram, ProbeProgramError},
-    },
-    cli::probe::{Probe, ProbeOutput, TimestampsArgs},
-    clock::Clock,
-    host::{
-        address,
-        path::{self, Path},
-    },
-    privilege::{self, MissingPrivileges},
+    bpf::{attach::AttachError, load::LoadError, maps::MapsError, probe::ProbeProgramError},
+    cli::probe::{Probe, ProbeOutput},
+    host::path::{self, Path},
+    privilege::MissingPrivileges,
     probe::{
         connector::ConnectError,
-        experiment::{self, Experiment},
-        plan::Bounds,
-        socket::{Signals, Sockets},
-        survey::{ProbeSurvey, Tested},
-        target::AddressError,
+        survey::ProbeSurvey,
+        target::{AddressError, Target},
+        tls::{Tls, TlsError},
         trial::{Fate, Record},
     },
     report::{exit_code::ExitStatus, probe as report},
-    survey::{SourceKind, SourceSurvey, Survey},
 };
 
-/// What cannot be seen from an interface with private addresses only.
-const BEHIND_NAT: &str =
-    "which other hosts share the NAT's address, and what they make the server remember";
-
-/// What was dropped before such an interface.
-const BEHIND_NAT_FRAGMENTS: &str = "fragments that a NAT gateway dropped before this host";
+/// A pause that the progress speaks of.
+const LONG_PAUSE_NS: u64 = 5 * NS_PER_SEC;
+const NS_PER_SEC: u64 = 1_000_000_000;
 
 /// Why testing failed.
 #[derive(Debug, Error)]
@@ -72,11 +57,9 @@ pub enum ProbeError {
         /// Its `ARPHRD_` number.
         device_type: u16,
     },
-    /// There is no TLS here.
-    #[error(
-        "natdiag speaks no TLS; name an `http` URL of the same server, or give `--payload` something that makes it say much"
-    )]
-    Tls,
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The programs that watch cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -106,28 +89,9 @@ pub enum ProbeError {
 /// The test cannot be made. Whatever is attached is detached.
 pub fn run(probe: &Probe, out: &mut dyn Write) -> Result<ExitStatus, ProbeError> {
     match probe {
-        Probe::Timestamps(args) => timestamps(args, out),
+        Probe::Timestamps(args) => timestamps::run(args, out),
         Probe::Fragments(args) => fragments::run(args, out),
     }
-}
-
-fn timestamps(args: &TimestampsArgs, out: &mut dyn Write) -> Result<ExitStatus, ProbeError> {
-    let targets = find(&args.target.addresses()?)?;
-    let bounds = Bounds {
-        connections: usize::try_from(args.max_connections).unwrap_or(usize::MAX),
-        rate: args.rate,
-        has_payload: args.payload.is_some(),
-    };
-    if args.dry_run {
-        report::write_plan(out, &args.target, &targets, bounds).map_err(ProbeError::Output)?;
-        return Ok(ExitStatus::Clear);
-    }
-    privilege::check("probe")?;
-    // Before anything is attached that an unexpected signal would leave behind.
-    let signals = Signals::new().map_err(ProbeError::Signals)?;
-    let survey = test(args, bounds, targets, &signals)?;
-    write(out, args.output, &survey)?;
-    Ok(ExitStatus::of(&survey.survey))
 }
 
 fn write(out: &mut dyn Write, form: ProbeOutput, survey: &ProbeSurvey) -> Result<(), ProbeError> {
@@ -136,6 +100,14 @@ fn write(out: &mut dyn Write, form: ProbeOutput, survey: &ProbeSurvey) -> Result
         ProbeOutput::Json => report::write_json(out, survey),
     }
     .map_err(ProbeError::Output)
+}
+
+/// What TLS needs, where the service speaks it.
+fn tls_of(target: &Target) -> Result<Option<Tls>, TlsError> {
+    target
+        .speaks_tls()
+        .then(|| Tls::new(&target.host))
+        .transpose()
 }
 
 /// The way to each address.
@@ -160,81 +132,6 @@ fn find(addresses: &[SocketAddr]) -> Result<Vec<(SocketAddr, Path)>, ProbeError>
     }
 }
 
-fn test(
-    args: &TimestampsArgs,
-    bounds: Bounds,
-    targets: Vec<(SocketAddr, Path)>,
-    signals: &Signals,
-) -> Result<ProbeSurvey, ProbeError> {
-    let clock = Clock::start();
-    let mut probed = ProbeSurvey {
-        survey: Survey {
-            start: clock.now(),
-            ..Survey::default()
-        },
-        tested: Vec::new(),
-    };
-    let mut progress = Progress::start();
-    for (remote, path) in targets {
-        let link = &path.link;
-        let link_type = link
-            .link_type()
-            .ok_or_else(|| ProbeError::UnknownLinkLayer {
-                interface: link.name.clone(),
-                device_type: link.device_type,
-            })?;
-        let mut program = ProbeProgram::attach(link, link_type)?;
-        let mut sockets = Sockets {
-            remote,
-            host: &args.target.host,
-            payload: args.payload.as_ref().map(|payload| payload.0.as_slice()),
-            program: &mut program,
-            interface: &link.name,
-            clock,
-            signals,
-        };
-        let Experiment { interrupted, .. } = {
-            let experiment = experiment::run(
-                remote.ip(),
-                bounds,
-                fastrand::Rng::new(),
-                &mut sockets,
-                &mut |record| progress.show(remote, record),
-            )?;
-            let tested = Tested::new(remote, experiment.clone());
-            add(&mut probed, &path, &program, tested);
-            experiment
-        };
-        if interrupted {
-            break;
-        }
-    }
-    progress.end();
-    probed.survey.end = clock.now();
-    Ok(probed)
-}
-
-/// Adds an address to the survey: with a source of its own, as programs were attached for it alone.
-fn add(probed: &mut ProbeSurvey, path: &Path, program: &ProbeProgram, tested: Tested) {
-    let addresses = address::of_interface(&path.link.name).unwrap_or_default();
-    if address::are_behind_nat(&addresses) && probed.survey.blind_to.is_empty() {
-        probed.survey.blind_to.push(BEHIND_NAT.to_owned());
-    }
-    probed.survey.sources.push(SourceSurvey {
-        kind: SourceKind::Interface,
-        name: path.link.name.clone(),
-        hooks: program.hooks().to_vec(),
-        notes: program.notes().to_vec(),
-        octets: None,
-        diagnosis: Diagnosis {
-            remotes_known: 1,
-            remotes: vec![tested.diagnosis()],
-            ..Diagnosis::default()
-        },
-    });
-    probed.tested.push(tested);
-}
-
 /// A line on the terminal that says how far a test has come.
 struct Progress {
     is_shown: bool,
@@ -247,21 +144,24 @@ impl Progress {
         }
     }
 
-    fn show(&mut self, remote: SocketAddr, record: &Record) {
-        if self.is_shown {
-            let made = record.trials.len();
-            let dropped = record.total(Fate::Dropped);
-            // Nobody is left to be told where this fails.
-            let _ = write!(
-                io::stderr(),
-                "\r\x1b[K{remote}: {made} connections, {dropped} without an answer"
-            );
-        }
+    fn show(&self, remote: SocketAddr, record: &Record, pause_ns: u64) {
+        let made = record.trials.len();
+        let dropped = record.total(Fate::Dropped);
+        let wait = if pause_ns > LONG_PAUSE_NS {
+            format!("; quiet for {} s", pause_ns / NS_PER_SEC)
+        } else {
+            String::new()
+        };
+        self.say(
+            remote,
+            &format!("{made} connections, {dropped} without an answer{wait}"),
+        );
     }
 
-    fn say(&mut self, remote: SocketAddr, number: usize, what: &str) {
+    fn say(&self, remote: SocketAddr, what: &str) {
         if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K{remote}: {number} {what}");
+            // Nobody is left to be told where this fails.
+            let _ = write!(io::stderr(), "\r\x1b[K{remote}: {what}");
         }
     }
 

@@ -82,6 +82,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
         filter: config.filter.clone(),
         hook: config.hook,
         top: config.top,
+        trial: config.trial,
     });
     for link in links {
         engine.attach(link)?;

@@ -15,7 +15,7 @@ use crate::{
         reconcile::Increment,
     },
     clock::Clock,
-    engine::{EngineError, EngineOptions},
+    engine::{EngineError, EngineOptions, remedy::RemedyOnTrial},
     event::{Event, Timestamp},
     host::{
         address,
@@ -48,6 +48,7 @@ pub(super) struct WatchedInterface {
     link_type: LinkType,
     attachment: Option<Attachment>,
     following: Following,
+    remedy: Option<RemedyOnTrial>,
     counters: Counters,
     records: Records,
     analysis: Analysis,
@@ -92,6 +93,7 @@ impl WatchedInterface {
             link_type,
             attachment: Some(attachment),
             following: Following::Idle,
+            remedy: options.trial.map(|trial| RemedyOnTrial::new(trial, clock)),
             counters,
             records,
             analysis: Analysis::default(),
@@ -132,7 +134,7 @@ impl WatchedInterface {
             kind: SourceKind::Interface,
             name: self.link.name.clone(),
             hooks: self.hooks.clone(),
-            notes: self.notes.clone(),
+            notes: self.notes(),
             octets: self.carried.so_far(),
             diagnosis: self.analysis.diagnose(now, top),
         })
@@ -160,6 +162,26 @@ impl WatchedInterface {
         {
             self.following = refuse(&mut self.notes, &error);
         }
+    }
+
+    /// Begins or ends the trial of a remedy, where it is time.
+    pub(super) fn try_remedy(&mut self) -> Result<(), MapsError> {
+        if self.remedy.is_none() || !self.is_attached() {
+            return Ok(());
+        }
+        // What it counts is compared to the second.
+        self.collect(self.clock.now())?;
+        if let Some(remedy) = &mut self.remedy {
+            let fares = self.analysis.fares(remedy.remote());
+            remedy.advance(fares, &self.link, self.link_type);
+        }
+        Ok(())
+    }
+
+    /// What is to be known about the interface.
+    fn notes(&self) -> Vec<String> {
+        let of_remedy = self.remedy.as_ref().map(RemedyOnTrial::sentence);
+        self.notes.iter().cloned().chain(of_remedy).collect()
     }
 
     fn read_followed(&mut self) {
@@ -223,6 +245,9 @@ impl WatchedInterface {
         }
         self.read_followed();
         self.following = Following::Idle;
+        if let Some(remedy) = &mut self.remedy {
+            remedy.close();
+        }
         let mut unaccounted = 0;
         for _ in 0..LAST_READINGS {
             self.collect(self.clock.now())?;

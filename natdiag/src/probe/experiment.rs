@@ -22,7 +22,7 @@ pub struct Experiment {
     pub interrupted: bool,
 }
 
-/// Tests an address. After each connection `progress` sees how things stand.
+/// Tests an address. Before each connection `progress` sees how things stand, and how long the pause is.
 ///
 /// # Errors
 /// No connections can be made. An interruption is none: what was found until then is returned.
@@ -31,7 +31,7 @@ pub fn run(
     bounds: Bounds,
     random: fastrand::Rng,
     connector: &mut dyn Connector,
-    progress: &mut dyn FnMut(&Record),
+    progress: &mut dyn FnMut(&Record, u64),
 ) -> Result<Experiment, ConnectError> {
     let mut planner = Planner::new(bounds, random);
     let mut record = Record {
@@ -41,6 +41,7 @@ pub fn run(
     let mut began_ns = None;
     let mut interrupted = false;
     while let Some(step) = planner.next(&record, connector.now_ns()) {
+        progress(&record, step.pause_ns);
         let made = (|| {
             if let Some(began_ns) = began_ns {
                 connector.wait_until(step.pause_ns + began_ns)?;
@@ -59,7 +60,6 @@ pub fn run(
             }
             Err(error) => return Err(error),
         }
-        progress(&record);
     }
     Ok(Experiment {
         posterior: Posterior::of(&record),

@@ -1,19 +1,16 @@
 //! Fetches one response over a socket whose MSS is bounded, and says whether it came whole.
 
-use std::{
-    io::{self, Read as _, Write as _},
-    net::SocketAddr,
-    os::fd::AsFd as _,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, os::fd::AsFd as _, time::Duration};
 
 use nix::poll::PollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
     connector::ConnectError,
-    fragments::{Ending, Response},
+    conversation::Conversation,
+    fragments::Ending,
     socket::{Signals, Waited},
+    tls::Tls,
 };
 use crate::clock::Clock;
 
@@ -32,10 +29,23 @@ pub struct Source<'a> {
     pub remote: SocketAddr,
     /// What to send.
     pub request: &'a [u8],
+    /// In TLS, or in plain text.
+    pub tls: Option<&'a Tls>,
     /// The clock.
     pub clock: Clock,
     /// What ends the test.
     pub signals: &'a Signals,
+}
+
+/// What came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The port that it came to.
+    pub port: Option<u16>,
+    /// Octets received.
+    pub octets: u64,
+    /// How it ended.
+    pub ending: Ending,
 }
 
 impl Source<'_> {
@@ -43,18 +53,15 @@ impl Source<'_> {
     ///
     /// # Errors
     /// A socket cannot be used, or the end was asked for.
-    pub fn fetch(
-        &self,
-        mss: Option<u16>,
-        turn: &mut dyn FnMut(),
-    ) -> Result<Response, ConnectError> {
+    pub fn fetch(&self, mss: Option<u16>, turn: &mut dyn FnMut()) -> Result<Fetched, ConnectError> {
         let socket = self.open(mss).map_err(ConnectError::Socket)?;
         let fetched = self.transfer(&socket, turn);
+        let local = socket.local_addr().ok();
         // Ended by a RST: what is on its way is of no use any more.
         let _ = socket.set_linger(Some(Duration::ZERO));
         let (octets, ending) = fetched?;
-        Ok(Response {
-            mss,
+        Ok(Fetched {
+            port: local.and_then(|address| Some(address.as_socket()?.port())),
             octets,
             ending,
         })
@@ -72,7 +79,7 @@ impl Source<'_> {
 
     fn transfer(
         &self,
-        mut socket: &Socket,
+        socket: &Socket,
         turn: &mut dyn FnMut(),
     ) -> Result<(u64, Ending), ConnectError> {
         match socket.connect(&self.remote.into()) {
@@ -87,24 +94,20 @@ impl Source<'_> {
         if socket.take_error().map_err(ConnectError::Socket)?.is_some() {
             return Ok((0, Ending::Unanswered));
         }
-        // A request of some octets fits any send buffer.
-        if socket.write_all(self.request).is_err() {
+        let Ok(mut conversation) = Conversation::ask(socket, self.tls, self.request) else {
             return Ok((0, Ending::Reset));
-        }
-        let mut octets = 0;
-        let mut buffer = [0; 1 << 14];
-        while octets < MOST_OCTETS {
-            if !self.wait(socket, PollFlags::POLLIN, STALL_NS, turn)? {
-                return Ok((octets, Ending::Stalled));
+        };
+        while conversation.octets() < MOST_OCTETS {
+            if !self.wait(socket, conversation.interest(), STALL_NS, turn)? {
+                return Ok((conversation.octets(), Ending::Stalled));
             }
-            match socket.read(&mut buffer) {
-                Ok(0) => return Ok((octets, Ending::Complete)),
-                Ok(len) => octets += len as u64,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Ok((octets, Ending::Reset)),
+            match conversation.advance() {
+                Ok(true) => return Ok((conversation.octets(), Ending::Complete)),
+                Ok(false) => {}
+                Err(_) => return Ok((conversation.octets(), Ending::Reset)),
             }
         }
-        Ok((octets, Ending::Complete))
+        Ok((conversation.octets(), Ending::Complete))
     }
 
     /// Waits for a socket, in turns. Returns whether it is ready.

@@ -102,7 +102,7 @@ fn recycle(record: &Record, posterior: &Posterior) -> Finding {
     };
     let live = is_foreign(record);
     let closing = record.last_closed().map(|(closed, _)| closed.closing);
-    let latent = !live && closing == Some(Closing::HttpClose);
+    let latent = !live && closing.is_some_and(Closing::is_on_request);
     let (cause, severity, summary) = if latent {
         (
             Cause::TwRecycleLatent,
@@ -136,6 +136,15 @@ fn recycle(record: &Record, posterior: &Posterior) -> Finding {
     finding
         .evidence
         .push(("server_kernel", Evidence::Text(text.to_owned())));
+    if let Some(textbook) = textbook_test(record) {
+        finding.evidence.push(("textbook_test", textbook));
+    }
+    if let Some(recovered) = recovery(record) {
+        finding
+            .summary
+            .push_str("; after 60 s of quiet it took what it had dropped");
+        finding.evidence.push(("recovered", recovered));
+    }
     finding.remedy = vec![
         "ask the owner of the server to run `sysctl -w net.ipv4.tcp_tw_recycle=0`; `net.ipv4.tcp_tw_reuse=1` is the safe \
          option"
@@ -153,6 +162,38 @@ fn recycle(record: &Record, posterior: &Posterior) -> Finding {
         .to_owned(),
     ];
     finding
+}
+
+/// What the textbook makes of this server: SYNs without timestamps while others are dropped, and nothing else.
+fn textbook_test(record: &Record) -> Option<Evidence> {
+    let first_ns = record
+        .trials
+        .iter()
+        .find(|trial| trial.fate == Fate::Dropped && trial.tsval.is_some())?
+        .sent_ns;
+    let (mut asked, mut answered) = (0, 0);
+    for trial in record.of_arm(Arm::Without) {
+        if trial.sent_ns >= first_ns {
+            asked += 1;
+            answered += u64::from(trial.fate == Fate::Answered);
+        }
+    }
+    let verdict = match (asked, answered) {
+        (0, _) => return None,
+        (_, 0) => "the textbook would say that timestamps are not to blame, and would be wrong",
+        _ => "the textbook would say the same",
+    };
+    Some(Evidence::Text(format!(
+        "{answered} of {asked} SYNs without timestamps answered: {verdict}"
+    )))
+}
+
+/// Whether the server took again what it had dropped, once it had forgotten.
+fn recovery(record: &Record) -> Option<Evidence> {
+    let answered = record.count(Arm::Recovered, Fate::Answered);
+    let asked = record.of_arm(Arm::Recovered).count() as u64;
+    (answered > 0 && answered == asked)
+        .then(|| Evidence::Text(format!("{answered} of {asked} SYNs answered")))
 }
 
 /// Whether the server remembered a timestamp before it had any of ours.

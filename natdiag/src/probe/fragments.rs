@@ -1,10 +1,16 @@
 //! The test for fragmentation and MTU holes: a large response, asked for with segments of several sizes. Pure: which size
-//! to ask for next, and what became of the responses means.
+//! to ask for next. What became of the responses means is said by `answer`.
+
+pub mod answer;
+mod clamp;
 
 use std::net::IpAddr;
 
-use super::finding::Answer;
-use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
+use crate::analysis::{
+    diagnosis::Finding,
+    evidence::Outcomes,
+    verdict::likelihood::{Rate, ln_known, ln_series, normalise},
+};
 
 /// What fits any path: IPv4 must carry 576 octets (RFC 791), IPv6 1,280 (RFC 8200); less the headers of IP and TCP.
 const SMALLEST_MSS_V4: u16 = 536;
@@ -12,6 +18,8 @@ const SMALLEST_MSS_V6: u16 = 1220;
 /// Ethernet's 1,500 octets less the headers: the most that a search can find.
 const USUAL_MSS_V4: u16 = 1460;
 const USUAL_MSS_V6: u16 = 1440;
+/// Kernels announce no less (`TCP_MIN_MSS`, include/net/tcp.h).
+const LEAST_MSS: u16 = 88;
 /// A clamp need not be more exact.
 const CLOSE_ENOUGH: u16 = 16;
 /// Responses of the default size, and of the smallest, before anything is concluded.
@@ -19,8 +27,14 @@ const REPEATS: usize = 2;
 /// Headers of IP and TCP without options.
 const HEADERS_V4: u64 = 40;
 const HEADERS_V6: u64 = 60;
-/// How sure a difference of the sizes is that showed each time.
-const SURE: f64 = 0.97;
+/// What two handshakes of TLS may differ by: signatures have no fixed length.
+const SLACK_OCTETS: u64 = 64;
+/// Share of responses that do not do what their size foretells.
+const EXCEPTIONS: f64 = 0.002;
+/// Responses fail by chance as if 1 of 10 had before.
+const CHANCE: Rate = Rate::new(1.0, 9.0);
+/// Nothing is surer.
+const MOST_SURE: f64 = 0.9999;
 
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +58,10 @@ pub struct Response {
     pub octets: u64,
     /// How it ended.
     pub ending: Ending,
+    /// First fragments that were seen of it.
+    pub fragments: u64,
+    /// The largest of them, as an IP packet.
+    pub largest_fragment_octets: u32,
 }
 
 /// What the datapath saw of the remote host meanwhile.
@@ -83,14 +101,16 @@ impl FragmentsRecord {
         if self.of(Some(self.smallest())).count() < REPEATS {
             return Some(Some(self.smallest()));
         }
+        if let Some(mss) = self.uncut_mss() {
+            // It is what gets recommended: it must have been seen.
+            return (!self.is_verified(mss)).then_some(Some(mss));
+        }
         if !self.is_hole() {
             return None;
         }
         let (passing, failing) = self.bounds();
         let is_close = failing.saturating_sub(passing) <= CLOSE_ENOUGH;
-        // The answer itself is tried once more: it is what gets recommended.
-        let is_verified = self.of(Some(passing)).count() >= REPEATS;
-        match (is_close, is_verified) {
+        match (is_close, self.is_verified(passing)) {
             (false, _) => Some(Some(passing + (failing - passing) / 2)),
             (true, false) => Some(Some(passing)),
             (true, true) => None,
@@ -113,13 +133,71 @@ impl FragmentsRecord {
         self.bounds().0
     }
 
+    /// The MSS at which nothing is cut any more, where something is: what fits the largest fragment, or any path.
+    #[must_use]
+    pub fn uncut_mss(&self) -> Option<u16> {
+        let largest = self.largest_fragment_octets()?;
+        let fitting = u64::from(largest).saturating_sub(self.headers());
+        let fitting = u16::try_from(fitting).unwrap_or(u16::MAX);
+        let is_cut = |response: &Response| response.fragments > 0 || !self.passes(response);
+        [fitting.min(self.usual()), self.smallest()]
+            .into_iter()
+            .find(|mss| *mss >= LEAST_MSS && !self.of(Some(*mss)).any(is_cut))
+    }
+
+    /// The largest first fragment that was seen, as an IP packet.
+    #[must_use]
+    pub fn largest_fragment_octets(&self) -> Option<u32> {
+        let cut = self
+            .responses
+            .iter()
+            .filter(|response| response.fragments > 0);
+        cut.map(|response| response.largest_fragment_octets).max()
+    }
+
+    /// How many responses of this size came whole.
+    #[must_use]
+    pub fn whole(&self, mss: u16) -> usize {
+        self.of(Some(mss))
+            .filter(|response| self.passes(response))
+            .count()
+    }
+
+    /// How sure it is that the size decides, and not chance, where the large responses fail and small ones do not.
+    #[must_use]
+    pub fn confidence_of_hole(&self) -> f64 {
+        let mut outcomes = Outcomes::default();
+        for response in &self.responses {
+            if self.passes(response) {
+                outcomes.answered += 1;
+            } else {
+                outcomes.dropped += 1;
+            }
+        }
+        let as_foretold = Outcomes {
+            dropped: 0,
+            answered: outcomes.answered + outcomes.dropped,
+        };
+        let lns = [
+            ln_known(EXCEPTIONS, as_foretold),
+            ln_series(CHANCE, outcomes),
+        ];
+        let sure = normalise(&lns).first().copied().unwrap_or(0.0);
+        sure.min(MOST_SURE)
+    }
+
+    fn is_verified(&self, mss: u16) -> bool {
+        self.of(Some(mss)).count() >= REPEATS
+    }
+
     /// Whether a response was whole: complete, or as long as the longest.
     fn passes(&self, response: &Response) -> bool {
-        let longest = self.responses.iter().map(|response| response.octets).max();
+        let octets = self.responses.iter().map(|response| response.octets);
+        let longest = octets.max().unwrap_or(0);
         response.ending == Ending::Complete
             || (response.ending == Ending::Stalled
                 && response.octets > 0
-                && Some(response.octets) == longest)
+                && response.octets + SLACK_OCTETS >= longest)
     }
 
     /// The largest MSS that always passed, and the smallest that failed above it.
@@ -164,242 +242,25 @@ impl FragmentsRecord {
     }
 }
 
-/// Says what a test has found.
-#[must_use]
-pub fn answer(record: &FragmentsRecord, sighting: &Sighting) -> Answer {
-    let mut finding = if sighting.fragments > 0 {
-        fragmented(record, sighting)
-    } else if record.is_hole() {
-        hole(record, sighting)
-    } else if let Some(sound) = sound(record, sighting) {
-        return sound;
-    } else {
-        unclear(record)
-    };
-    finding.evidence.extend(evidence(record, sighting));
-    Answer::Found(Box::new(finding))
-}
-
-/// Fragments came: what the analysis of live traffic says of them counts, with the clamp that cures it.
-fn fragmented(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
-    let largest = sighting.largest_first_fragment_octets;
-    let mss = largest.saturating_sub(record.headers());
-    let named = sighting.findings.iter().find(|finding| {
-        matches!(
-            finding.cause,
-            Cause::PathFragmentation | Cause::EndpointFragmentation
-        )
-    });
-    let mut finding = named.cloned().unwrap_or_else(|| {
-        new(
-            Cause::PathFragmentation,
-            SURE,
-            Severity::Warning,
-            format!(
-                "its TCP arrives in fragments, of which the largest first one has {largest} octets; a managed NAT gateway drops them"
-            ),
-        )
-    });
-    finding.remedy.extend(clamp(record.address, mss));
-    finding
-}
-
-fn hole(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
-    let mss = record.largest_passing();
-    let open = format!(
-        "responses in full-sized segments do not arrive, and with an MSS of {mss} octets they do"
-    );
-    let mut finding = match sighting.dont_fragment {
-        // What may be cut on the way is not dropped for its size: it is cut, and then dropped.
-        Some(false) => {
-            let mut finding = new(
-                Cause::PathFragmentation,
-                SURE,
-                Severity::Critical,
-                format!(
-                    "{open}: the server lets routers cut its packets, and something before this host drops the fragments, as a \
-                     managed NAT gateway does"
-                ),
-            );
-            finding.not_excluded.push(Alternative {
-                cause: Cause::EndpointFragmentation,
-                why: "from behind the NAT it cannot be seen whether the server or a router cuts the packets".to_owned(),
-            });
-            finding
-        }
-        Some(true) => {
-            let mut finding = new(
-                Cause::PmtuBlackHole,
-                SURE,
-                Severity::Critical,
-                format!(
-                    "{open}: the server forbids fragments, so its large packets are dropped whole, and the ICMP messages that \
-                     would tell it do not reach it"
-                ),
-            );
-            finding.excluded.push(Alternative {
-                cause: Cause::PathFragmentation,
-                why: "the server sends with Don't Fragment".to_owned(),
-            });
-            finding
-        }
-        None => {
-            let mut finding = new(
-                Cause::PmtuBlackHole,
-                0.9,
-                Severity::Critical,
-                format!(
-                    "{open}: some link on the way carries less, and the server does not learn of it"
-                ),
-            );
-            finding.not_excluded.push(Alternative {
-                cause: Cause::EndpointFragmentation,
-                why: "fragments that something before this host drops leave the same trace"
-                    .to_owned(),
-            });
-            finding
-        }
-    };
-    finding.remedy = clamp(record.address, mss.into());
-    finding
-}
-
-fn sound(record: &FragmentsRecord, sighting: &Sighting) -> Option<Answer> {
-    let octets = record
-        .responses
-        .iter()
-        .map(|response| response.octets)
-        .max()?;
-    let all_pass = record
-        .responses
-        .iter()
-        .all(|response| record.passes(response));
-    if !all_pass || octets <= u64::from(record.usual()) {
-        return None;
-    }
-    let vantage = if sighting.is_behind_nat {
-        "from behind the NAT"
-    } else {
-        "from here"
-    };
-    Some(Answer::Sound {
-        confidence: SURE,
-        summary: format!(
-            "responses of {octets} octets arrive whole {vantage}, in segments of any size, and no fragments came"
-        ),
-    })
-}
-
-fn unclear(record: &FragmentsRecord) -> Finding {
-    let octets = record
-        .responses
-        .iter()
-        .map(|response| response.octets)
-        .max();
-    let of = |ending| {
-        let responses = record.responses.iter();
-        responses
-            .filter(|response| response.ending == ending)
-            .count()
-    };
-    let (unanswered, reset) = (of(Ending::Unanswered), of(Ending::Reset));
-    let all = record.responses.len();
-    let (summary, remedy) = if unanswered == all {
-        (
-            format!(
-                "none of {all} connections came about, so nothing is known about large packets"
-            ),
-            "run `natdiag probe timestamps` against it, which tells why SYNs are not answered",
-        )
-    } else if octets.unwrap_or(0) <= u64::from(record.usual()) {
-        (
-            format!(
-                "the response has {} octets, which fit one segment: too few to say anything about large packets",
-                octets.unwrap_or(0)
-            ),
-            "name something larger: a URL with a path, or a `--payload` that asks for more than 1,500 octets",
-        )
-    } else {
-        (
-            format!(
-                "of {all} connections some failed without regard to the size of their segments ({unanswered} without an answer, \
-                 {reset} reset)"
-            ),
-            "test again; then `natdiag watch` while it happens",
-        )
-    };
-    let mut finding = new(Cause::InsufficientEvidence, 1.0, Severity::Info, summary);
-    finding.remedy = vec![remedy.to_owned()];
-    finding
-}
-
-/// The rules that have the server send smaller segments to everybody behind this host.
-fn clamp(address: IpAddr, mss: u64) -> Vec<String> {
-    let (family, iptables) = match address {
-        IpAddr::V4(_) => ("ip", "iptables"),
-        IpAddr::V6(_) => ("ip6", "ip6tables"),
-    };
-    vec![
-        format!(
-            "clamp the MSS on the host that forwards for the clients, with nftables: `nft add rule inet filter forward {family} \
-             daddr {address} tcp flags syn tcp option maxseg size set {mss}`"
-        ),
-        format!(
-            "or with iptables: `{iptables} -t mangle -A FORWARD -d {address} -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss \
-             {mss}`"
-        ),
-    ]
-}
-
-fn evidence(record: &FragmentsRecord, sighting: &Sighting) -> Vec<(&'static str, Evidence)> {
-    let mut evidence = vec![
-        ("tcp_fragments", Evidence::Count(sighting.fragments)),
-        (
-            "largest_first_fragment_octets",
-            Evidence::Count(sighting.largest_first_fragment_octets),
-        ),
-    ];
-    if record.is_hole() {
-        let mss = record.largest_passing();
-        evidence.push(("largest_passing_mss_octets", Evidence::Count(mss.into())));
-    }
-    if let Some(dont_fragment) = sighting.dont_fragment {
-        let text = if dont_fragment { "set" } else { "clear" };
-        evidence.push(("server_dont_fragment", Evidence::Text(text.to_owned())));
-    }
-    if !sighting.too_big.is_empty() {
-        let mtus = sighting.too_big.iter().map(ToString::to_string).collect();
-        evidence.push(("packet_too_big_mtus_octets", Evidence::List(mtus)));
-    }
-    evidence
-}
-
-fn new(cause: Cause, confidence: f64, severity: Severity, summary: String) -> Finding {
-    Finding {
-        cause,
-        confidence,
-        severity,
-        summary,
-        evidence: Vec::new(),
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{answer::answer, *};
+    use crate::{analysis::diagnosis::Cause, probe::finding::Answer};
 
     /// A test of a path that carries segments up to `limit` only.
     fn tested(limit: u16, octets: u64) -> FragmentsRecord {
+        tested_by(octets, |mss| (mss <= limit, 0))
+    }
+
+    /// A test of a path that does this to segments: whether they pass, and the size of fragments that they come in.
+    fn tested_by(octets: u64, path: impl Fn(u16) -> (bool, u32)) -> FragmentsRecord {
         let mut record = FragmentsRecord {
             address: "192.0.2.80".parse().unwrap(),
             responses: Vec::new(),
         };
         while let Some(mss) = record.next() {
             assert!(record.responses.len() < 20, "{record:?}");
-            let passes = mss.unwrap_or(USUAL_MSS_V4) <= limit;
+            let (passes, fragment) = path(mss.unwrap_or(USUAL_MSS_V4));
             record.responses.push(Response {
                 mss,
                 octets: if passes { octets } else { 0 },
@@ -408,6 +269,8 @@ mod tests {
                 } else {
                     Ending::Stalled
                 },
+                fragments: u64::from(fragment > 0) * 12,
+                largest_fragment_octets: fragment,
             });
         }
         record
@@ -462,27 +325,53 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_clamp_fits_the_largest_fragment() {
+    /// The remedies for a path that cuts packets above `mtu`, and perhaps all.
+    fn remedies(mtu: u16, cuts_all: bool) -> Vec<String> {
+        let record = tested_by(20_000, |mss| {
+            let is_cut = cuts_all || mss + 40 > mtu;
+            (
+                true,
+                if is_cut {
+                    u32::from(mtu - mtu % 8 + 4)
+                } else {
+                    0
+                },
+            )
+        });
         let sighting = Sighting {
             fragments: 12,
             largest_first_fragment_octets: 1396,
             ..Sighting::default()
         };
-        let Answer::Found(finding) = answer(&tested(1460, 20_000), &sighting) else {
-            panic!("fragments are not sound");
-        };
-        assert!(
-            finding
-                .remedy
-                .iter()
-                .any(|line| line.contains("size set 1356`"))
-        );
-        assert!(
-            finding
-                .remedy
-                .iter()
-                .any(|line| line.contains("--set-mss 1356`"))
-        );
+        match answer(&record, &sighting) {
+            Answer::Found(finding) => finding.remedy,
+            Answer::Sound { .. } => panic!("fragments are not sound"),
+        }
+    }
+
+    #[test]
+    fn the_clamp_fits_the_largest_fragment_and_is_seen_to_do() {
+        let said = remedies(1396, false).join("\n");
+        for words in [
+            "size set 1356'`",
+            "--set-mss 1356`",
+            "2 of 2 responses came whole",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_clamp_that_does_not_help_is_not_recommended() {
+        let said = remedies(1396, true).join("\n");
+        assert!(said.contains("no clamp helps"), "{said}");
+        assert!(!said.contains("set-mss"), "{said}");
+    }
+
+    #[test]
+    fn a_difference_of_sizes_is_surer_the_more_often_it_shows() {
+        let at_once = tested(536, 20_000);
+        let confidence = at_once.confidence_of_hole();
+        assert!((0.99..=MOST_SURE).contains(&confidence), "{confidence}");
     }
 }

@@ -151,6 +151,10 @@ impl<'a> Series<'a> {
         let mut own_mark: Option<(u32, u64)> = None;
         let mut syns = Vec::new();
         for trial in &record.trials {
+            if trial.arm == Arm::Recovered && own_mark.is_none() {
+                // Whether others have renewed what the server remembers of them is not known.
+                continue;
+            }
             let fresh = own_mark.filter(|(_, at_ns)| is_fresh(*at_ns, trial.sent_ns));
             let dropped = match trial.fate {
                 Fate::Answered | Fate::Refused => false,

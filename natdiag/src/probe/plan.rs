@@ -6,7 +6,7 @@
 //! stay unexplained, bursts and pauses.
 
 use super::{
-    outcome::{ENOUGH, Hypothesis, Posterior},
+    outcome::{ENOUGH, Hypothesis, NAMED, Posterior},
     trial::{Arm, Attempt, Closing, Completion, Fate, Record, SynTimestamps},
 };
 
@@ -33,6 +33,11 @@ const PAUSE_NS: u64 = 2_500_000_000;
 /// Time after which a test ends with what it has.
 const LONGEST_NS: u64 = 55 * NS_PER_SEC;
 
+/// Connections that try whether the server has forgotten.
+const RECOVERIES: usize = 3;
+/// When it has: it counts 60 whole seconds.
+const FORGOTTEN_AFTER_NS: u64 = 62 * NS_PER_SEC;
+
 /// How long an answer is waited for: INTERFACE's max(0.5 s, 4 handshakes), below the second after which the kernel
 /// sends the SYN again.
 const LEAST_PATIENCE_NS: u64 = 500_000_000;
@@ -50,6 +55,10 @@ pub struct Bounds {
     pub rate: f64,
     /// Whether the user has given a payload that makes the server answer.
     pub has_payload: bool,
+    /// Whether the service speaks TLS.
+    pub tls: bool,
+    /// Whether it is seen out that the server forgets.
+    pub is_thorough: bool,
 }
 
 /// A connection to make, after a pause.
@@ -74,6 +83,7 @@ pub struct Planner {
     arming: Arming,
     burst: usize,
     began_ns: Option<u64>,
+    is_recovering: bool,
 }
 
 /// How far the search has come for a way to have the server close first.
@@ -91,10 +101,19 @@ impl Planner {
     /// Begins a test.
     #[must_use]
     pub fn new(bounds: Bounds, mut random: fastrand::Rng) -> Self {
-        let mut ways = vec![Closing::HttpClose, Closing::HttpKeepAlive, Closing::Wait];
-        if bounds.has_payload {
-            ways = vec![Closing::Payload];
-        }
+        let ways = if bounds.has_payload {
+            vec![Closing::Payload]
+        } else if bounds.tls {
+            // A server of TLS that is sent plain text closes in the end, which no client makes it do.
+            vec![
+                Closing::HttpClose,
+                Closing::HttpsClose,
+                Closing::HttpsKeepAlive,
+                Closing::Wait,
+            ]
+        } else {
+            vec![Closing::HttpClose, Closing::HttpKeepAlive, Closing::Wait]
+        };
         Self {
             bounds,
             base: random.u32(..),
@@ -105,6 +124,7 @@ impl Planner {
             arming: Arming::Searching(ways, 0),
             burst: 0,
             began_ns: None,
+            is_recovering: false,
         }
     }
 
@@ -117,18 +137,50 @@ impl Planner {
     /// The next connection, or `None` when the test is over.
     pub fn next(&mut self, record: &Record, now_ns: u64) -> Option<Step> {
         let began_ns = *self.began_ns.get_or_insert(now_ns);
-        if record.trials.len() >= self.bounds.connections || now_ns - began_ns > LONGEST_NS {
-            return None;
+        if self.is_recovering {
+            let arm = self.waiting.pop()?;
+            return Some(Step {
+                pause_ns: self.pause_ns(arm),
+                attempt: self.attempt(arm, record)?,
+            });
+        }
+        if record.trials.len() >= self.connections() || now_ns - began_ns > LONGEST_NS {
+            return self.recover(record);
         }
         self.learn(record);
-        if self.waiting.is_empty() {
-            self.refill(record, now_ns)?;
+        if self.waiting.is_empty() && self.refill(record, now_ns).is_none() {
+            return self.recover(record);
         }
         let arm = self.waiting.pop()?;
         let attempt = self.attempt(arm, record)?;
         Some(Step {
             pause_ns: self.pause_ns(arm),
             attempt,
+        })
+    }
+
+    /// Connections until the recovery, which has its own.
+    const fn connections(&self) -> usize {
+        if self.bounds.is_thorough {
+            self.bounds.connections.saturating_sub(RECOVERIES)
+        } else {
+            self.bounds.connections
+        }
+    }
+
+    /// Begins to send again what was dropped, when the server must have forgotten why.
+    fn recover(&mut self, record: &Record) -> Option<Step> {
+        if !self.bounds.is_thorough || Posterior::of(record).recycle() < NAMED {
+            return None;
+        }
+        self.is_recovering = true;
+        self.waiting = vec![Arm::Recovered; RECOVERIES - 1];
+        let last_ns = record.trials.last()?.sent_ns;
+        let closed_ns = record.last_closed().map(|(closed, _)| closed.at_ns);
+        let quiet_ns = closed_ns.unwrap_or(last_ns) + FORGOTTEN_AFTER_NS;
+        Some(Step {
+            pause_ns: quiet_ns.saturating_sub(last_ns),
+            attempt: self.attempt(Arm::Recovered, record)?,
         })
     }
 
@@ -234,7 +286,7 @@ impl Planner {
         self.blocks += 1;
     }
 
-    fn attempt(&mut self, arm: Arm, record: &Record) -> Option<Attempt> {
+    fn attempt(&self, arm: Arm, record: &Record) -> Option<Attempt> {
         let closed = record.last_closed();
         let mark = closed.map_or(self.base, |(closed, _)| closed.mark);
         let mut source_port = None;
@@ -246,6 +298,7 @@ impl Planner {
                 SynTimestamps::Set(self.base.wrapping_add(QUARTER.wrapping_mul(quarters)))
             }
             Arm::Low => SynTimestamps::Set(mark.wrapping_sub(QUARTER)),
+            Arm::Recovered => SynTimestamps::Set(last_dropped_tsval(record)?),
             Arm::High | Arm::Paced => SynTimestamps::Set(mark.wrapping_add(QUARTER)),
             Arm::Without => SynTimestamps::Without,
             Arm::Reused => {
@@ -294,13 +347,20 @@ fn around_mark(record: &Record, arm: Arm) -> u64 {
     u64::try_from(after.count()).unwrap_or(u64::MAX)
 }
 
+/// The latest timestamp that was dropped.
+fn last_dropped_tsval(record: &Record) -> Option<u32> {
+    let mut latest = record.trials.iter().rev();
+    latest.find_map(|trial| trial.tsval.filter(|_| trial.fate == Fate::Dropped))
+}
+
 /// Time between the beginnings of two connections at this rate.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "rates are positive, and the quotient is some seconds"
 )]
-fn shortest_pause_ns(rate: f64) -> u64 {
+#[must_use]
+pub fn shortest_pause_ns(rate: f64) -> u64 {
     (1e9 / rate) as u64
 }
 

@@ -2,7 +2,7 @@
 //! else about them is special.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
@@ -21,6 +21,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
     connector::{ConnectError, Connector},
+    conversation::Conversation,
+    tls::Tls,
     trial::{Attempt, Closed, Closing, Completion, Fate, SynTimestamps, Trial},
 };
 use crate::{bpf::probe::ProbeProgram, clock::Clock};
@@ -29,7 +31,7 @@ use crate::{bpf::probe::ProbeProgram, clock::Clock};
 const WAIT_FOR_CLOSE_NS: u64 = 1_500_000_000;
 const WAIT_FOR_RESPONSE_NS: u64 = 2_500_000_000;
 /// Most octets of a response that are read while its end is waited for.
-const MOST_OCTETS: usize = 1 << 20;
+const MOST_OCTETS: u64 = 1 << 20;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -105,6 +107,8 @@ pub struct Sockets<'a> {
     pub host: &'a str,
     /// What the user wants to be sent.
     pub payload: Option<&'a [u8]>,
+    /// How TLS is spoken, where the service is one of HTTPS.
+    pub tls: Option<&'a Tls>,
     /// The programs on the way there.
     pub program: &'a mut ProbeProgram,
     /// The interface of the programs.
@@ -244,28 +248,28 @@ impl Sockets<'_> {
     }
 
     /// Gives the server a reason to close first, and waits for that. Returns whether it did.
-    fn provoke(&self, mut socket: &Socket, closing: Closing) -> Result<bool, ConnectError> {
-        let request = self.request(closing);
+    fn provoke(&self, socket: &Socket, closing: Closing) -> Result<bool, ConnectError> {
         let patience_ns = match closing {
             Closing::Wait => WAIT_FOR_CLOSE_NS,
-            Closing::Payload | Closing::HttpKeepAlive | Closing::HttpClose => WAIT_FOR_RESPONSE_NS,
+            Closing::Payload
+            | Closing::HttpKeepAlive
+            | Closing::HttpClose
+            | Closing::HttpsKeepAlive
+            | Closing::HttpsClose => WAIT_FOR_RESPONSE_NS,
         };
         let deadline_ns = self.now_ns().saturating_add(patience_ns);
-        // A request of some octets fits any send buffer.
-        if socket.write_all(&request).is_err() {
+        let tls = self.tls.filter(|_| closing.is_encrypted());
+        let Ok(mut conversation) = Conversation::ask(socket, tls, &self.request(closing)) else {
             return Ok(false);
-        }
-        let mut octets = 0;
-        let mut buffer = [0; 4096];
-        while octets < MOST_OCTETS {
-            if self.wait(Some((socket.as_fd(), PollFlags::POLLIN)), deadline_ns)? == Waited::TooLong
-            {
+        };
+        while conversation.octets() < MOST_OCTETS {
+            let what = Some((socket.as_fd(), conversation.interest()));
+            if self.wait(what, deadline_ns)? == Waited::TooLong {
                 return Ok(false);
             }
-            match socket.read(&mut buffer) {
-                Ok(0) => return Ok(true),
-                Ok(len) => octets += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            match conversation.advance() {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
                 // A RST: it has closed, and remembers nothing.
                 Err(_) => return Ok(false),
             }
@@ -277,8 +281,8 @@ impl Sockets<'_> {
         let connection = match closing {
             Closing::Payload => return self.payload.unwrap_or_default().to_vec(),
             Closing::Wait => return Vec::new(),
-            Closing::HttpKeepAlive => "",
-            Closing::HttpClose => "Connection: close\r\n",
+            Closing::HttpKeepAlive | Closing::HttpsKeepAlive => "",
+            Closing::HttpClose | Closing::HttpsClose => "Connection: close\r\n",
         };
         format!(
             "HEAD / HTTP/1.1\r\nHost: {}\r\nUser-Agent: natdiag/{}\r\nAccept: */*\r\n{connection}\r\n",

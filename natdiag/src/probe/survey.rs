@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use super::{
+    echo::Echoes,
     experiment::Experiment,
     finding::{Answer, answer},
     fragments::{FragmentsRecord, Response},
     trial::{Fate, Record},
 };
 use crate::{
-    analysis::diagnosis::{RemoteCounters, RemoteDiagnosis},
+    analysis::diagnosis::{Finding, RemoteCounters, RemoteDiagnosis},
     survey::Survey,
 };
 
@@ -24,6 +25,8 @@ pub struct Tested {
     pub responses: Vec<Response>,
     /// What they mean.
     pub answer: Answer,
+    /// What became of ICMP echoes beside.
+    pub echoes: Option<Echoes>,
 }
 
 /// The whole test.
@@ -44,12 +47,18 @@ impl Tested {
             record: experiment.record,
             responses: Vec::new(),
             remote,
+            echoes: None,
         }
     }
 
     /// What a test of fragments has found.
     #[must_use]
-    pub fn of_fragments(remote: SocketAddr, record: FragmentsRecord, answer: Answer) -> Self {
+    pub fn of_fragments(
+        remote: SocketAddr,
+        record: FragmentsRecord,
+        answer: Answer,
+        echoes: Option<Echoes>,
+    ) -> Self {
         Self {
             remote,
             record: Record {
@@ -58,7 +67,17 @@ impl Tested {
             },
             responses: record.responses,
             answer,
+            echoes,
         }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let found = match &self.answer {
+            Answer::Sound { .. } => None,
+            Answer::Found(finding) => Some(finding.as_ref().clone()),
+        };
+        let of_echoes = self.echoes.as_ref().and_then(Echoes::finding);
+        found.into_iter().chain(of_echoes).collect()
     }
 
     /// The same as a remote host of a survey.
@@ -78,10 +97,7 @@ impl Tested {
                 ack_answering_syn: record.total(Fate::Strayed),
                 ..RemoteCounters::default()
             },
-            findings: match &self.answer {
-                Answer::Sound { .. } => Vec::new(),
-                Answer::Found(finding) => vec![finding.as_ref().clone()],
-            },
+            findings: self.findings(),
             close_up: None,
         }
     }

@@ -69,6 +69,12 @@ pub enum AddressError {
 }
 
 impl Target {
+    /// Whether TLS is spoken there: a URL says so, and without one the port does.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.tls || (self.path.is_none() && self.port == DEFAULT_PORT)
+    }
+
     /// The addresses of the host, each once.
     ///
     /// # Errors

@@ -19,11 +19,13 @@ pub enum Arm {
     Reused,
     /// Timestamps that no memory would mind, in bursts and pauses.
     Paced,
+    /// A timestamp that was dropped, after the time for which the server remembers.
+    Recovered,
 }
 
 impl Arm {
     /// All arms, as reports show them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Arming,
         Self::Around,
         Self::Low,
@@ -31,6 +33,7 @@ impl Arm {
         Self::Without,
         Self::Reused,
         Self::Paced,
+        Self::Recovered,
     ];
 
     /// The arm's name in reports.
@@ -44,6 +47,7 @@ impl Arm {
             Self::Without => "without-timestamps",
             Self::Reused => "reused-port",
             Self::Paced => "paced",
+            Self::Recovered => "recovered",
         }
     }
 
@@ -58,6 +62,7 @@ impl Arm {
             Self::Without => "no timestamps (the textbook test)",
             Self::Reused => "source port used a moment ago",
             Self::Paced => "in bursts and pauses",
+            Self::Recovered => "what was dropped, after 60 s of quiet",
         }
     }
 }
@@ -82,8 +87,12 @@ pub enum Closing {
     Wait,
     /// It is sent an HTTP request that leaves the connection open.
     HttpKeepAlive,
-    /// It is asked for `Connection: close`. A TLS server closes as well, as this is no TLS.
+    /// The same over TLS.
+    HttpsKeepAlive,
+    /// It is asked for `Connection: close`.
     HttpClose,
+    /// The same over TLS.
+    HttpsClose,
 }
 
 impl Closing {
@@ -94,8 +103,25 @@ impl Closing {
             Self::Payload => "after the given payload",
             Self::Wait => "by itself",
             Self::HttpKeepAlive => "after an HTTP request",
+            Self::HttpsKeepAlive => "after an HTTPS request",
             Self::HttpClose => "when asked to (`Connection: close`)",
+            Self::HttpsClose => "when asked to over TLS (`Connection: close`)",
         }
+    }
+
+    /// Whether an ordinary client would not have brought it to close.
+    #[must_use]
+    pub const fn is_on_request(self) -> bool {
+        matches!(self, Self::HttpClose | Self::HttpsClose)
+    }
+
+    /// Whether TLS is spoken where the service speaks it.
+    #[must_use]
+    pub const fn is_encrypted(self) -> bool {
+        matches!(
+            self,
+            Self::Payload | Self::HttpsKeepAlive | Self::HttpsClose
+        )
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Serializer;
 use crate::{
     host::path::Path,
     probe::{
+        echo::{Echoes, LARGE_OCTETS, SMALL_OCTETS, TIMES},
         finding::Answer,
         fragments::Ending,
         plan::Bounds,
@@ -57,6 +58,17 @@ struct ResponseRow {
     mss_octets: Option<u16>,
     octets: u64,
     ending: &'static str,
+    fragments: u64,
+}
+
+/// ICMP echoes of one size.
+#[derive(Serialize)]
+struct EchoRow {
+    address: IpAddr,
+    arm: &'static str,
+    octets: usize,
+    sent: u64,
+    answered: u64,
 }
 
 /// A row of the table of either test.
@@ -65,6 +77,7 @@ struct ResponseRow {
 enum Row {
     Arm(ArmRow),
     Response(ResponseRow),
+    Echo(EchoRow),
 }
 
 /// Writes the report as JSON.
@@ -89,9 +102,21 @@ fn rows(tested: &Tested) -> Vec<Row> {
             mss_octets: response.mss,
             octets: response.octets,
             ending: ending(response.ending),
+            fragments: response.fragments,
         })
     });
-    arms.chain(responses).collect()
+    let echoes = tested.echoes.iter().flat_map(|echoes| {
+        [(SMALL_OCTETS, echoes.small), (LARGE_OCTETS, echoes.large)].map(|(octets, arm)| {
+            Row::Echo(EchoRow {
+                address: tested.remote.ip(),
+                arm: "icmp-echo",
+                octets,
+                sent: arm.sent,
+                answered: arm.answered,
+            })
+        })
+    });
+    arms.chain(responses).chain(echoes).collect()
 }
 
 const fn ending(ending: Ending) -> &'static str {
@@ -142,6 +167,7 @@ pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Resul
     for (tested, source) in probed.tested.iter().zip(&survey.sources) {
         page.gap()?;
         write_tested(page, tested)?;
+        page.items("icmp", tested.echoes.iter().map(Echoes::summary))?;
         page.items(
             "from",
             [format!("{} ({})", source.name, source.hooks.join(", "))],
@@ -201,13 +227,16 @@ fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
 fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
     page.gap()?;
     if !tested.responses.is_empty() {
-        page.line("      segments up to      octets received  ending")?;
+        page.line("      segments up to      octets received   fragments  ending")?;
         for response in &tested.responses {
             let mss = response
                 .mss
                 .map_or_else(|| "the usual".to_owned(), |mss| mss.to_string());
             let (octets, ending) = (response.octets, ending(response.ending));
-            page.line(&format!("      {mss:<20}{octets:>15}  {ending}"))?;
+            let fragments = response.fragments;
+            page.line(&format!(
+                "      {mss:<20}{octets:>15}{fragments:>12}  {ending}"
+            ))?;
         }
         return page.gap();
     }
@@ -231,6 +260,7 @@ pub(crate) fn write_fetch_plan(
     out: &mut dyn Write,
     target: &Target,
     ways: &[(SocketAddr, Path)],
+    icmp: bool,
 ) -> io::Result<()> {
     let page = &mut Page::new(out, Paper::of_stdout());
     page.paragraph(
@@ -244,8 +274,16 @@ pub(crate) fn write_fetch_plan(
     page.paragraph(
         "",
         "Two responses in segments of the usual size and two in the smallest; where only the small ones arrive, some more in \
-         sizes between, one after the other, at most 256 KiB each.",
+         sizes between, one after the other, at most 256 KiB each. Where fragments come, two in segments that fit without.",
     )?;
+    if icmp {
+        page.paragraph(
+            "",
+            &format!(
+                "Then {TIMES} ICMP echoes each of {SMALL_OCTETS} and of {LARGE_OCTETS} octets."
+            ),
+        )?;
+    }
     out.flush()
 }
 
@@ -270,13 +308,15 @@ pub(crate) fn write_plan(
     page.gap()?;
     page.line("These connections, in random order, until the answer is 99 % sure:")?;
     for arm in Arm::ALL {
-        page.line(&format!("   {:<20}{}", arm.as_str(), arm.meaning()))?;
+        if arm != Arm::Recovered || bounds.is_thorough {
+            page.line(&format!("   {:<20}{}", arm.as_str(), arm.meaning()))?;
+        }
     }
     page.gap()?;
     page.paragraph(
         "",
-        "Only `arming` connections are completed, with this host's own clock; they ask for `HEAD /` where the server does not \
-         close by itself. All others end with a RST in the place of the last packet of the handshake.",
+        "Only `arming` connections are completed, with this host's own clock; they ask for `HEAD /`, over TLS at a \
+         service of HTTPS, where the server does not close by itself. All others end with a RST in the place of the last packet of the handshake.",
     )?;
     out.flush()
 }

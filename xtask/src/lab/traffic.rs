@@ -17,7 +17,7 @@ use anyhow::{Result, anyhow};
 
 pub(crate) use self::{
     client::Experience,
-    server::{Servers, Service},
+    server::{Servers, Service, omit_path_mtu},
     volley::Volley,
 };
 use super::{

@@ -84,13 +84,14 @@ pub(in crate::bpf) fn clsact(
     tc: &mut SchedClassifier,
     link: &Link,
     direction: Direction,
+    qdisc: Option<&AddedQdisc>,
 ) -> Result<Guard, Failure> {
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let link = add_filter(tc, &link.name, direction, FIRST_PRIORITY).or_else(|_| {
+    let link = add_filter(tc, &link.name, direction, FIRST_PRIORITY, qdisc).or_else(|_| {
         // Filters of another kind have that priority.
-        add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL)
+        add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL, qdisc)
     })?;
     Ok(Guard::Filter(link, owner))
 }
@@ -100,14 +101,15 @@ pub(in crate::bpf) fn clsact_nearest_host(
     tc: &mut SchedClassifier,
     link: &Link,
     direction: Direction,
+    qdisc: Option<&AddedQdisc>,
 ) -> Result<Guard, Failure> {
     if direction == Direction::Egress {
-        return clsact(tc, link, direction);
+        return clsact(tc, link, direction, qdisc);
     }
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY)?;
+    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY, qdisc)?;
     Ok(Guard::Filter(link, owner))
 }
 
@@ -135,10 +137,15 @@ fn add_filter(
     interface: &str,
     direction: Direction,
     priority: u16,
+    qdisc: Option<&AddedQdisc>,
 ) -> Result<SchedClassifierLink, ProgramError> {
+    // Whoever finds the filter left behind learns by its handle that the qdisc is as well.
+    let handle = qdisc.map_or(TcHandle::AUTO_ASSIGN, |_| {
+        TcHandle::from(filter::HANDLE_WITH_QDISC)
+    });
     let options = TcAttachOptions::Netlink(NlOptions {
         priority,
-        handle: TcHandle::AUTO_ASSIGN,
+        handle,
         classid: None,
     });
     let link = tc.attach_with_options(interface, attach_type(direction), options)?;

@@ -182,6 +182,8 @@ const BOUNDS: Bounds = Bounds {
     connections: 60,
     rate: 4.0,
     has_payload: false,
+    tls: false,
+    is_thorough: false,
 };
 
 /// What natdiag says about a server, and the connections and seconds that it took.
@@ -189,7 +191,7 @@ fn judge(habits: Habits, seed: u64) -> (Option<Cause>, usize, u64, Answer) {
     let mut server = Server::new(habits, seed);
     let address = "192.0.2.80".parse().unwrap();
     let random = fastrand::Rng::with_seed(seed);
-    let experiment = run(address, BOUNDS, random, &mut server, &mut |_| {}).unwrap();
+    let experiment = run(address, BOUNDS, random, &mut server, &mut |_, _| {}).unwrap();
     let said = answer(&experiment);
     let cause = match &said {
         Answer::Sound { .. } => None,
@@ -370,7 +372,7 @@ fn the_textbook_test_alone_would_mislead_on_later_kernels() {
     let mut server = Server::new(habits, 3);
     let address = "192.0.2.80".parse().unwrap();
     let random = fastrand::Rng::with_seed(3);
-    let experiment = run(address, BOUNDS, random, &mut server, &mut |_| {}).unwrap();
+    let experiment = run(address, BOUNDS, random, &mut server, &mut |_, _| {}).unwrap();
     let armed_ns = experiment
         .record
         .trials
@@ -384,4 +386,69 @@ fn the_textbook_test_alone_would_mislead_on_later_kernels() {
     // Turning timestamps off does not help, which the textbook takes for an all-clear.
     assert!(textbook.len() >= 3);
     assert!(textbook.iter().all(|trial| trial.fate == Fate::Dropped));
+}
+
+#[test]
+fn a_thorough_test_sees_the_server_forget() {
+    for drops_without in [false, true] {
+        let habits = Habits {
+            recycles: Some(drops_without),
+            ..CLOSES
+        };
+        for seed in 0..SEEDS {
+            let mut server = Server::new(habits, seed);
+            let bounds = Bounds {
+                is_thorough: true,
+                ..BOUNDS
+            };
+            let address = "192.0.2.80".parse().unwrap();
+            let random = fastrand::Rng::with_seed(seed);
+            let experiment = run(address, bounds, random, &mut server, &mut |_, _| {}).unwrap();
+            let record = &experiment.record;
+            assert!(record.trials.len() <= 60);
+            assert_eq!(record.count(Arm::Recovered, Fate::Answered), 3, "{seed}");
+            let (closed, _) = record.last_closed().unwrap();
+            let mut recovered = record.of_arm(Arm::Recovered);
+            assert!(recovered.all(|trial| trial.sent_ns > closed.at_ns + 60 * NS_PER_SEC));
+            let Answer::Found(finding) = answer(&experiment) else {
+                panic!("{seed}");
+            };
+            assert_eq!(finding.cause, Cause::TwRecycle);
+            assert!(finding.summary.contains("took what it had dropped"));
+        }
+    }
+}
+
+#[test]
+fn a_thorough_test_of_a_sound_server_waits_for_nothing() {
+    let mut server = Server::new(CLOSES, 1);
+    let bounds = Bounds {
+        is_thorough: true,
+        ..BOUNDS
+    };
+    let address = "192.0.2.80".parse().unwrap();
+    let random = fastrand::Rng::with_seed(1);
+    let experiment = run(address, bounds, random, &mut server, &mut |_, _| {}).unwrap();
+    assert_eq!(experiment.record.of_arm(Arm::Recovered).count(), 0);
+    assert!(server.now_ns < 1_060 * NS_PER_SEC);
+}
+
+#[test]
+fn a_server_of_tls_is_armed_by_tls_before_plain_text_makes_it_close() {
+    for closing in [Closing::HttpsKeepAlive, Closing::HttpsClose] {
+        let habits = Habits {
+            closes: Some(closing),
+            ..CLOSES
+        };
+        let mut server = Server::new(habits, 1);
+        let bounds = Bounds {
+            tls: true,
+            ..BOUNDS
+        };
+        let address = "192.0.2.80".parse().unwrap();
+        let random = fastrand::Rng::with_seed(1);
+        let experiment = run(address, bounds, random, &mut server, &mut |_, _| {}).unwrap();
+        let (closed, _) = experiment.record.last_closed().unwrap();
+        assert_eq!(closed.closing, closing);
+    }
 }

@@ -13,7 +13,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::lab::namespace::Namespace;
+use super::tls;
+use crate::lab::{namespace::Namespace, traffic::omit_path_mtu};
 
 /// How long a connection may be idle.
 const IDLE: Duration = Duration::from_secs(8);
@@ -36,10 +37,25 @@ pub(super) enum Kind {
     Waits,
     /// As the first, with a queue of one and spells in which it takes nobody.
     Overloaded,
+    /// The same over TLS.
+    Https,
+    /// It answers each request over TLS, and closes.
+    HttpsCloses,
     /// It answers with much, and closes.
     Large,
+    /// The same over TLS.
+    LargeHttps,
+    /// As `Large`, and has its kernel fragment what does not fit the device.
+    LargeCut,
     /// Nobody listens.
     Absent,
+}
+
+impl Kind {
+    /// Whether it speaks TLS.
+    pub(super) const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Https | Self::HttpsCloses | Self::LargeHttps)
+    }
 }
 
 /// A server; it ends when this does.
@@ -58,12 +74,16 @@ impl Service {
                 thread: None,
             });
         }
+        tls::prepare()?;
         let at = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let listener =
             host.enter(|| TcpListener::bind(at).with_context(|| format!("cannot listen on {at}")))?;
         listener.set_nonblocking(true)?;
         if kind == Kind::Overloaded {
             shorten_queue(&listener)?;
+        }
+        if kind == Kind::LargeCut {
+            omit_path_mtu(&listener)?;
         }
         let told = Arc::clone(&ended);
         let thread = thread::spawn(move || accept(&listener, kind, &told));
@@ -103,26 +123,40 @@ fn serve(mut stream: TcpStream, kind: Kind) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(IDLE))?;
     match kind {
-        Kind::Closes | Kind::Overloaded => {
-            stream.write_all(b"220 goodbye\r\n")?;
-            stream.shutdown(Shutdown::Write)?;
+        Kind::Closes | Kind::Overloaded => stream.write_all(b"220 goodbye\r\n")?,
+        Kind::Http => answer(&mut stream, false)?,
+        Kind::Large | Kind::LargeCut => say_much(&mut stream)?,
+        Kind::Https | Kind::HttpsCloses | Kind::LargeHttps => {
+            let mut session = tls::accept(&stream)?;
+            if kind == Kind::LargeHttps {
+                say_much(&mut session)?;
+            } else {
+                answer(&mut session, kind == Kind::HttpsCloses)?;
+            }
+            session.conn.send_close_notify();
+            session.flush()?;
         }
-        Kind::Http => http(&mut stream)?,
-        Kind::Large => {
-            let mut request = [0; 512];
-            let _ = stream.read(&mut request)?;
-            stream.write_all(&vec![b'n'; LARGE_OCTETS])?;
-            stream.shutdown(Shutdown::Write)?;
-        }
-        Kind::Waits | Kind::Absent => {}
+        Kind::Waits | Kind::Absent => return wait(&mut stream),
     }
+    stream.shutdown(Shutdown::Write)?;
+    wait(&mut stream)
+}
+
+/// Waits until the client closes.
+fn wait(stream: &mut TcpStream) -> io::Result<()> {
     let mut rest = [0; 256];
     while stream.read(&mut rest)? != 0 {}
     Ok(())
 }
 
-/// Answers requests until one wants the connection closed.
-fn http(stream: &mut TcpStream) -> io::Result<()> {
+fn say_much(stream: &mut (impl io::Read + io::Write)) -> io::Result<()> {
+    let mut request = [0; 512];
+    let _ = stream.read(&mut request)?;
+    stream.write_all(&vec![b'n'; LARGE_OCTETS])
+}
+
+/// Answers requests of HTTP until one wants the connection closed, or only the first one.
+fn answer(stream: &mut (impl io::Read + io::Write), only_one: bool) -> io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 512];
     loop {
@@ -136,8 +170,8 @@ fn http(stream: &mut TcpStream) -> io::Result<()> {
         }
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
         let text = String::from_utf8_lossy(&request);
-        if text.contains("Connection: close") {
-            return stream.shutdown(Shutdown::Write);
+        if only_one || text.contains("Connection: close") {
+            return Ok(());
         }
         request.clear();
     }

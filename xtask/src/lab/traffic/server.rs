@@ -228,7 +228,7 @@ fn answer(socket: &UdpSocket, ended: &AtomicBool) {
 }
 
 /// Lets the kernel fragment what does not fit the device (`IP_PMTUDISC_OMIT`).
-fn omit_path_mtu(listener: &TcpListener) -> Result<()> {
+pub(crate) fn omit_path_mtu(listener: &TcpListener) -> Result<()> {
     let value: libc::c_int = libc::IP_PMTUDISC_OMIT;
     let len = libc::socklen_t::try_from(size_of_val(&value))?;
     // SAFETY: the descriptor is open, and the value is as long as is said.
