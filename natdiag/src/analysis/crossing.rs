@@ -148,8 +148,10 @@ pub struct CrossingEvidence {
     pub first: Outcomes,
     /// Transmissions of a SYN of which this host had swallowed one.
     pub again: Outcomes,
-    /// All, by whether the SYN before was passed on or swallowed.
-    pub after: [Outcomes; 2],
+    /// All that came next after one that was passed on.
+    pub after_passed: Outcomes,
+    /// All that came next after one that was swallowed.
+    pub after_swallowed: Outcomes,
     last_swallowed: bool,
     /// Connections answered by another interface than the SYN left by.
     pub astray: u64,
@@ -303,12 +305,17 @@ impl Crossing {
             let is_due = now.since(first.time) >= PASSAGE_NS;
             if is_due && !transmission.is_settled && !is_own {
                 transmission.is_settled = true;
+                let after = if evidence.last_swallowed {
+                    &mut evidence.after_swallowed
+                } else {
+                    &mut evidence.after_passed
+                };
+                after.count(is_swallowed);
                 let outcomes = if swallowed_before {
                     &mut evidence.again
                 } else {
                     &mut evidence.first
                 };
-                evidence.after[usize::from(evidence.last_swallowed)].count(is_swallowed);
                 evidence.last_swallowed = is_swallowed;
                 outcomes.count(is_swallowed);
                 if !is_swallowed {
