@@ -330,6 +330,41 @@ impl Crossing {
         note_answer(connection, evidence);
     }
 
+    /// Forgets a source; those behind it move up by one place.
+    pub fn remove_source(&mut self, gone: usize) {
+        let moved = |source: usize| match source {
+            _ if source == gone => None,
+            _ if source > gone => Some(source - 1),
+            _ => Some(source),
+        };
+        self.connections.retain(|_, connection| {
+            let seen = connection
+                .transmissions
+                .iter_mut()
+                .flat_map(|transmission| {
+                    [Some(&mut transmission.first), transmission.then.as_mut()]
+                });
+            let mut sources: Vec<_> = seen.flatten().map(|seen| &mut seen.source).collect();
+            sources.extend(connection.answered.as_mut().map(|(_, source)| source));
+            sources.into_iter().all(|source| {
+                let place = moved(*source);
+                *source = place.unwrap_or_default();
+                place.is_some()
+            })
+        });
+        for evidence in self.remotes.values_mut() {
+            evidence.inside = evidence.inside.and_then(moved);
+            evidence.outside = evidence.outside.and_then(moved);
+        }
+        // What is known of a host is told where its SYNs leave.
+        self.remotes
+            .retain(|_, evidence| evidence.outside.is_some());
+        self.ways = std::mem::take(&mut self.ways)
+            .into_iter()
+            .filter_map(|((from, to), crossed)| Some(((moved(from)?, moved(to)?), crossed)))
+            .collect();
+    }
+
     /// What is known of each remote host.
     pub fn remotes(&self) -> impl Iterator<Item = (IpAddr, &CrossingEvidence)> {
         self.remotes
