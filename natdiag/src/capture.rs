@@ -3,11 +3,13 @@
 //! Reading is a chain: [`Capture`] finds the frames, `link` takes off what stands before IP where it is not
 //! Ethernet, `direction` tells which way a packet went, `dissect` counts it and makes events of it as the BPF
 //! programs do, `reorder` puts the events into the order of their times, and [`Playback`] hands all that to the
-//! analysis. A file that ends in the middle is read as far as it goes.
+//! analysis. A file that ends in the middle is read as far as it goes. `evidence` goes the other way: it writes what a
+//! finding rests on.
 
 mod direction;
 mod dissect;
 mod error;
+pub mod evidence;
 mod format;
 mod link;
 mod pcap;

@@ -1,5 +1,6 @@
 //! The command line exactly as typed. It knows no file and no interface; `config` makes sense of it.
 
+pub mod daemon;
 pub mod probe;
 
 use std::{path::PathBuf, time::Duration};
@@ -50,6 +51,12 @@ pub enum Command {
     /// Reads pcap and pcapng files, also gzipped, and analyses them exactly as live traffic.
     #[command(verbatim_doc_comment, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Watch unattended: findings as events, metrics, interfaces that come and go
+    ///
+    /// Runs until it is told to end. Every flag is also a key of the configuration file, and a flag
+    /// wins. SIGHUP has the file read again; nothing that was counted is lost by it.
+    #[command(verbatim_doc_comment, after_long_help = daemon::EXAMPLES)]
+    Daemon(Box<daemon::DaemonArgs>),
     /// Look at this host itself
     #[command(subcommand)]
     Check(Check),

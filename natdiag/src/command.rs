@@ -1,6 +1,7 @@
 //! Takes the command line to the command it names. It decides nothing and words nothing.
 
 pub mod check;
+pub mod daemon;
 pub mod pages;
 pub mod probe;
 pub mod replay;
@@ -12,9 +13,11 @@ use std::{
 };
 
 use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
 
 use self::{
     check::{attach::CheckAttachError, server::CheckServerError},
+    daemon::DaemonError,
     pages::PagesError,
     probe::ProbeError,
     replay::ReplayError,
@@ -24,7 +27,7 @@ use self::{
     },
 };
 use crate::{
-    cli::{Check, Cli, Command},
+    cli::{Check, Cli, Command, daemon::DaemonArgs},
     config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     names::Names,
     report::{self, exit_code::ExitStatus, graded::Graded},
@@ -46,6 +49,9 @@ pub enum CommandError {
     /// Watching failed.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// Watching unattended failed.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -79,6 +85,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
             let form = watch::view::choose(args.output)?;
             graded(form, args.top, |view| watch(&args.try_into()?, view))
         }
+        Command::Daemon(args) => daemon(args),
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),
@@ -150,12 +157,24 @@ fn graded(
 }
 
 fn watch(config: &WatchConfig, view: &mut Graded) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    event_loop()?.block_on(watch::watch(config, view))?;
+    Ok(())
+}
+
+fn daemon(args: &DaemonArgs) -> Result<ExitStatus, CommandError> {
+    if let Some(file) = &args.check {
+        daemon::check(file)?;
+    } else {
+        event_loop()?.block_on(daemon::daemon(args))?;
+    }
+    Ok(ExitStatus::Clear)
+}
+
+fn event_loop() -> Result<Runtime, CommandError> {
+    Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(CommandError::EventLoop)?;
-    runtime.block_on(watch::watch(config, view))?;
-    Ok(())
+        .map_err(CommandError::EventLoop)
 }
 
 fn replay(config: &ReplayConfig, view: &mut Graded) -> Result<(), CommandError> {

@@ -1,14 +1,16 @@
 //! What was asked for, validated.
 
+pub mod daemon;
 pub mod duration;
 pub mod network;
+pub mod pattern;
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::ValueEnum;
 use thiserror::Error;
 
-pub use self::network::Network;
+pub use self::{network::Network, pattern::InterfacePattern};
 use crate::{
     analysis::filter::Filter,
     cli::{FilterArgs, ReplayArgs, WatchArgs},

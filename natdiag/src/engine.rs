@@ -4,8 +4,9 @@
 mod interface;
 mod remedy;
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, time::Duration};
 
+use natdiag_common::record::Record;
 use thiserror::Error;
 use tokio::{
     task::yield_now,
@@ -71,6 +72,17 @@ pub struct EngineOptions {
     pub top: Top,
     /// A remedy to try.
     pub trial: Option<TrialConfig>,
+    /// Whether the newest records of every remote host are kept as evidence.
+    pub keeps_evidence: bool,
+}
+
+/// By what an interface is watched.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// The hooks in use, such as `tcx ingress`.
+    pub hooks: Vec<String>,
+    /// Why these, what was refused, who else is attached: one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Everything under watch.
@@ -109,8 +121,9 @@ impl Engine {
     ///
     /// # Errors
     /// Its link layer is unknown, or the kernel refuses.
-    pub fn attach(&mut self, link: Link) -> Result<(), EngineError> {
+    pub fn attach(&mut self, link: Link) -> Result<Attached, EngineError> {
         let interface = WatchedInterface::open(link, &self.options, self.clock)?;
+        let attached = interface.attached();
         if self.interfaces.is_empty() {
             self.start = self.clock.now();
         }
@@ -120,7 +133,75 @@ impl Engine {
                 interface.share_sightings();
             }
         }
-        Ok(())
+        Ok(attached)
+    }
+
+    /// The interfaces under watch.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.interfaces.iter().map(WatchedInterface::link)
+    }
+
+    /// What is looked at from here on; what was counted stays.
+    pub fn set_filter(&mut self, filter: &Filter) {
+        if self.options.filter != *filter {
+            self.options.filter = filter.clone();
+            for interface in &mut self.interfaces {
+                interface.set_filter(filter.clone());
+            }
+        }
+    }
+
+    /// The hook of interfaces that are attached from here on.
+    pub fn set_hook(&mut self, hook: HookChoice) {
+        self.options.hook = hook;
+    }
+
+    /// Takes the newest records of a remote host, the oldest first; their times are since 1970.
+    pub fn take_evidence(&mut self, interface: &str, remote: IpAddr) -> Vec<Record> {
+        let mut interfaces = self.interfaces.iter_mut();
+        interfaces
+            .find(|known| known.link().name == interface)
+            .map(|known| known.take_evidence(remote))
+            .unwrap_or_default()
+    }
+
+    /// Lets go of interfaces that have vanished and of those that are not wanted any more: detaches, takes everything that
+    /// is left, and gives the last word about each.
+    ///
+    /// # Errors
+    /// The counters of an interface cannot be read.
+    pub fn let_go(
+        &mut self,
+        is_wanted: impl Fn(&Link) -> bool,
+    ) -> Result<Vec<SourceSurvey>, MapsError> {
+        let mut last = Vec::new();
+        let mut place = 0;
+        while let Some(interface) = self.interfaces.get_mut(place) {
+            if interface.is_attached() && is_wanted(interface.link()) {
+                place += 1;
+                continue;
+            }
+            let closed = interface.close();
+            let survey = interface.survey(self.options.top.limit());
+            self.cross();
+            self.interfaces.remove(place);
+            self.crossing.remove_source(place);
+            closed?;
+            last.push(survey?);
+        }
+        Ok(last)
+    }
+
+    /// Since when something is watched.
+    #[must_use]
+    pub const fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// The time, by the clock of the events.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Whether any interface is attached.

@@ -1,9 +1,18 @@
 //! Where lines of the log go: to standard error, or, while a screen is on the same terminal, to where they wait.
 
+mod form;
+
 use std::{
+    env,
     io::{self, IsTerminal, Write},
     sync::{Mutex, PoisonError},
 };
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+use self::form::ForJournal;
+use crate::colour;
 
 /// Octets that wait at most; what comes after is counted.
 const ROOM: usize = 1 << 16;
@@ -38,6 +47,31 @@ impl Write for Log {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Sends log lines to standard error: warnings, more with each step of verbosity; `NATDIAG_LOG` overrides that.
+pub fn start(verbosity: u8) {
+    let level = match verbosity {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::builder()
+        .with_env_var("NATDIAG_LOG")
+        .with_default_directive(level.into())
+        .from_env_lossy();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Log)
+        .with_target(false);
+    // systemd sets it where standard error is its journal (systemd.exec(5)).
+    if env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal() {
+        log.with_ansi(false).event_format(ForJournal).init();
+    } else {
+        let has_colours = io::stderr().is_terminal() && colour::is_wanted();
+        log.with_ansi(has_colours).init();
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `CAP_PERFMON` is among them because the verifier otherwise refuses ordinary loops over memory.
 
+pub mod reduce;
+
 use std::fmt;
 
 use caps::{CapSet, Capability};

@@ -1,5 +1,6 @@
 //! The outward forms of a survey. They word and lay out; what is wrong was decided before.
 
+pub mod event;
 pub mod exit_code;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -16,6 +16,7 @@ mod handover;
 mod kernels;
 #[cfg(feature = "programs")]
 mod lab;
+mod package;
 mod programs;
 mod run;
 #[cfg(feature = "programs")]
@@ -59,6 +60,8 @@ enum Task {
     Bench(bench::Args),
     /// Loads, attaches and counts on real kernels in QEMU
     Kernels(kernels::Args),
+    /// Makes the Debian package
+    Package(package::Args),
     /// Draws pictures of real screens for the documentation
     Screens(screens::Args),
 }
@@ -74,6 +77,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Kernels(args) => kernels::run(args),
+        Task::Package(args) => package::run(&args),
         Task::Screens(args) => screens::run(&args),
     }
 }

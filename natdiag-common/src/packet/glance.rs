@@ -1,7 +1,7 @@
 //! A glance at a frame: whether it is one of the many that nobody asks about, and else how little is left to find out.
 //!
 //! It only looks where each header has its place, without tag and options, and reads them as [`parse`](super::parse)
-//! does: where it is sure, it is right.
+//! does: where it is sure, it is right. One shortcut does not, and `testkit::invariant` holds it against the rest.
 
 use super::{PacketMeta, parse_ipv4, parse_payload};
 use crate::{

@@ -148,8 +148,10 @@ pub struct CrossingEvidence {
     pub first: Outcomes,
     /// Transmissions of a SYN of which this host had swallowed one.
     pub again: Outcomes,
-    /// All, by whether the SYN before was passed on or swallowed.
-    pub after: [Outcomes; 2],
+    /// All that came next after one that was passed on.
+    pub after_passed: Outcomes,
+    /// All that came next after one that was swallowed.
+    pub after_swallowed: Outcomes,
     last_swallowed: bool,
     /// Connections answered by another interface than the SYN left by.
     pub astray: u64,
@@ -303,12 +305,17 @@ impl Crossing {
             let is_due = now.since(first.time) >= PASSAGE_NS;
             if is_due && !transmission.is_settled && !is_own {
                 transmission.is_settled = true;
+                let after = if evidence.last_swallowed {
+                    &mut evidence.after_swallowed
+                } else {
+                    &mut evidence.after_passed
+                };
+                after.count(is_swallowed);
                 let outcomes = if swallowed_before {
                     &mut evidence.again
                 } else {
                     &mut evidence.first
                 };
-                evidence.after[usize::from(evidence.last_swallowed)].count(is_swallowed);
                 evidence.last_swallowed = is_swallowed;
                 outcomes.count(is_swallowed);
                 if !is_swallowed {
@@ -321,6 +328,41 @@ impl Crossing {
             note_client(connection, evidence, client);
         }
         note_answer(connection, evidence);
+    }
+
+    /// Forgets a source; those behind it move up by one place.
+    pub fn remove_source(&mut self, gone: usize) {
+        let moved = |source: usize| match source {
+            _ if source == gone => None,
+            _ if source > gone => Some(source - 1),
+            _ => Some(source),
+        };
+        self.connections.retain(|_, connection| {
+            let seen = connection
+                .transmissions
+                .iter_mut()
+                .flat_map(|transmission| {
+                    [Some(&mut transmission.first), transmission.then.as_mut()]
+                });
+            let mut sources: Vec<_> = seen.flatten().map(|seen| &mut seen.source).collect();
+            sources.extend(connection.answered.as_mut().map(|(_, source)| source));
+            sources.into_iter().all(|source| {
+                let place = moved(*source);
+                *source = place.unwrap_or_default();
+                place.is_some()
+            })
+        });
+        for evidence in self.remotes.values_mut() {
+            evidence.inside = evidence.inside.and_then(moved);
+            evidence.outside = evidence.outside.and_then(moved);
+        }
+        // What is known of a host is told where its SYNs leave.
+        self.remotes
+            .retain(|_, evidence| evidence.outside.is_some());
+        self.ways = std::mem::take(&mut self.ways)
+            .into_iter()
+            .filter_map(|((from, to), crossed)| Some(((moved(from)?, moved(to)?), crossed)))
+            .collect();
     }
 
     /// What is known of each remote host.

@@ -15,7 +15,7 @@ use natdiag_common::{
 };
 
 use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader};
-use crate::{config::Network, event::Event};
+use crate::config::Network;
 
 /// What a packet gives that is more than a packet.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Dissected {
     /// What it adds to the counters of a remote host.
     pub(super) charge: Option<(Address, RemoteCounts)>,
     /// What is kept of it.
-    pub(super) event: Option<Event>,
+    pub(super) record: Option<Record>,
     /// The segment of an established connection that it carries, where its remote host is under suspicion.
     pub(super) followed: Option<(Direction, FlowEnds, FollowedSegment)>,
 }
@@ -133,19 +133,25 @@ impl Dissector {
             self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
             (tally.remote, tally.counts())
         });
-        let event = if observation.keep == Keep::Never {
+        let record = if observation.keep == Keep::Never {
             None
         } else if options_are_cut(frame, packet) {
             // Timestamps that the capture cut off must not pass for timestamps that were not sent.
             self.count_cut();
             None
         } else {
-            let record = Record::new(frame, packet, observation.tally, direction, captured.time.0);
-            Event::from_record(&record, 0)
+            let tally = observation.tally;
+            Some(Record::new(
+                frame,
+                packet,
+                tally,
+                direction,
+                captured.time.0,
+            ))
         };
         Some(Dissected {
             charge,
-            event,
+            record,
             followed,
         })
     }

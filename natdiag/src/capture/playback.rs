@@ -12,7 +12,7 @@ use super::{
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     config::Network,
-    event::Timestamp,
+    event::{Event, Timestamp},
     survey::{SourceKind, SourceSurvey},
 };
 
@@ -84,7 +84,7 @@ impl Playback {
             }
             self.now = self.now.max(packet.time);
             if let Some(dissected) = self.dissector.dissect(&packet) {
-                self.feed(dissected);
+                self.feed(&dissected);
             }
             self.settle();
             self.capture.advance();
@@ -95,7 +95,7 @@ impl Playback {
         self.check_links()
     }
 
-    fn feed(&mut self, dissected: Dissected) {
+    fn feed(&mut self, dissected: &Dissected) {
         if let Some((remote, counts)) = dissected.charge
             && self.filter.admits_remote(remote.into())
         {
@@ -104,7 +104,8 @@ impl Playback {
         if let Some((direction, ends, segment)) = dissected.followed {
             self.analysis.follow(direction, &ends, &segment, self.now);
         }
-        if let Some(event) = dissected.event
+        let event = |record| Event::from_record(&record, 0);
+        if let Some(event) = dissected.record.and_then(event)
             && self.filter.admits(&event)
         {
             self.reorder.push(event);

@@ -9,6 +9,7 @@ fn help_teaches() {
     for path in [
         &[][..],
         &["watch"],
+        &["daemon"],
         &["replay"],
         &["check"],
         &["check", "attach"],

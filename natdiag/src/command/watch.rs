@@ -83,6 +83,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
         hook: config.hook,
         top: config.top,
         trial: config.trial,
+        keeps_evidence: false,
     });
     for link in links {
         engine.attach(link)?;

@@ -1,8 +1,8 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
-use std::{error::Error, thread, time::Duration};
+use std::{net::IpAddr, thread, time::Duration};
 
-use natdiag_common::LinkType;
+use natdiag_common::{LinkType, record::Record};
 
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter},
@@ -15,7 +15,9 @@ use crate::{
         reconcile::Increment,
     },
     clock::Clock,
-    engine::{EngineError, EngineOptions, remedy::RemedyOnTrial},
+    daemon::evidence::Keeper,
+    engine::{Attached, EngineError, EngineOptions, remedy::RemedyOnTrial},
+    error::in_full,
     event::{Event, Timestamp},
     host::{
         address,
@@ -53,6 +55,8 @@ pub(super) struct WatchedInterface {
     records: Records,
     analysis: Analysis,
     filter: Filter,
+    /// The newest records, where they are kept as evidence.
+    keeper: Option<Keeper>,
     clock: Clock,
     is_behind_nat: bool,
     hooks: Vec<String>,
@@ -98,6 +102,7 @@ impl WatchedInterface {
             records,
             analysis: Analysis::default(),
             filter: options.filter.clone(),
+            keeper: options.keeps_evidence.then(Keeper::default),
             clock,
             carried: Carried::start(&link),
             is_behind_nat: is_behind_nat(&link),
@@ -208,6 +213,36 @@ impl WatchedInterface {
         self.analysis.take_sightings()
     }
 
+    /// Takes the newest records of a remote host.
+    pub(super) fn take_evidence(&mut self, remote: IpAddr) -> Vec<Record> {
+        let keeper = self.keeper.as_mut();
+        keeper.map(|keeper| keeper.take(remote)).unwrap_or_default()
+    }
+
+    /// By what it is watched.
+    pub(super) fn attached(&self) -> Attached {
+        Attached {
+            hooks: self.hooks.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// The interface.
+    pub(super) const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What is looked at from here on.
+    pub(super) fn set_filter(&mut self, filter: Filter) {
+        if filter.is_on() {
+            self.notes
+                .push(format!("the filter was changed: only {filter}"));
+        } else {
+            self.notes.push("the filter was taken away".to_owned());
+        }
+        self.filter = filter;
+    }
+
     /// Whether somebody else's address stands for those of the interface on the Internet.
     pub(super) const fn is_behind_nat(&self) -> bool {
         self.is_behind_nat
@@ -298,6 +333,12 @@ impl WatchedInterface {
                 && self.filter.admits(&event)
             {
                 self.analysis.observe(&event);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.keep(Record {
+                        time_ns: now.0,
+                        ..record
+                    });
+                }
             }
         }
     }
@@ -345,13 +386,7 @@ fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: T
 
 /// Goes on without what established connections would tell.
 fn refuse(notes: &mut Vec<String>, error: &FollowError) -> Following {
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        why.push_str(": ");
-        why.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let why = in_full(error);
     notes.push(format!("established connections are not followed: {why}"));
     Following::Refused
 }

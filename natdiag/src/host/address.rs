@@ -1,6 +1,6 @@
 //! The addresses of an interface, and whether somebody else's address stands for them on the Internet.
 
-use std::{io, net::IpAddr};
+use std::{collections::BTreeMap, io, net::IpAddr};
 
 use nix::{ifaddrs::getifaddrs, sys::socket::SockaddrStorage};
 
@@ -15,6 +15,23 @@ pub fn of_interface(name: &str) -> io::Result<Vec<IpAddr>> {
         .filter(|entry| entry.interface_name == name)
         .filter_map(|entry| ip_address(&entry.address?))
         .collect())
+}
+
+/// The addresses of every interface that has any, by its name.
+///
+/// # Errors
+/// The kernel does not answer.
+pub fn by_interface() -> io::Result<BTreeMap<String, Vec<IpAddr>>> {
+    let mut addresses: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in getifaddrs()? {
+        if let Some(address) = entry.address.as_ref().and_then(ip_address) {
+            addresses
+                .entry(entry.interface_name)
+                .or_default()
+                .push(address);
+        }
+    }
+    Ok(addresses)
 }
 
 fn ip_address(address: &SockaddrStorage) -> Option<IpAddr> {

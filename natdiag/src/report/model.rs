@@ -88,7 +88,7 @@ struct Remote<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Finding<'a> {
+pub(crate) struct Finding<'a> {
     cause: &'static str,
     confidence: f64,
     severity: &'static str,
@@ -323,7 +323,7 @@ impl Serialize for MalformedBy {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes fields by reference"
 )]
-fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     match jiff::Timestamp::from_nanosecond(i128::from(time.0)) {
         Ok(time) => serializer.collect_str(&time),
         Err(error) => Err(serde::ser::Error::custom(error)),

@@ -9,7 +9,9 @@
 mod check;
 mod command;
 mod counting;
+mod daemon;
 mod following;
 mod hooks;
 mod network;
+mod prometheus;
 mod terminal;

@@ -68,7 +68,7 @@ pub(crate) fn run(seed: u64, part: u64) -> Outcome {
     outcome
 }
 
-/// Calls `each` for the numbers below `count`, on all CPUs.
+/// Calls `each` for the numbers below `count`, on all CPUs. The results come in the order of the numbers.
 fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
     let results = Mutex::new(Vec::new());
@@ -82,7 +82,7 @@ fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
                     if number >= count {
                         break;
                     }
-                    own.push(each(number));
+                    own.push((number, each(number)));
                 }
                 if let Ok(mut results) = results.lock() {
                     results.extend(own);
@@ -90,7 +90,9 @@ fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
             });
         }
     });
-    results.into_inner().unwrap_or_default()
+    let mut results: Vec<(u64, T)> = results.into_inner().unwrap_or_default();
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// A host that was played, and what natdiag found out.

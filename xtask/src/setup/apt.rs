@@ -11,7 +11,7 @@ use crate::exec::{self, say};
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 11] = [
+const TEST_PROGRAMS: [(&str, &str); 12] = [
     ("bpftool", "bpftool"),
     // The static one: `cargo xtask kernels` takes it along into its machines.
     ("busybox", "busybox-static"),
@@ -21,6 +21,7 @@ const TEST_PROGRAMS: [(&str, &str); 11] = [
     ("iperf3", "iperf3"),
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
+    ("prometheus", "prometheus"),
     ("sysctl", "procps"),
     ("tcpdump", "tcpdump"),
     ("tshark", "tshark"),

@@ -22,6 +22,12 @@ fn later(mut event: Event) -> Event {
 
 /// Connections of a client of which each `swallowed`-th loses its first SYN in the NAT.
 fn play(swallowed: u16) -> CrossingEvidence {
+    let crossing = played(swallowed);
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    evidence.clone()
+}
+
+fn played(swallowed: u16) -> Crossing {
     let mut crossing = Crossing::default();
     for number in 0..40_u16 {
         let ms = u64::from(number) * 100;
@@ -45,8 +51,7 @@ fn play(swallowed: u16) -> CrossingEvidence {
         crossing.advance(Timestamp(ms * MS));
     }
     crossing.advance(Timestamp(20_000 * MS));
-    let (_, evidence) = crossing.remotes().next().unwrap();
-    evidence.clone()
+    crossing
 }
 
 #[test]
@@ -65,6 +70,23 @@ fn syn_that_does_not_leave_is_swallowed_and_its_client_is_hit() {
     let client = evidence.clients.first_key_value().unwrap();
     assert_eq!(client.0.to_string(), "10.60.1.3");
     assert_eq!((client.1.all, client.1.hit), (40, 5));
+}
+
+#[test]
+fn a_source_that_goes_takes_what_only_it_showed_and_the_others_move_up() {
+    let mut crossing = played(1000);
+    crossing.remove_source(INSIDE);
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    assert_eq!((evidence.inside, evidence.outside), (None, Some(0)));
+    assert!(crossing.ways.is_empty());
+    let mut crossing = played(1000);
+    crossing.remove_source(OUTSIDE);
+    assert_eq!(crossing.remotes().count(), 0);
+    let mut crossing = played(1000);
+    crossing.remove_source(OUTSIDE + 1);
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    assert_eq!(evidence.outside, Some(OUTSIDE));
+    assert_eq!(crossing.ways.len(), 1);
 }
 
 #[test]

@@ -137,9 +137,9 @@ fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
     if swallowed.dropped < SWALLOWED {
         return None;
     }
-    let [after_passed, after_swallowed] = evidence.after;
     // While there is no port, or no entry, hardly any SYN passes; when one is free again, many do.
-    let in_turns = ln_series(ANY, after_passed) + ln_series(MOST, after_swallowed);
+    let in_turns =
+        ln_series(ANY, evidence.after_passed) + ln_series(MOST, evidence.after_swallowed);
     let lns = [
         // Ports run out for each host by itself, and for few at a time.
         PRIORS[0].1.ln() + in_turns + ln_series(ELSEWHERE, others),

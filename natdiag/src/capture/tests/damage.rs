@@ -160,7 +160,7 @@ fn packet_that_the_capture_cut_is_not_malformed() {
             if let Some((_, counts)) = dissected.as_ref().and_then(|dissected| dissected.charge) {
                 found.0 += counts.value(RemoteCounter::SynSent);
             }
-            found.1 += u32::from(dissected.is_some_and(|dissected| dissected.event.is_some()));
+            found.1 += u32::from(dissected.is_some_and(|dissected| dissected.record.is_some()));
             capture.advance();
         }
         assert_eq!(found, (syns, events), "snap length {snaplen}");

@@ -1,0 +1,373 @@
+//! `natdiag daemon`: interfaces that come and go to analysis, to events and metrics, until a signal ends it.
+
+mod evidence;
+mod exhibition;
+mod failure;
+mod links;
+mod notice;
+mod reload;
+mod settings;
+mod signals;
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+pub use self::failure::DaemonError;
+use self::{
+    evidence::EvidenceFiles,
+    links::present,
+    notice::Notice,
+    signals::{Signal, Signals},
+};
+use crate::{
+    cli::daemon::DaemonArgs,
+    config::{
+        Top,
+        daemon::{DaemonConfig, Limits, Privileges},
+    },
+    daemon::{
+        changes::{Change, Changes, Turn},
+        selection::Selection,
+    },
+    engine::{Attached, Engine, EngineError, EngineOptions, ticks},
+    error::in_full,
+    event::Timestamp,
+    journal::Journal,
+    metrics::{
+        families::{self, Snapshot},
+        http::Exhibition,
+    },
+    privilege::{self, reduce},
+    report::event::Happening,
+    spool::Spool,
+    survey::{SourceSurvey, Survey},
+};
+
+/// How often natdiag looks which interfaces there are.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How long after a refusal an interface is tried again.
+const BETWEEN_TRIES_NS: u64 = 60_000_000_000;
+
+/// Watches until a signal ends it.
+///
+/// # Errors
+/// The configuration is not valid, nothing that is wanted can be attached, or the kernel gives no counters. Whatever is
+/// attached is detached.
+pub async fn daemon(args: &DaemonArgs) -> Result<(), DaemonError> {
+    let config = settings::load(args)?;
+    privilege::check("daemon")?;
+    // Before anything is attached that an unexpected signal would leave behind.
+    let mut signals = Signals::new().map_err(DaemonError::Signals)?;
+    let mut daemon = Daemon::start(config).await?;
+    let watched = daemon.watch(args, &mut signals).await;
+    let closed = daemon.close();
+    watched.and(closed)
+}
+
+/// Looks whether a configuration file is valid.
+///
+/// # Errors
+/// It is not; the error says where.
+pub fn check(file: &Path) -> Result<(), DaemonError> {
+    settings::read(file)?;
+    Ok(())
+}
+
+/// Everything that lasts as long as the run.
+struct Daemon {
+    config: DaemonConfig,
+    selection: Selection,
+    engine: Engine,
+    changes: Changes,
+    journal: Journal,
+    evidence: Option<EvidenceFiles>,
+    notice: Notice,
+    exhibition: Option<Exhibition>,
+    /// Interfaces that could not be attached, by index, and when to try again.
+    refused: BTreeMap<u32, Timestamp>,
+    /// Whether nothing is attached any more: the privileges for it are gone.
+    is_closed: bool,
+}
+
+impl Daemon {
+    async fn start(config: DaemonConfig) -> Result<Self, DaemonError> {
+        let engine = Engine::new(EngineOptions {
+            filter: config.filter.clone(),
+            hook: config.hook,
+            // Those with findings come in any case.
+            top: Top::Busiest(0),
+            trial: None,
+            keeps_evidence: config.evidence.is_some(),
+        });
+        let now = engine.now();
+        let findings = config.findings.folder.as_deref();
+        let findings = findings
+            .map(|folder| open(folder, "findings", "jsonl", config.findings.limits, now))
+            .transpose()?;
+        let evidence = config.evidence.as_ref();
+        let evidence = evidence
+            .map(|evidence| {
+                let spool = open(&evidence.folder, "evidence", "pcapng", evidence.limits, now)?;
+                Ok::<_, DaemonError>(EvidenceFiles::new(spool, evidence.packets))
+            })
+            .transpose()?;
+        let exhibition = match &config.metrics {
+            Some(metrics) => Some(exhibition::open(metrics).await?),
+            None => None,
+        };
+        let mut daemon = Self {
+            exhibition,
+            selection: selection(&config),
+            config,
+            engine,
+            changes: Changes::default(),
+            journal: Journal::new(findings),
+            evidence,
+            notice: Notice::new(),
+            refused: BTreeMap::new(),
+            is_closed: false,
+        };
+        daemon.tell(&Happening::Started);
+        if let Some(refusal) = daemon.look()?
+            && !daemon.engine.is_attached()
+        {
+            return Err(refusal.into());
+        }
+        for pattern in daemon.selection.unmet(&present()?) {
+            tracing::warn!(%pattern, "no interface matches yet");
+        }
+        daemon.reduce_privileges()?;
+        Ok(daemon)
+    }
+
+    /// Gives up what is not needed once everything is open.
+    fn reduce_privileges(&self) -> Result<(), DaemonError> {
+        let Privileges::Needed(user) = &self.config.privileges else {
+            return Ok(());
+        };
+        let user = user.as_deref().map(reduce::user).transpose()?;
+        let spools = || {
+            let evidence = self.evidence.iter().map(EvidenceFiles::spool);
+            self.journal.spool().into_iter().chain(evidence)
+        };
+        if let Some(user) = &user {
+            for spool in spools() {
+                let given = spool.give_to(user.uid.as_raw(), user.gid.as_raw());
+                given.map_err(|source| DaemonError::folder(spool, source))?;
+            }
+        }
+        let folders: Vec<_> = spools().map(|spool| spool.folder().to_owned()).collect();
+        let given = reduce::reduce(user.as_ref(), self.config.hotplug, &folders)?;
+        tracing::info!("{}", given.join("; "));
+        for spool in spools() {
+            let reached = spool.check();
+            reached.map_err(|source| DaemonError::folder(spool, source))?;
+        }
+        Ok(())
+    }
+
+    async fn watch(&mut self, args: &DaemonArgs, signals: &mut Signals) -> Result<(), DaemonError> {
+        let mut looks = ticks(BETWEEN_LOOKS);
+        let mut judgements = ticks(self.config.interval);
+        let mut signs = ticks(self.notice.between_signs_of_life());
+        self.judge()?;
+        self.notice.ready();
+        loop {
+            tokio::select! {
+                biased;
+                signal = signals.come() => match signal {
+                    Signal::End => return Ok(()),
+                    Signal::Reload => {
+                        Notice::reloading();
+                        self.reload(args)?;
+                        judgements = ticks(self.config.interval);
+                        self.notice.ready();
+                    }
+                },
+                _ = signs.tick() => self.notice.alive(),
+                _ = looks.tick() => { self.look()?; }
+                _ = judgements.tick() => self.judge()?,
+                worked = self.engine.work() => worked?,
+            }
+        }
+    }
+
+    /// Attaches to what is wanted and there, and lets go of what is not. Returns why the first refused to be attached.
+    fn look(&mut self) -> Result<Option<EngineError>, DaemonError> {
+        let there = present()?;
+        if self.selection.wanted.is_empty() {
+            self.selection.wanted.extend(links::of_default_route()?);
+        }
+        let selection = &self.selection;
+        // One that has got another name is another.
+        let last = self.engine.let_go(|link| {
+            there.iter().any(|(present, addresses)| {
+                (present.index, &present.name) == (link.index, &link.name)
+                    && selection.includes(present, addresses)
+            })
+        })?;
+        for source in last {
+            self.release(source);
+        }
+        let now = self.engine.now();
+        self.refused.retain(|index, until| {
+            *until > now && there.iter().any(|(link, _)| link.index == *index)
+        });
+        let mut first = None;
+        if self.is_closed {
+            return Ok(None);
+        }
+        self.is_closed = !self.config.hotplug;
+        for (link, addresses) in there {
+            let is_known = self.engine.links().any(|known| known.index == link.index)
+                || self.refused.contains_key(&link.index);
+            if is_known || !self.selection.includes(&link, &addresses) {
+                continue;
+            }
+            let (index, name) = (link.index, link.name.clone());
+            match self.engine.attach(link) {
+                Ok(attached) => self.welcome(&name, &attached),
+                Err(error) => {
+                    let until = now.plus(BETWEEN_TRIES_NS);
+                    self.refused.insert(index, until);
+                    let why = in_full(&error);
+                    tracing::error!(
+                        interface = name,
+                        why,
+                        "cannot watch; tried again in a minute"
+                    );
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Ok(first)
+    }
+
+    fn welcome(&mut self, name: &str, attached: &Attached) {
+        tracing::info!(interface = name, hooks = ?attached.hooks, "watching");
+        self.tell(&Happening::Attached {
+            interface: name,
+            hooks: &attached.hooks,
+            notes: &attached.notes,
+        });
+    }
+
+    /// Tells the last of an interface.
+    fn release(&mut self, source: SourceSurvey) {
+        tracing::info!(interface = source.name, "not watching any more");
+        let now = self.engine.now();
+        let survey = Survey {
+            start: self.engine.start(),
+            end: now,
+            sources: vec![source],
+            ..Survey::default()
+        };
+        self.tell(&Happening::Released(&survey));
+    }
+
+    /// Judges anew, and tells what has changed.
+    fn judge(&mut self) -> Result<(), DaemonError> {
+        let survey = self.engine.survey()?;
+        let quiet_ns = u64::try_from(self.config.findings.quiet.as_nanos()).unwrap_or(u64::MAX);
+        for change in self.changes.compare(&survey, quiet_ns) {
+            log(&change);
+            self.tell(&Happening::Finding(&change));
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.collect(&mut self.engine, &self.changes, &survey);
+        }
+        self.for_each_spool(|spool| spool.turn(survey.end));
+        if let (Some(exhibition), Some(metrics)) = (&self.exhibition, &self.config.metrics) {
+            let snapshot = Snapshot {
+                survey: &survey,
+                changes: &self.changes,
+                remotes: metrics.remotes,
+                events_lost: self.journal.lost(),
+            };
+            match families::text(&snapshot) {
+                Ok(text) => exhibition.show(text),
+                Err(error) => tracing::error!(%error, "metrics have no text"),
+            }
+        }
+        let findings: u64 = self.changes.open().values().sum();
+        self.notice.status(&survey, findings);
+        Ok(())
+    }
+
+    fn for_each_spool(&mut self, act: impl FnMut(&mut Spool)) {
+        let evidence = self.evidence.iter_mut().map(EvidenceFiles::spool_mut);
+        self.journal
+            .spool_mut()
+            .into_iter()
+            .chain(evidence)
+            .for_each(act);
+    }
+
+    fn tell(&mut self, happening: &Happening<'_>) {
+        self.journal.tell(happening, self.engine.now());
+    }
+
+    /// Detaches everything, and tells the last.
+    fn close(&mut self) -> Result<(), DaemonError> {
+        Notice::stopping();
+        let judged = self.judge();
+        let last = self.engine.let_go(|_| false);
+        for source in last? {
+            self.release(source);
+        }
+        self.tell(&Happening::Stopped);
+        let now = self.engine.now();
+        self.for_each_spool(|spool| spool.finish(now));
+        judged
+    }
+}
+
+/// Opens a folder of files that have the name of the key.
+fn open(
+    folder: &Path,
+    key: &'static str,
+    extension: &'static str,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Spool, DaemonError> {
+    let spool = Spool::open(folder, (key, extension), limits, now);
+    spool.map_err(|source| DaemonError::Folder {
+        key,
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+fn selection(config: &DaemonConfig) -> Selection {
+    Selection {
+        wanted: config.interfaces.clone(),
+        exclude: config.exclude.clone(),
+    }
+}
+
+/// The log names no address: events do.
+fn log(change: &Change) {
+    let interface = &change.place.interface;
+    let number = change.number;
+    match &change.turn {
+        Turn::Appeared(finding) => {
+            let (cause, severity) = (finding.cause.as_str(), finding.severity.as_str());
+            tracing::warn!(interface, number, cause, severity, "a finding has appeared");
+        }
+        Turn::Changed { was, finding } => {
+            let (was, cause) = (was.cause.as_str(), finding.cause.as_str());
+            let severity = finding.severity.as_str();
+            tracing::warn!(
+                interface,
+                number,
+                was,
+                cause,
+                severity,
+                "a finding has changed"
+            );
+        }
+        Turn::Ended { was, why } => {
+            let (cause, why) = (was.cause.as_str(), why.as_str());
+            tracing::info!(interface, number, cause, why, "a finding has ended");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Settings from the command line and from the configuration file.
+
+use std::{fs, io, path::Path};
+
+use super::failure::DaemonError;
+use crate::{
+    cli::daemon::{DaemonArgs, Settings},
+    config::daemon::{self, DEFAULT_FILE, DaemonConfig},
+};
+
+/// What the command line asks for, and where it says nothing, the file.
+pub(super) fn load(args: &DaemonArgs) -> Result<DaemonConfig, DaemonError> {
+    let file = match &args.config {
+        Some(path) => parse(path, &text(path)?)?,
+        None => match text(Path::new(DEFAULT_FILE)) {
+            Ok(text) => parse(Path::new(DEFAULT_FILE), &text)?,
+            Err(DaemonError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Settings::default()
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    Ok(args.settings.clone().or(file).try_into()?)
+}
+
+/// What a file asks for.
+pub(super) fn read(path: &Path) -> Result<DaemonConfig, DaemonError> {
+    Ok(parse(path, &text(path)?)?.try_into()?)
+}
+
+fn text(path: &Path) -> Result<String, DaemonError> {
+    fs::read_to_string(path).map_err(|source| DaemonError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Settings, DaemonError> {
+    daemon::parse(text).map_err(|source| DaemonError::File {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,4 @@
+//! Metrics for Prometheus: what a run has found, as samples, and a server that gives them out.
+
+pub mod families;
+pub mod http;

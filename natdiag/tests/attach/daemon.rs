@@ -1,0 +1,439 @@
+//! `natdiag daemon` as a process: interfaces that come and go, its configuration, its events, and what it tells systemd.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use natdiag_common::testkit::{CLIENT, Payload as _, SERVER, udp};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use crate::{
+    hooks::tcx_programs,
+    network::{in_namespace, ip, send, wait_until},
+};
+
+const NATDIAG: &str = env!("CARGO_BIN_EXE_natdiag");
+
+/// A daemon that runs, in a folder of its own.
+pub(crate) struct Daemon {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    /// Starts one with this configuration, in which `FOLDER` stands for its folder.
+    pub(crate) fn start(config: &str) -> Self {
+        Self::start_with(config, |_| ())
+    }
+
+    pub(crate) fn start_with(config: &str, amend: impl FnOnce(&mut Command)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Also for the user as whom it may go on.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let file = write_config(folder.path(), config);
+        let mut command = Command::new(NATDIAG);
+        command
+            .args(["daemon", "--config"])
+            .arg(file)
+            .stderr(fs::File::create(folder.path().join("log")).unwrap())
+            .stdout(Stdio::null());
+        amend(&mut command);
+        Self {
+            child: command.spawn().unwrap(),
+            folder,
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn configure(&self, config: &str) {
+        write_config(self.folder.path(), config);
+        self.signal(Signal::SIGHUP);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    pub(crate) fn logs(&self, text: &str) -> bool {
+        self.log().contains(text)
+    }
+
+    /// All events so far, of all files.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let mut files: Vec<PathBuf> = fs::read_dir(self.folder.path().join("findings"))
+            .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+            .unwrap_or_default();
+        files.sort();
+        let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+        texts
+            .flat_map(|text| {
+                let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+                lines.collect::<Vec<Value>>()
+            })
+            .collect()
+    }
+
+    /// Events of this kind.
+    pub(crate) fn events_of(&self, kind: &str) -> Vec<Value> {
+        let mut events = self.events();
+        events.retain(|event| event["event"] == kind);
+        events
+    }
+
+    /// Ends it, and says its exit code.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().unwrap().code()
+    }
+
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_config(folder: &Path, config: &str) -> PathBuf {
+    let file = folder.join("natdiag.toml");
+    let text = config.replace("FOLDER", &folder.display().to_string());
+    fs::write(&file, text).unwrap();
+    file
+}
+
+/// Fragments of a datagram, as a server sends them.
+pub(crate) fn fragments() -> Vec<Vec<u8>> {
+    (0..50)
+        .flat_map(|identification| {
+            let datagram = || udp().data_len(1472).in_ipv4(SERVER, CLIENT);
+            [
+                datagram()
+                    .identification(identification)
+                    .first_fragment()
+                    .frame(),
+                datagram()
+                    .identification(identification)
+                    .later_fragment(1480)
+                    .frame(),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn interfaces_come_and_go_and_the_last_of_each_is_told() {
+    in_namespace(
+        "interfaces_come_and_go_and_the_last_of_each_is_told",
+        || {
+            let mut daemon = Daemon::start(
+                "interface = ['v0', 'wan*']\nexclude = ['wan9']\nfindings = 'FOLDER/findings'\ninterval = '100ms'",
+            );
+            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            ip("link add wan0 type veth peer name wan9");
+            wait_until("natdiag to attach to wan0", || tcx_programs("wan0") == 2);
+            assert_eq!(tcx_programs("wan9"), 0);
+            send(&fragments());
+            wait_until("a finding", || {
+                !daemon.events_of("finding-appeared").is_empty()
+            });
+            let [appeared] = daemon.events_of("finding-appeared").try_into().unwrap();
+            assert_eq!(appeared["finding"]["cause"], "udp-fragmentation");
+            assert_eq!(appeared["address"], SERVER.to_string());
+            assert_eq!(appeared["interface"], "v0");
+            ip("link set wan0 name lan0");
+            wait_until("natdiag to let wan0 go", || tcx_programs("lan0") == 0);
+            ip("link del v0");
+            wait_until("natdiag to miss v0", || {
+                daemon.events_of("interface-released").len() == 2
+            });
+            wait_until("the finding to end", || {
+                !daemon.events_of("finding-ended").is_empty()
+            });
+            let released = &daemon.events_of("interface-released")[1];
+            assert_eq!(released["interface"], "v0");
+            assert_eq!(released["report"]["schema"], "natdiag.report/1");
+            let counters = &released["report"]["remotes"][0]["counters"];
+            assert_eq!(counters["fragments_udp"], 100);
+            let ended = &daemon.events_of("finding-ended")[0];
+            assert_eq!(ended["number"], appeared["number"]);
+            assert_eq!(ended["why"], "interface-released");
+            // It comes back with its name.
+            ip("link add v0 type veth peer name v1");
+            wait_until("natdiag to attach anew", || tcx_programs("v0") == 2);
+            assert_eq!(daemon.end(), Some(0));
+            assert_eq!(tcx_programs("v0"), 0);
+            let kinds: Vec<_> = daemon
+                .events()
+                .iter()
+                .map(|event| event["event"].clone())
+                .collect();
+            assert_eq!(kinds.first().unwrap(), "started");
+            assert_eq!(kinds.last().unwrap(), "stopped");
+        },
+    );
+}
+
+#[test]
+fn a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing() {
+    in_namespace(
+        "a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing",
+        || {
+            ip("link add w0 type veth peer name w1");
+            let rest = "findings = 'FOLDER/findings'\ninterval = '100ms'";
+            let mut daemon = Daemon::start(&format!("interface = ['v0']\n{rest}"));
+            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            send(&fragments());
+            wait_until("a finding", || {
+                !daemon.events_of("finding-appeared").is_empty()
+            });
+            daemon.configure("interface = ['w0']\nintervall = '1s'");
+            wait_until("natdiag to refuse the file", || {
+                daemon.logs("the configuration stays as it was")
+            });
+            assert!(
+                daemon.logs("line 2: `intervall = '1s'`: unknown field `intervall`"),
+                "{}",
+                daemon.log()
+            );
+            assert_eq!((tcx_programs("v0"), tcx_programs("w0")), (2, 0));
+            daemon.configure(&format!(
+                "interface = ['v0', 'w0']\nhook = 'clsact'\n{rest}"
+            ));
+            wait_until("natdiag to take the file", || {
+                daemon.logs("the configuration was read again")
+            });
+            wait_until("natdiag to attach to w0", || {
+                crate::hooks::filters("w0") == 2
+            });
+            assert_eq!(tcx_programs("v0"), 2);
+            send(&fragments());
+            assert_eq!(daemon.end(), Some(0));
+            let released = daemon.events_of("interface-released");
+            let counters = &released[0]["report"]["remotes"][0]["counters"];
+            assert_eq!(counters["fragments_udp"], 200);
+            assert_eq!(daemon.events_of("finding-appeared").len(), 1);
+        },
+    );
+}
+
+#[test]
+fn systemd_is_told_how_things_stand() {
+    in_namespace("systemd_is_told_how_things_stand", || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let next = |wanted: &str| {
+            let mut buffer = [0; 1024];
+            loop {
+                let len = socket
+                    .recv(&mut buffer)
+                    .unwrap_or_else(|error| panic!("{wanted}: {error}"));
+                let message = String::from_utf8(buffer[..len].to_vec()).unwrap();
+                if message.contains(wanted) {
+                    return message;
+                }
+            }
+        };
+        let mut daemon = Daemon::start_with("interface = ['v0', 'w0']", |command| {
+            command
+                .env("NOTIFY_SOCKET", &path)
+                .env("WATCHDOG_USEC", "200000");
+        });
+        let ready = next("READY=1");
+        assert!(ready.contains("STATUS=watching v0; no finding"), "{ready}");
+        next("WATCHDOG=1");
+        assert!(
+            daemon.logs("no interface matches yet pattern=w0"),
+            "{}",
+            daemon.log()
+        );
+        daemon.signal(Signal::SIGHUP);
+        assert!(next("RELOADING=1").contains("MONOTONIC_USEC="));
+        next("READY=1");
+        daemon.signal(Signal::SIGTERM);
+        next("STOPPING=1");
+        assert_eq!(daemon.wait(), Some(0));
+    });
+}
+
+#[test]
+fn replay_of_the_evidence_gives_the_finding() {
+    in_namespace("replay_of_the_evidence_gives_the_finding", || {
+        let mut daemon = Daemon::start(
+            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
+             evidence = 'FOLDER/evidence'\nevidence-packets = 60",
+        );
+        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        send(&fragments());
+        wait_until("a finding", || {
+            !daemon.events_of("finding-appeared").is_empty()
+        });
+        assert_eq!(daemon.end(), Some(0));
+        let folder = fs::read_dir(daemon.folder().join("evidence")).unwrap();
+        let [file] = folder
+            .map(|entry| entry.unwrap().path())
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap();
+        let output = Command::new(NATDIAG)
+            .args(["replay", "--output", "json"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let [remote] = report["remotes"].as_array().unwrap().as_slice() else {
+            panic!("{report}")
+        };
+        assert_eq!(remote["address"], SERVER.to_string());
+        assert_eq!(remote["findings"][0]["cause"], "udp-fragmentation");
+        // No more than is kept of one finding.
+        assert_eq!(remote["counters"]["fragments_udp"], 60);
+        assert_eq!(remote["counters"]["largest_first_fragment_octets"], 1500);
+    });
+}
+
+/// A field of the process's status, such as `CapEff`.
+fn status(daemon: &Daemon, field: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value
+        .unwrap()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// `CAP_NET_ADMIN`, `CAP_PERFMON` and `CAP_BPF` (include/uapi/linux/capability.h).
+const ATTACHING: u64 = 1 << 12 | 1 << 38 | 1 << 39;
+
+#[test]
+fn what_is_not_needed_any_more_is_given_up() {
+    in_namespace("what_is_not_needed_any_more_is_given_up", || {
+        let rest = "user = 'nobody'\nfindings = 'FOLDER/findings'\nfindings-size = '4KiB'\ninterval = '100ms'";
+        let mut daemon = Daemon::start(&format!("interface = ['v0', 'w0']\n{rest}"));
+        wait_until("natdiag to give up", || {
+            daemon.logs("runs as the user nobody")
+        });
+        assert_eq!(status(&daemon, "Uid"), "65534 65534 65534 65534");
+        assert_eq!(status(&daemon, "NoNewPrivs"), "1");
+        for set in ["CapPrm", "CapEff", "CapBnd"] {
+            assert_eq!(status(&daemon, set), format!("{ATTACHING:016x}"), "{set}");
+        }
+        // It still attaches, and still begins new files.
+        ip("link add w0 type veth peer name w1");
+        wait_until("natdiag to attach to w0", || tcx_programs("w0") == 2);
+        send(&fragments());
+        wait_until("a finding", || {
+            !daemon.events_of("finding-appeared").is_empty()
+        });
+        ip("link del w0");
+        wait_until("natdiag to let w0 go", || {
+            !daemon.events_of("interface-released").is_empty()
+        });
+        assert_eq!(daemon.end(), Some(0));
+        assert_eq!(daemon.events().last().unwrap()["event"], "stopped");
+        assert!(
+            fs::read_dir(daemon.folder().join("findings"))
+                .unwrap()
+                .count()
+                > 1
+        );
+
+        let mut daemon = Daemon::start(&format!("interface = ['v0']\nno-hotplug = true\n{rest}"));
+        wait_until("natdiag to give up", || {
+            daemon.logs("no capability is left")
+        });
+        assert_eq!(status(&daemon, "CapPrm"), format!("{:016x}", 0));
+        send(&fragments());
+        wait_until("a finding", || {
+            !daemon.events_of("finding-appeared").is_empty()
+        });
+        assert_eq!(daemon.end(), Some(0));
+        assert_eq!(tcx_programs("v0"), 0);
+    });
+}
+
+#[test]
+fn privileges_are_kept_where_that_is_asked_for() {
+    in_namespace("privileges_are_kept_where_that_is_asked_for", || {
+        let mut daemon = Daemon::start("interface = ['v0']\nkeep-privileges = true");
+        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        assert_eq!(status(&daemon, "NoNewPrivs"), "0");
+        assert_eq!(daemon.end(), Some(0));
+    });
+}
+
+#[test]
+fn a_configuration_is_checked_without_privileges() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, code, want) in [
+        ("interface = ['eth0']\n", 0, ""),
+        (
+            "\nhook = 'ebpf'\n",
+            2,
+            "is not valid: line 2: `hook = 'ebpf'`: it is none of `auto`, `xdp`",
+        ),
+        (
+            "metrics-remotes = 3\n",
+            2,
+            "`metrics-remotes` means something only with `metrics`",
+        ),
+    ] {
+        let file = write_config(folder.path(), text);
+        let output = Command::new(NATDIAG)
+            .args(["daemon", "--check"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}: {stderr}");
+        assert!(stderr.contains(want), "{stderr}");
+    }
+}
+
+#[test]
+fn an_interface_that_cannot_be_watched_ends_the_start() {
+    in_namespace("an_interface_that_cannot_be_watched_ends_the_start", || {
+        let created = Command::new("ip")
+            .args(["link", "add", "s0", "type", "sit", "remote", "192.0.2.1"])
+            .output()
+            .unwrap();
+        if !created.status.success() {
+            println!(
+                "SKIP an_interface_that_cannot_be_watched_ends_the_start: this kernel has no SIT tunnels"
+            );
+            return;
+        }
+        let mut daemon = Daemon::start("interface = ['s0']");
+        assert_eq!(daemon.wait(), Some(2));
+        assert!(daemon.logs("device type 776"), "{}", daemon.log());
+    });
+}
