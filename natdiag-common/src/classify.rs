@@ -77,28 +77,25 @@ pub fn classify<F: FrameBytes + ?Sized>(
     packet: &PacketMeta,
     direction: Direction,
 ) -> Observation {
-    let flags = packet.transport.tcp_flags();
-    let (mut tally, keep) = if let Some(part) = packet.part() {
-        classify_part(packet, part, direction)
-    } else if flags & (SYN | FIN | RST) != 0 {
-        let mut tally = handshake_counter(frame, packet, flags, direction);
-        let keep = handshake_keep(flags, tally.counter);
-        if packet.fragment.is_some() {
-            note_atomic(&mut tally, direction);
-        }
-        (tally, keep)
-    } else if packet.fragment.is_some() {
-        (count_at(atomic_counter(direction)), Keep::Never)
-    } else {
-        match (packet.transport, direction) {
-            (Transport::PacketTooBig, Direction::Ingress) => {
-                (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
+    let (mut tally, keep) = match (packet.transport, packet.fragment, direction) {
+        (Transport::Tcp { flags }, _, _)
+            if flags & (SYN | FIN | RST) != 0 && packet.part().is_none() =>
+        {
+            let mut tally = handshake_counter(frame, packet, flags, direction);
+            let keep = handshake_keep(flags, tally.counter);
+            if packet.fragment.is_some() {
+                note_atomic(&mut tally, direction);
             }
-            (Transport::IcmpError, Direction::Ingress) => {
-                (count(RemoteCounter::IcmpError), Keep::WithinBudget)
-            }
-            _ => return Observation::BORING,
+            (tally, keep)
         }
+        (_, Some(fragment), _) => classify_fragment(packet, fragment, direction),
+        (Transport::PacketTooBig, None, Direction::Ingress) => {
+            (count(RemoteCounter::PacketTooBig), Keep::WithinBudget)
+        }
+        (Transport::IcmpError, None, Direction::Ingress) => {
+            (count(RemoteCounter::IcmpError), Keep::WithinBudget)
+        }
+        _ => return Observation::BORING,
     };
     let remote = match direction {
         _ if packet.fragment.is_none() && packet.transport.is_icmp_error() => {
@@ -137,12 +134,19 @@ fn count_at(counter: usize) -> Tally {
 }
 
 #[inline(always)]
-fn classify_part(packet: &PacketMeta, part: Fragment, direction: Direction) -> (Tally, Keep) {
+fn classify_fragment(
+    packet: &PacketMeta,
+    fragment: Fragment,
+    direction: Direction,
+) -> (Tally, Keep) {
     if direction == Direction::Egress {
         return (count(RemoteCounter::FragmentSent), Keep::Never);
     }
+    if fragment.is_atomic() {
+        return (count(RemoteCounter::FragmentAtomic), Keep::Never);
+    }
     let protocol = FragmentProtocol::of(packet.protocol);
-    let position = match (part.offset_octets, part.more) {
+    let position = match (fragment.offset_octets, fragment.more) {
         (0, _) => FragmentPosition::First,
         (_, true) => FragmentPosition::Middle,
         (_, false) => FragmentPosition::Last,

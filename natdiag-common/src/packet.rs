@@ -89,16 +89,6 @@ impl Transport {
         }
     }
 
-    /// The flags of a TCP segment, or none of them.
-    #[inline(always)]
-    #[must_use]
-    pub const fn tcp_flags(&self) -> u8 {
-        match self {
-            Self::Tcp { flags } => *flags,
-            Self::Udp | Self::PacketTooBig | Self::IcmpError | Self::Other | Self::Absent => 0,
-        }
-    }
-
     /// Whether the payload is an error that quotes a packet.
     #[inline(always)]
     #[must_use]

@@ -15,6 +15,7 @@ mod account;
 mod frame;
 mod headers;
 mod linear;
+mod log;
 mod maps;
 mod watch;
 

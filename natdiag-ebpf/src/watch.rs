@@ -1,6 +1,7 @@
 //! One packet's way: a glance, and for the few that are worth it parse, classify, record or count.
 
 use aya_ebpf::{
+    EbpfContext,
     bindings::{__sk_buff, xdp_md},
     helpers::bpf_ktime_get_ns,
     programs::{TcContext, XdpContext},
@@ -16,7 +17,7 @@ use natdiag_common::{
 use crate::{
     account::{Account, Grant},
     frame::Frame,
-    headers, linear, maps,
+    headers, linear, log, maps,
 };
 
 /// Most octets of a payload that are read: a TCP header with all its options.
@@ -34,10 +35,10 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
     match packet::glance(&frame, maps::link_type()) {
         Glance::Ordinary => {}
         // Twice in line, as either way is short when the other is not on it.
-        Glance::Segment(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
+        Glance::Segment(packet) => keep(ctx, totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(ctx)
         }),
-        Glance::Fragment(packet) => keep(totals, frame, packet, Direction::Ingress, |_, _| {
+        Glance::Fragment(packet) => keep(ctx, totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(ctx)
         }),
         Glance::Unclear => xdp_any(ctx.ctx, totals),
@@ -69,14 +70,24 @@ fn seen_by_tc(
     match packet::glance(&frame, maps::link_type()) {
         Glance::Ordinary => {}
         Glance::Segment(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
-            keep(totals, frame, packet, direction, |frame, needed_len| {
-                linear::with_octets(ctx, &frame, needed_len)
-            });
+            keep(
+                ctx,
+                totals,
+                frame,
+                packet,
+                direction,
+                |frame, needed_len| linear::with_octets(ctx, &frame, needed_len),
+            );
         }
         Glance::Fragment(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
-            keep(totals, frame, packet, direction, |frame, needed_len| {
-                linear::with_octets(ctx, &frame, needed_len)
-            });
+            keep(
+                ctx,
+                totals,
+                frame,
+                packet,
+                direction,
+                |frame, needed_len| linear::with_octets(ctx, &frame, needed_len),
+            );
         }
         Glance::Segment(_) | Glance::Fragment(_) | Glance::Unclear => any(ctx.skb.skb, totals),
     }
@@ -89,8 +100,8 @@ fn xdp_any(ctx: *mut xdp_md, totals: &mut Totals) {
     let ctx = XdpContext::new(ctx);
     let frame = Frame::of_xdp(&ctx);
     let parsed = packet::parse(&frame, maps::link_type());
-    if let Some(packet) = notable(totals, parsed) {
-        keep(totals, frame, packet, Direction::Ingress, |_, _| {
+    if let Some(packet) = notable(&ctx, totals, parsed) {
+        keep(&ctx, totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(&ctx)
         });
     }
@@ -111,10 +122,15 @@ fn tc_any(skb: *mut __sk_buff, totals: &mut Totals, direction: Direction) {
     let ctx = TcContext::new(skb);
     let frame = linear::with_headers(&ctx);
     let parsed = packet::parse(&frame, maps::link_type());
-    if let Some(packet) = notable(totals, parsed) {
-        keep(totals, frame, packet, direction, |frame, needed_len| {
-            linear::with_octets(&ctx, &frame, needed_len)
-        });
+    if let Some(packet) = notable(&ctx, totals, parsed) {
+        keep(
+            &ctx,
+            totals,
+            frame,
+            packet,
+            direction,
+            |frame, needed_len| linear::with_octets(&ctx, &frame, needed_len),
+        );
     }
 }
 
@@ -132,6 +148,7 @@ fn count(direction: Direction) -> Option<&'static mut Totals> {
 /// The packet, if there is more to say about it. Counts it if it is malformed.
 #[inline(always)]
 fn notable(
+    ctx: &impl EbpfContext,
     totals: &mut Totals,
     parsed: Result<Option<PacketMeta>, ParseError>,
 ) -> Option<PacketMeta> {
@@ -139,6 +156,7 @@ fn notable(
         Ok(packet) => headers::laid_down(&packet.filter(PacketMeta::is_notable)?),
         Err(error) => {
             totals.increment_malformed(error);
+            log::malformed(ctx, error);
             None
         }
     }
@@ -148,6 +166,7 @@ fn notable(
 /// none, an entry in the cache. `reach` makes so many of the frame's octets readable, if it can.
 #[inline(always)]
 fn keep(
+    ctx: &impl EbpfContext,
     totals: &mut Totals,
     frame: Frame,
     packet: PacketMeta,
@@ -162,7 +181,6 @@ fn keep(
         // What follows is verified once, and not for each kind of packet.
         tally.counter = frame.forget_way(tally.counter);
         tally.detail = frame.forget_way(tally.detail);
-        tally.maximum = frame.forget_way(tally.maximum);
     }
     let mut account = None;
     let grant = match (observation.keep, tally) {
@@ -182,6 +200,7 @@ fn keep(
             return entry.submit();
         }
         totals.increment(Counter::MissedRecordsRing);
+        log::ring_is_full(ctx);
     } else if observation.keep == Keep::WithinBudget {
         totals.increment(Counter::MissedRecordsBudget);
     }

@@ -57,12 +57,17 @@ fn build() -> Result<()> {
         .to_str()
         .context("the path of the checkout is not UTF-8")?;
     shield(&folder_from("OUT_DIR")?.join("aya-build").join("build"));
+    let features: &[&str] = if env::var_os("CARGO_FEATURE_BPF_LOG").is_some() {
+        &["bpf-log"]
+    } else {
+        &[]
+    };
     build_ebpf(
         [Package {
             name: EBPF_PACKAGE,
             root_dir,
             no_default_features: false,
-            features: &[],
+            features,
         }],
         Toolchain::Custom(&toolchain),
     )

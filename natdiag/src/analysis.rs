@@ -239,6 +239,7 @@ impl Analysis {
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         let busiest = busiest.in_order().into_iter();
+        remotes.reserve_exact(busiest.len());
         remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &networks, now)));
         for remote in remotes.iter_mut().take(CLOSE_UPS) {
             remote.close_up = self.close_up(remote.address);

@@ -9,6 +9,7 @@ pub mod follow;
 pub mod inspect;
 pub mod ladder;
 pub mod load;
+mod log;
 pub mod maps;
 pub mod probe;
 pub mod reconcile;

@@ -23,8 +23,8 @@ mod traffic;
 
 use std::{
     collections::VecDeque,
-    io,
-    path::PathBuf,
+    fs, io,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Mutex, mpsc},
     thread,
@@ -128,6 +128,80 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A scenario that was played for somebody else to judge.
+pub(crate) struct Played {
+    /// Its name and seed.
+    pub(crate) name: String,
+    /// The causes that are at work.
+    pub(crate) causes: Vec<&'static str>,
+    /// Causes that may be named besides.
+    pub(crate) tolerated: &'static [&'static str],
+    /// The causes that natdiag named, and how sure it was.
+    pub(crate) named: Vec<(String, f64)>,
+    /// In what the run differs from what it must be.
+    pub(crate) differences: Vec<String>,
+    /// What tcpdump has kept of it; the next run of the scenario replaces it.
+    pub(crate) captures: Vec<PathBuf>,
+}
+
+/// Plays all scenarios under a seed, `jobs` at a time.
+///
+/// # Errors
+/// The network cannot be built, or natdiag cannot be built.
+pub(crate) fn play_under(seed: u64, jobs: usize) -> Result<Vec<Played>> {
+    if !exec::is_root() {
+        bail!(
+            "the lab makes network namespaces, which only root may do; `--simulation` and `--captures` go without it"
+        );
+    }
+    interrupt::listen()?;
+    namespace::sweep()?;
+    let stage = Stage {
+        seed,
+        seconds: None,
+        keep: false,
+        natdiag: Some(build_natdiag()?),
+        directory: results_directory()?,
+    };
+    let outcomes = play_all(&choose(&[])?, &stage, jobs.max(1), false)?;
+    if interrupt::requested() {
+        bail!("interrupted");
+    }
+    outcomes
+        .into_iter()
+        .map(|outcome| {
+            let scenario = outcome.scenario;
+            let verdict = outcome.verdict;
+            Ok(Played {
+                name: format!("{} --seed {seed}", scenario.name),
+                causes: scenario.expected.iter().map(|it| it.cause).collect(),
+                tolerated: scenario.tolerated,
+                named: verdict.named,
+                differences: [verdict.causes, verdict.differences].concat(),
+                captures: captures(&stage.directory.join(scenario.name))?,
+            })
+        })
+        .collect()
+}
+
+/// The captures in a folder.
+fn captures(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let mut captures = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "pcap")
+        {
+            captures.push(path);
+        }
+    }
+    captures.sort();
+    Ok(captures)
 }
 
 /// The scenarios that the words name, in the order of the table.

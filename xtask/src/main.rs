@@ -6,6 +6,7 @@
 
 #[cfg(feature = "programs")]
 mod bench;
+mod dist;
 #[cfg(feature = "programs")]
 mod evaluate;
 mod exec;
@@ -46,6 +47,8 @@ enum Task {
     Run(run::Args),
     /// Runs all tests, and says which could not run
     Test,
+    /// Builds natdiag as one static program
+    Dist,
     /// Builds the test network in namespaces and plays scenarios
     Lab(lab::Args),
     /// Tests servers of the test network actively
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Setup(args) => setup::run(&args),
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
+        Task::Dist => dist::run(),
         Task::Lab(args) => lab::run(args),
         Task::Probe(args) => probe::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),

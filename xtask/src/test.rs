@@ -41,6 +41,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.stage("lints", lints())?;
     tests.stage("lints of xtask before setup", lints_before_setup())?;
     tests.stage("lints of the BPF programs", lints_of_programs())?;
+    tests.stage("lints with the log of the BPF programs", lints_with_log())?;
     tests.stage("documentation", documentation())?;
     tests.dependencies()?;
     let mut network = programs::command("lab", Profile::Dev)?;
@@ -70,6 +71,13 @@ fn lints_of_programs() -> Command {
     clippy.args(["--", "--deny", "warnings"]);
     // This machine's target would unwind, which takes std.
     clippy.env("CARGO_PROFILE_DEV_PANIC", "abort");
+    clippy
+}
+
+/// Builds the programs once more, with what nobody else builds.
+fn lints_with_log() -> Command {
+    let mut clippy = cargo(&["clippy", "-p", "natdiag", "--lib"]);
+    clippy.args(["--features", "bpf-log", "--", "--deny", "warnings"]);
     clippy
 }
 

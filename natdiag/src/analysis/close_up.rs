@@ -15,7 +15,7 @@ use crate::{
 
 /// Most SYNs kept of one remote host, at 24 octets each: more than a terminal shows in a line, and enough for a limit or
 /// an outage to show.
-pub const RECENT_SYNS: usize = 128;
+pub const RECENT_SYNS: usize = 256;
 
 /// A closer look at one remote host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct RecentSyn {
     pub counts: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
+    /// Connections to the remote host that were open then.
+    pub open: u16,
     /// What became of it.
     pub fate: Fate,
 }
@@ -65,6 +67,7 @@ impl RecentSyns {
             prediction: class.prediction,
             counts: !class.ambiguous,
             repeated: class.repeated,
+            open: u16::try_from(class.open).unwrap_or(u16::MAX),
             fate: Fate::Pending,
         });
         self.sent += 1;

@@ -148,6 +148,9 @@ pub struct CrossingEvidence {
     pub first: Outcomes,
     /// Transmissions of a SYN of which this host had swallowed one.
     pub again: Outcomes,
+    /// All, by whether the SYN before was passed on or swallowed.
+    pub after: [Outcomes; 2],
+    last_swallowed: bool,
     /// Connections answered by another interface than the SYN left by.
     pub astray: u64,
     /// Connections answered by the interface that the SYN left by.
@@ -164,7 +167,8 @@ pub struct CrossingEvidence {
 #[derive(Debug, Default)]
 pub struct Crossing {
     connections: HashMap<Key, Connection, FixedState>,
-    due: VecDeque<(Timestamp, Key)>,
+    /// In the order of their times, though sources are read one after the other.
+    due: BTreeMap<Timestamp, Vec<Key>>,
     forget: VecDeque<(Timestamp, Key)>,
     remotes: BTreeMap<IpAddr, CrossingEvidence>,
     /// SYNs that crossed, by the source they came in at and the one they left by.
@@ -226,7 +230,8 @@ impl Crossing {
                     then: None,
                     is_settled: false,
                 });
-                self.due.push_back((sighting.time.plus(PASSAGE_NS), key));
+                let due = sighting.time.plus(PASSAGE_NS);
+                self.due.entry(due).or_default().push(key);
             }
             None => {}
         }
@@ -249,8 +254,13 @@ impl Crossing {
 
     /// Lets time pass: all sources have been taken up to `now`.
     pub fn advance(&mut self, now: Timestamp) {
-        while let Some((_, key)) = self.due.pop_front_if(|(due, _)| *due <= now) {
-            self.settle(key, now);
+        while let Some(entry) = self.due.first_entry()
+            && *entry.key() <= now
+        {
+            let (due, keys) = entry.remove_entry();
+            for key in keys {
+                self.settle(key, due);
+            }
         }
         while let Some((_, key)) = self.forget.pop_front_if(|(due, _)| *due <= now) {
             self.connections.remove(&key);
@@ -298,10 +308,10 @@ impl Crossing {
                 } else {
                     &mut evidence.first
                 };
-                if is_swallowed {
-                    outcomes.dropped += 1;
-                } else {
-                    outcomes.answered += 1;
+                evidence.after[usize::from(evidence.last_swallowed)].count(is_swallowed);
+                evidence.last_swallowed = is_swallowed;
+                outcomes.count(is_swallowed);
+                if !is_swallowed {
                     *self.ways.entry((first.source, outside)).or_default() += 1;
                 }
             }

@@ -70,6 +70,15 @@ impl Outcomes {
         }
     }
 
+    /// Counts one more.
+    pub const fn count(&mut self, is_dropped: bool) {
+        if is_dropped {
+            self.dropped += 1;
+        } else {
+            self.answered += 1;
+        }
+    }
+
     fn add(&mut self, fate: Fate, amount: i64) {
         let cell = match fate {
             Fate::Dropped => &mut self.dropped,

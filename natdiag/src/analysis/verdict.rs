@@ -115,10 +115,16 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
         let mut silence = syn::findings(case, syns);
+        if reset::explains_bare_acks(syns) {
+            silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
+        }
         data::add_evidence(&mut silence, case);
+        let is_full = silence
+            .iter()
+            .any(|finding| finding.cause == Cause::BacklogOverflow);
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
-        findings.extend(response::findings(case, syns));
+        findings.extend(response::findings(case, syns, is_full));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }

@@ -12,6 +12,7 @@ use natdiag_common::{
 
 use super::{
     load::WatchObject,
+    log::KernelLog,
     maps::{MapsError, address},
 };
 
@@ -24,6 +25,7 @@ pub struct Records {
     ring: RingBuf<MapData>,
     order: Order,
     charged: u64,
+    log: Option<KernelLog>,
 }
 
 impl Records {
@@ -33,11 +35,15 @@ impl Records {
             ring: object.take_map(names::MAP_RECORDS)?,
             order: Order::default(),
             charged: 0,
+            log: object.take_log(),
         })
     }
 
     /// Takes at most `limit` records from the ring. Returns whether the ring is empty.
     pub fn drain(&mut self, limit: usize) -> bool {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
         for _ in 0..limit {
             let Some(item) = self.ring.next() else {
                 return true;

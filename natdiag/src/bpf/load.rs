@@ -11,7 +11,7 @@ use aya::{
 use natdiag_common::{LinkType, names};
 use thiserror::Error;
 
-use super::{features, maps::MapsError};
+use super::{features, log::KernelLog, maps::MapsError};
 use crate::WATCH_OBJECT;
 
 /// Lines of the verifier's log that an error shows; the reason stands at the end.
@@ -125,13 +125,14 @@ pub enum LoadError {
 pub struct WatchObject {
     ebpf: Ebpf,
     options: LoadOptions,
+    log: Option<KernelLog>,
 }
 
 impl WatchObject {
     /// Creates the maps. No program is in the kernel yet.
     pub fn open(options: LoadOptions) -> Result<Self, LoadError> {
         let link_type = options.link_type as u8;
-        let ebpf = EbpfLoader::new()
+        let mut ebpf = EbpfLoader::new()
             .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
             .map_max_entries(names::MAP_RECORDS, options.records_octets)
             .map_max_entries(names::MAP_SPILLS, options.spills_octets)
@@ -140,7 +141,8 @@ impl WatchObject {
                 missing: features::missing(),
                 source: Box::new(error),
             })?;
-        Ok(Self { ebpf, options })
+        let log = Some(KernelLog::take(&mut ebpf));
+        Ok(Self { ebpf, options, log })
     }
 
     /// What the object was made for.
@@ -192,6 +194,11 @@ impl WatchObject {
     {
         let map = self.ebpf.take_map(name).ok_or(MapsError::Missing(name))?;
         M::try_from(map).map_err(|source| MapsError::Read { map: name, source })
+    }
+
+    /// Takes what the programs log, where it has not been taken before.
+    pub(super) const fn take_log(&mut self) -> Option<KernelLog> {
+        self.log.take()
     }
 
     /// The object itself, for programs that run on given frames (`BPF_PROG_TEST_RUN`).

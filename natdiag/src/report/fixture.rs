@@ -259,6 +259,7 @@ fn recent_syns() -> Vec<RecentSyn> {
             },
             counts: number != 20,
             repeated: false,
+            open: 0,
             fate: match number {
                 63 => Fate::Pending,
                 _ if hit => Fate::Dropped,

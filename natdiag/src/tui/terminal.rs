@@ -94,7 +94,8 @@ impl Screen {
 
     /// Asks the terminal to put a text into its clipboard; whether it does is its own affair.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
-        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+        let terminal = self.terminal.backend_mut();
+        execute!(terminal, CopyToClipboard::to_clipboard_from(text))
     }
 
     /// Gives the terminal back, stops the process, and takes it again when the process goes on.

@@ -85,6 +85,19 @@ fn without_colour_marks_and_words_are_left() {
 }
 
 #[test]
+fn colours_are_of_the_eight_that_every_terminal_has_and_on_its_own_background() {
+    for keys in ["", "\r", "c", "?", "/x"] {
+        let mut app = watched();
+        type_in(&mut app, keys);
+        let terminal = screen(&mut app, 120, 40);
+        for cell in terminal.backend().buffer().content() {
+            let is_known = matches!(cell.fg, Color::Reset | Color::Red | Color::Yellow);
+            assert!(is_known && cell.bg == Color::Reset, "{keys:?}: {cell:?}");
+        }
+    }
+}
+
+#[test]
 fn cursor_stays_on_its_host_when_the_order_changes() {
     let mut app = watched();
     type_in(&mut app, "jjjj");

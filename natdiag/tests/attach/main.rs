@@ -12,3 +12,4 @@ mod counting;
 mod following;
 mod hooks;
 mod network;
+mod terminal;

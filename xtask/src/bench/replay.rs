@@ -36,6 +36,8 @@ pub(super) struct Figures {
 #[derive(Serialize)]
 pub(super) struct Cost {
     pub(super) seconds: f64,
+    /// Of processors, its own and the kernel's for it: what it took where others take their share as well.
+    pub(super) cpu_seconds: f64,
     pub(super) resident_octets: u64,
 }
 
@@ -108,6 +110,11 @@ fn connection(port: u16) -> Vec<Vec<u8>> {
     frames
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a figure of a few digits")]
+fn seconds(time: libc::timeval) -> f64 {
+    time.tv_sec as f64 + time.tv_usec as f64 / 1e6
+}
+
 /// Runs a program to its end.
 fn cost(command: &mut Command) -> Result<Cost> {
     let begun = Instant::now();
@@ -129,6 +136,7 @@ fn cost(command: &mut Command) -> Result<Cost> {
     );
     Ok(Cost {
         seconds: begun.elapsed().as_secs_f64(),
+        cpu_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
         resident_octets: u64::try_from(usage.ru_maxrss)? * 1024,
     })
 }

@@ -43,12 +43,16 @@ fn show_replay(out: &mut impl Write, figures: &replay::Figures) -> Result<()> {
         let mega = cost.resident_octets / 1_000_000;
         writeln!(
             out,
-            "  {name:<8} {:>7.2} s {mega:>6} MB resident",
-            cost.seconds
+            "  {name:<8} {:>7.2} s, of processors {:>7.2} s, {mega:>6} MB resident",
+            cost.seconds, cost.cpu_seconds
         )?;
     }
     let times = figures.tshark.seconds / figures.natdiag.seconds;
-    writeln!(out, "  natdiag is {times:.1} times as fast")?;
+    let cpu_times = figures.tshark.cpu_seconds / figures.natdiag.cpu_seconds;
+    writeln!(
+        out,
+        "  natdiag is {times:.1} times as fast, by the time of processors {cpu_times:.1} times"
+    )?;
     Ok(())
 }
 

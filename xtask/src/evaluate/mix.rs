@@ -8,6 +8,9 @@ pub(crate) const TUNING_SEED: u64 = 20_260_101;
 /// Seed of the hosts that figures are reported of. Nobody may mend anything by what these show.
 pub(crate) const HELD_OUT_SEED: u64 = 77_003_310_514;
 
+/// Seeds under which each scenario of the lab is played.
+pub(crate) const LAB_SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
+
 /// Remote hosts that are healthy or lossy, for false verdicts.
 pub(crate) const INNOCENT: u64 = 300_000;
 /// Remote hosts with tcp_tw_recycle and enough evidence, for missed verdicts.
@@ -45,5 +48,8 @@ pub(crate) const VANTAGES: [f64; 3] = [0.6, 0.2, 0.2];
 pub(crate) const CLOSERS: [f64; 3] = [0.45, 0.25, 0.3];
 /// Shares of a client's clock: fixed for the host, random per connection, none.
 pub(crate) const CLOCKS: [f64; 3] = [0.65, 0.15, 0.2];
+/// Share of servers that do not recycle and have one clock for all connections, as before Linux 4.10; the others' offsets
+/// are random.
+pub(crate) const ONE_CLOCK: f64 = 0.5;
 /// Share of hosts behind the NAT that do not pass the watcher.
 pub(crate) const UNSEEN: f64 = 0.2;

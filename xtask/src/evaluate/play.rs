@@ -220,7 +220,8 @@ impl Play {
                 let connection = &self.connections[number];
                 let ecr = connection.taken.and_then(|taken| taken.tsval);
                 let ack = connection.isn.wrapping_add(1);
-                let options = options(ecr.map(|_| 1), ecr.unwrap_or(0));
+                let clock = self.world.clock(now, connection.hash);
+                let options = options(ecr.map(|_| clock), ecr.unwrap_or(0));
                 self.receive(now, number, SYN | ACK, (SERVER_ISN, ack), options);
                 let connection = &mut self.connections[number];
                 let is_patient = now < connection.start_us + connection.patience_us;
@@ -346,9 +347,10 @@ impl Play {
         let ours = connection.isn.wrapping_add(1 + REQUEST);
         let theirs = SERVER_ISN + 1 + RESPONSE;
         let clock = |at| tsval(&connection, at);
+        let their_clock = self.world.clock(now, connection.hash);
         if self.dice.happens(self.closes_first) {
             let echo = clock(now.saturating_sub(self.round_trip_us));
-            let their = options(echo.map(|_| 2), echo.unwrap_or(0));
+            let their = options(echo.map(|_| their_clock), echo.unwrap_or(0));
             self.receive(now, number, FIN | ACK, (theirs, ours), their);
             let after = now + 500;
             self.emit(
@@ -376,7 +378,7 @@ impl Play {
                 options(clock(now), 2),
             );
             let echo = clock(now);
-            let their = options(echo.map(|_| 3), echo.unwrap_or(0));
+            let their = options(echo.map(|_| their_clock), echo.unwrap_or(0));
             let back = now + self.round_trip_us;
             self.receive(
                 back,

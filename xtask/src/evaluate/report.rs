@@ -6,12 +6,65 @@ use std::{
 };
 
 use super::{
-    simulation::Outcome,
+    played, simulation,
     tally::{Bound, Calibration, Matrix},
 };
 
 /// Writes everything.
-pub(crate) fn write(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+pub(crate) fn write(
+    out: &mut impl Write,
+    simulated: Option<&simulation::Outcome>,
+    played: Option<&played::Outcome>,
+) -> io::Result<()> {
+    if let Some(simulated) = simulated {
+        writeln!(out, "## Simulated hosts\n")?;
+        write_simulated(out, simulated)?;
+    }
+    if let Some(played) = played {
+        writeln!(out, "\n## Captures and scenarios\n")?;
+        write_played(out, played)?;
+    }
+    Ok(())
+}
+
+fn write_played(out: &mut impl Write, outcome: &played::Outcome) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} runs, of which differ from what they must be:\n",
+        outcome.played
+    )?;
+    if outcome.differences.is_empty() {
+        writeln!(out, "- none")?;
+    }
+    for difference in &outcome.differences {
+        writeln!(out, "- {difference}")?;
+    }
+    writeln!(
+        out,
+        "\n| cause | verdicts | dropped SYNs after the first, median | seconds, median |"
+    )?;
+    writeln!(out, "|---|---:|---:|---:|")?;
+    for (cause, took) in &outcome.took {
+        let mut syns: Vec<u64> = took.iter().map(|took| took.dropped_syns).collect();
+        let mut seconds: Vec<f64> = took.iter().map(|took| took.seconds).collect();
+        syns.sort_unstable();
+        seconds.sort_by(f64::total_cmp);
+        let middle = took.len() / 2;
+        writeln!(
+            out,
+            "| {cause} | {} | {} | {:.1} |",
+            took.len(),
+            syns.get(middle).copied().unwrap_or_default(),
+            seconds.get(middle).copied().unwrap_or_default()
+        )?;
+    }
+    writeln!(out)?;
+    calibration(out, &outcome.calibration)?;
+    writeln!(out)?;
+    matrix(out, &outcome.matrix)
+}
+
+fn write_simulated(out: &mut impl Write, outcome: &simulation::Outcome) -> io::Result<()> {
     writeln!(out, "| what | happened | of | 95 % upper bound |")?;
     writeln!(out, "|---|---:|---:|---:|")?;
     bound(

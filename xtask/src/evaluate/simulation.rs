@@ -227,9 +227,8 @@ fn troubled(outcome: &mut Outcome, seed: u64, hosts: u64) {
     });
     for (trouble, diagnosed) in said.into_iter().flatten() {
         let findings = &diagnosed.findings;
-        outcome
-            .matrix
-            .add(&format!("{trouble:?}"), findings.first().map(|it| it.cause));
+        let first = findings.first().map(|it| it.cause.as_str());
+        outcome.matrix.add(&format!("{trouble:?}"), first);
         for finding in findings.iter().filter(|it| is_verdict(it.cause)) {
             let is_right = is_right(trouble, finding.cause)
                 || (finding.cause == Cause::ReturnPathLoss && diagnosed.loses_answers);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use natdiag::analysis::diagnosis::Cause;
 use serde::Serialize;
 
 /// How often something happened that should not, and how often it may at most.
@@ -57,8 +56,8 @@ pub(crate) struct Matrix {
 
 impl Matrix {
     /// Adds a case.
-    pub(crate) fn add(&mut self, truth: &str, named: Option<Cause>) {
-        let named = named.map_or("none", Cause::as_str);
+    pub(crate) fn add(&mut self, truth: &str, named: Option<&str>) {
+        let named = named.unwrap_or("none");
         let row = self.rows.entry(truth.to_owned()).or_default();
         *row.entry(named.to_owned()).or_default() += 1;
     }

@@ -73,6 +73,9 @@ pub(crate) struct World {
     tokens: f64,
     refilled_us: u64,
     paths: u32,
+    clock_offsets: u32,
+    /// Whether a server has one clock for all connections.
+    has_clock: bool,
     blocked_ports: Vec<u16>,
     blocked_clients: Vec<u32>,
     eats_acks: bool,
@@ -101,8 +104,11 @@ impl World {
             None => (0.0, 0.0),
             _ => (stray, 0.0),
         };
+        let paths = 2 + dice.below(5);
         let backends = match trouble {
             Some(SynTrouble::RecycleOfSome) => 2 + dice.below(3),
+            // A dead path to one server, or a dead server.
+            Some(SynTrouble::OneOfSeveral) if dice.happens(0.5) => paths,
             _ => 1,
         };
         let recycling = match trouble {
@@ -150,12 +156,26 @@ impl World {
             limit: (limit, burst),
             tokens: burst,
             refilled_us: 0,
-            paths: 2 + dice.below(5),
+            paths,
+            clock_offsets: dice.bits(),
+            has_clock: recycling > 0 || dice.happens(mix::ONE_CLOCK),
             blocked_ports,
             blocked_clients,
             eats_acks: dice.happens(0.2),
             known: Vec::new(),
         }
+    }
+
+    /// What the clock of the server shows that answers a connection.
+    pub(crate) fn clock(&self, now_us: u64, hash: u32) -> u32 {
+        let place = if self.has_clock {
+            2 * (hash % self.backends) + 1
+        } else {
+            hash
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "clocks wrap")]
+        let ms = (now_us / 1000) as u32;
+        ms.wrapping_add(self.clock_offsets.wrapping_mul(place))
     }
 
     /// Whether nothing passes, or nothing is accepted, at a time.

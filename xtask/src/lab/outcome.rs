@@ -31,6 +31,8 @@ pub(crate) struct Verdict {
     pub(crate) capture_drops: u64,
     /// natdiag's findings in one line.
     pub(crate) findings: String,
+    /// The causes that it named, and how sure it was, the first finding first.
+    pub(crate) named: Vec<(String, f64)>,
     /// In what the findings are not as they must be.
     pub(crate) causes: Vec<String>,
     /// In what anything else is not.

@@ -96,6 +96,10 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     verdict.differences.extend(missing);
     if let Some((report, _)) = &observation.report {
         verdict.findings = expectation::list(report);
+        verdict.named = report
+            .all_findings()
+            .map(|(_, finding)| (finding.cause.clone(), finding.confidence))
+            .collect();
         verdict.causes =
             expectation::compare_findings(report, scenario.expected, scenario.tolerated);
     }

@@ -7,8 +7,8 @@ use natdiag_common::wire::seq::TsVal;
 
 use crate::{analysis::mark::Mark, event::Timestamp};
 
-/// Writes that are remembered: as many as SYNs ([`crate::analysis::close_up::RECENT_SYNS`]).
-const MAX_WRITES: usize = 64;
+/// Writes that are remembered: those during [`crate::analysis::close_up::RECENT_SYNS`], of which each may bring one.
+const MAX_WRITES: usize = 256;
 
 /// The last writes, the newest last.
 #[derive(Clone, Debug, Default)]
@@ -86,11 +86,14 @@ mod tests {
     #[test]
     fn only_the_newest_are_kept() {
         let mut writes = RecentWrites::default();
-        for number in 0..100_u32 {
+        for number in 0..1000_u32 {
             let now = Timestamp(number.into());
             writes.push(TsVal(number), now, number.into());
         }
         assert_eq!(writes.iter().count(), MAX_WRITES);
-        assert_eq!(writes.iter().last().map(|mark| mark.tsval), Some(TsVal(99)));
+        assert_eq!(
+            writes.iter().last().map(|mark| mark.tsval),
+            Some(TsVal(999))
+        );
     }
 }

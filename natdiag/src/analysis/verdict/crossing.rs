@@ -22,10 +22,10 @@ const PRIORS: [(Cause, f64); 3] = [
     (Cause::LocalNat, 0.3),
     (Cause::LocalNat, 0.3),
 ];
-/// Without a free port, or a free entry, most tries fail; after a race the next one passes.
-const MOST: Rate = Rate::new(3.0, 1.0);
+/// Without a free port, or a free entry, hardly any SYN passes; races are lost now and then.
+const MOST: Rate = Rate::new(9.0, 1.0);
 const FEW: Rate = Rate::new(1.0, 4.0);
-/// Any share of first tries.
+/// Any share.
 const ANY: Rate = Rate::new(1.0, 1.0);
 /// Share of SYNs to other hosts that are swallowed where ports run out for one: mostly none.
 const ELSEWHERE: Rate = Rate::new(0.25, 9.0);
@@ -137,17 +137,16 @@ fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
     if swallowed.dropped < SWALLOWED {
         return None;
     }
-    let first = evidence.first;
+    let [after_passed, after_swallowed] = evidence.after;
+    // While there is no port, or no entry, hardly any SYN passes; when one is free again, many do.
+    let in_turns = ln_series(ANY, after_passed) + ln_series(MOST, after_swallowed);
     let lns = [
         // Ports run out for each host by itself, and for few at a time.
-        PRIORS[0].1.ln()
-            + ln_series(ANY, first)
-            + ln_series(ELSEWHERE, others)
-            + ln_series(MOST, evidence.again),
-        // A race may be lost by any SYN, and seldom twice.
-        PRIORS[1].1.ln() + ln_series(FEW, first.plus(others)) + ln_series(FEW, evidence.again),
-        // A full table refuses whoever comes, at the same rate.
-        PRIORS[2].1.ln() + ln_series(ANY, first.plus(others)) + ln_series(MOST, evidence.again),
+        PRIORS[0].1.ln() + in_turns + ln_series(ELSEWHERE, others),
+        // A race may be lost by any SYN, and says nothing about the next.
+        PRIORS[1].1.ln() + ln_series(FEW, swallowed.plus(others)),
+        // A full table refuses whoever comes, and about as many everywhere.
+        PRIORS[2].1.ln() + in_turns + ln_series(as_many_as(swallowed), others),
     ];
     let shares = normalise(&lns);
     let share_of = |wanted: Cause| -> f64 {
@@ -227,6 +226,13 @@ fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
             )
         }
     })
+}
+
+/// A rate like that of others, as if a quarter of them had been seen: it differs from host to host and from time to time.
+#[expect(clippy::cast_precision_loss, reason = "counts of SYNs")]
+fn as_many_as(others: Outcomes) -> Rate {
+    let seen = |count: u64| 1.0 + count as f64 / 4.0;
+    Rate::new(seen(others.dropped), seen(others.answered))
 }
 
 fn astray(evidence: &CrossingEvidence) -> Option<Finding> {

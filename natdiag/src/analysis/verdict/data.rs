@@ -7,7 +7,7 @@ use super::{
     Case, NAMED,
     base_rates::SynTrouble,
     finding,
-    likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
+    likelihood::{Rate, ln_mixture, ln_series, normalise},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -15,8 +15,8 @@ use crate::analysis::{
 };
 
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,
-/// section 7.2), acknowledgments that are late.
-const STRAY: f64 = 0.005;
+/// section 7.2), acknowledgments that are late. As if one of 200 had been.
+const STRAY: Rate = Rate::new(1.0, 199.0);
 /// Loss is mostly small: as if 1 of 10 had been lost before.
 const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside another trouble.
@@ -75,22 +75,22 @@ pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence
             ln_mixture(&[
                 (0.4, shared),
                 (0.35, ln_series(LOSS, forth)),
-                (0.25, ln_known(STRAY, forth)),
-            ]) + ln_mixture(&[(0.5, ln_series(LOSS, back)), (0.5, ln_known(STRAY, back))])
+                (0.25, ln_series(STRAY, forth)),
+            ]) + ln_mixture(&[(0.5, ln_series(LOSS, back)), (0.5, ln_series(STRAY, back))])
         }
         SynTrouble::ReturnLoss => {
             ln_other(forth)
-                + ln_mixture(&[(0.7, ln_series(LOSS, back)), (0.3, ln_known(STRAY, back))])
+                + ln_mixture(&[(0.7, ln_series(LOSS, back)), (0.3, ln_series(STRAY, back))])
         }
         // Whether anything is under way in those seconds is open.
         SynTrouble::Outage => [forth, back]
             .iter()
-            .map(|way| ln_mixture(&[(0.5, ln_series(LOSS, *way)), (0.5, ln_known(STRAY, *way))]))
+            .map(|way| ln_mixture(&[(0.5, ln_series(LOSS, *way)), (0.5, ln_series(STRAY, *way))]))
             .sum(),
         SynTrouble::Backlog => {
             ln_mixture(&[
                 (0.5, ln_series(NOT_TAKEN, forth)),
-                (0.5, ln_known(STRAY, forth)),
+                (0.5, ln_series(STRAY, forth)),
             ]) + ln_other(back)
         }
         SynTrouble::Filter
@@ -109,7 +109,10 @@ pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence
 
 /// A rule about SYNs leaves data alone; there may be loss beside it.
 fn ln_other(way: Outcomes) -> f64 {
-    ln_mixture(&[(0.95, ln_known(STRAY, way)), (0.05, ln_series(BESIDE, way))])
+    ln_mixture(&[
+        (0.95, ln_series(STRAY, way)),
+        (0.05, ln_series(BESIDE, way)),
+    ])
 }
 
 /// Loss that data shows, whatever the SYNs do.
@@ -138,7 +141,7 @@ fn lost(case: &Case, data: Data) -> Option<Finding> {
     if all.dropped < NOTICED {
         return None;
     }
-    let (forth, back) = (ln_known(STRAY, data.forth), ln_known(STRAY, data.back));
+    let (forth, back) = (ln_series(STRAY, data.forth), ln_series(STRAY, data.back));
     let (forth_lost, back_lost) = (ln_series(LOSS, data.forth), ln_series(LOSS, data.back));
     let shares = normalise(&[
         0.7_f64.ln() + forth + back,
@@ -232,4 +235,123 @@ fn outcomes(dropped: u64, total: u64) -> Outcomes {
 #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
 fn share(outcomes: Outcomes) -> f64 {
     outcomes.dropped as f64 / outcomes.total().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::{
+            established::Established, fragments::Datagrams, table::Counts, verdict::Neighbours,
+        },
+        event::Timestamp,
+    };
+
+    fn counted(counters: &[(FollowCounter, u64)]) -> FollowCounts {
+        let mut counts = FollowCounts::ZERO;
+        for (counter, value) in counters {
+            counts.counters[*counter as usize] = *value;
+        }
+        counts
+    }
+
+    fn with_case<T>(counts: FollowCounts, look: impl FnOnce(&Case) -> T) -> T {
+        let established = Established::new(Timestamp(0), counts);
+        let counts = Counts::ZERO;
+        look(&Case {
+            counts: &counts,
+            syns: None,
+            established: Some(&established),
+            datagrams: Datagrams::default(),
+            is_ipv6: false,
+            neighbours: Neighbours::default(),
+            missed_share: 0.0,
+            now: Timestamp(9_000_000_000),
+        })
+    }
+
+    /// Logarithm of the odds that data gives loss against another trouble.
+    fn ln_odds(counts: FollowCounts, against: SynTrouble) -> f64 {
+        let syns = SynEvidence {
+            predicted_pass: Outcomes {
+                dropped: 10,
+                answered: 90,
+            },
+            ..SynEvidence::default()
+        };
+        with_case(counts, |case| {
+            ln_likelihood(SynTrouble::Loss, case, &syns) - ln_likelihood(against, case, &syns)
+        })
+    }
+
+    const RULES: [SynTrouble; 4] = [
+        SynTrouble::Filter,
+        SynTrouble::RateLimit,
+        SynTrouble::Recycle,
+        SynTrouble::NewHosts,
+    ];
+
+    #[test]
+    fn data_sent_again_as_often_as_syns_are_dropped_speaks_for_loss() {
+        let lost = counted(&[
+            (FollowCounter::SentSmall, 100),
+            (FollowCounter::SentSmallRepeated, 11),
+        ]);
+        for rule in RULES {
+            let odds = ln_odds(lost, rule);
+            assert!(odds > 10_f64.ln(), "{rule:?}: {odds}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_left_alone_speaks_against_loss_but_does_not_rule_it_out() {
+        let unharmed = counted(&[
+            (FollowCounter::SentSmall, 300),
+            (FollowCounter::ReceivedSmall, 300),
+        ]);
+        for rule in RULES {
+            let odds = ln_odds(unharmed, rule);
+            assert!((-3.0..-1.0).contains(&odds), "{rule:?}: {odds}");
+        }
+    }
+
+    #[test]
+    fn requests_that_a_full_queue_does_not_take_do_not_tell_it_from_loss() {
+        let not_taken = counted(&[
+            (FollowCounter::SentSmall, 100),
+            (FollowCounter::SentSmallRepeated, 40),
+        ]);
+        assert!(ln_odds(not_taken, SynTrouble::Backlog) < 0.0);
+    }
+
+    #[test]
+    fn large_segments_in_a_hole_are_no_loss() {
+        let hole = counted(&[
+            (FollowCounter::SentLarge, 20),
+            (FollowCounter::SentLargeRepeated, 18),
+        ]);
+        assert_eq!(Data::of(&hole), Data::default());
+        let loss = counted(&[
+            (FollowCounter::SentLarge, 200),
+            (FollowCounter::SentLargeRepeated, 18),
+            (FollowCounter::SentLargeAcknowledged, 90),
+        ]);
+        assert_eq!(Data::of(&loss).forth, outcomes(18, 200));
+    }
+
+    #[test]
+    fn loss_of_data_alone_is_named_when_it_is_more_than_stray() {
+        for (name, repeated, sent, is_named) in [
+            ("stray", 6, 2000, false),
+            ("few", 4, 60, false),
+            ("loss", 12, 200, true),
+        ] {
+            let counts = counted(&[
+                (FollowCounter::SentSmall, sent),
+                (FollowCounter::SentSmallRepeated, repeated),
+            ]);
+            let named = with_case(counts, |case| !findings(case).is_empty());
+            assert_eq!(named, is_named, "{name}");
+        }
+    }
 }

@@ -18,14 +18,15 @@ use crate::analysis::{
 /// Connections of one kind from which on that is no accident at the end of one.
 const SEVERAL: u64 = 2;
 
-/// What is wrong with responses.
-pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+/// What is wrong with responses. A server whose queue `is_full` lets some connections wait that it never takes.
+pub(super) fn findings(case: &Case, syns: &SynEvidence, is_full: bool) -> Vec<Finding> {
     let stalls = Stalls::of(case, syns);
     let mut findings = Vec::new();
     let named = named(&stalls, syns);
     match named {
         Some((StallTrouble::Paws, confidence)) => findings.push(paws(case, &stalls, confidence)),
         Some((_, confidence)) => findings.push(black_hole(case, &stalls, syns, confidence)),
+        None if is_full => {}
         None => findings.extend(unanswered(case, &stalls, syns)),
     }
     findings.extend(reassembled(syns));
@@ -61,7 +62,7 @@ fn alternatives(stalls: &Stalls, named: StallTrouble, are_excluded: bool) -> Vec
         .filter(|(trouble, share)| *trouble != named && (*share <= RULED_OUT) == are_excluded)
         .filter_map(|(trouble, share)| {
             let why = if are_excluded {
-                why_not(trouble, stalls)
+                why_not(trouble, named, stalls)
             } else {
                 format!("fits what was seen, at {:.0} %", share * 100.0)
             };
@@ -70,7 +71,14 @@ fn alternatives(stalls: &Stalls, named: StallTrouble, are_excluded: bool) -> Vec
         .collect()
 }
 
-fn why_not(trouble: StallTrouble, stalls: &Stalls) -> String {
+fn why_not(trouble: StallTrouble, named: StallTrouble, stalls: &Stalls) -> String {
+    if named == StallTrouble::Paws {
+        return format!(
+            "timestamps went back on {} connections, of {} that were given up",
+            stalls.older,
+            stalls.given_up.max(stalls.unanswered)
+        );
+    }
     match trouble {
         StallTrouble::BlackHole if stalls.black() == 0 => {
             "no full-size segment is known to be missing".to_owned()

@@ -28,7 +28,7 @@ const SIGNS: &[(&str, &str)] = &[
     ),
     (
         "cost",
-        "CPU time of this process; what its programs use in the kernel is not in it. With very many hosts the screen is drawn less often, so that it takes 1.5 % of a core at most",
+        "CPU time of this process; what its programs use in the kernel is not in it. With very many hosts the screen is drawn less often, so that it takes 1 % of a core at most",
     ),
     (
         "pkt/s",

@@ -35,7 +35,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Stalled],
         proofs: &[Proof::Kernel(Host::Server, "TcpExtListenOverflows", 20)],
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Fails)],
-        not_yet: Some("under some seeds it passes for too little evidence"),
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         ..ORDINARY
     },
@@ -77,7 +76,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Kernel(Host::Server, "TcpExtListenDrops", 40)],
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Any)],
-        not_yet: Some("under some seeds it passes for too little evidence"),
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         ..ORDINARY
     },
@@ -130,7 +128,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Rule(Host::Router, "met", 20)],
         expected: &[expect(Subject::Server, "rate-limit", Harm::Harms)],
-        not_yet: Some("under some seeds it passes for too little evidence"),
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         ..ORDINARY
     },
@@ -147,7 +144,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_UNANSWERED,
         proofs: &[Proof::Rule(Host::Router, "met", 20)],
         expected: &[expect(Subject::Server, "rate-limit", Harm::Harms)],
-        not_yet: Some("it passes for a rate limit or a full queue"),
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         ..ORDINARY
     },
@@ -255,7 +251,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_meet: SOME_UNANSWERED,
         proofs: &[Proof::Kernel(Host::Nat, "Conntrack.insert_failed", 10)],
         expected: &[expect(Subject::Server, "nat-port-exhaustion", Harm::Harms)],
-        not_yet: Some("under some seeds another destination is hit as well"),
         tolerated: &["blind"],
         ..ORDINARY
     },
@@ -270,7 +265,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Rule(Host::Nat, "met", 10)],
         expected: &[expect(Subject::Server, "local-nat", Harm::Harms)],
-        not_yet: Some("the confidence lies near the bound under some seeds"),
         tolerated: &["blind"],
         ..ORDINARY
     },

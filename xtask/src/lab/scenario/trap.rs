@@ -57,7 +57,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         clients_may_meet: &[Met::Unanswered],
         proofs: &[Proof::Painted(10)],
         expected: TW_RECYCLE,
-        not_yet: Some("under some seeds reused ports hide tcp_tw_recycle"),
         tolerated: &["port-reuse"],
         ..ORDINARY
     },

@@ -83,6 +83,10 @@ pub(super) fn why_not(
         ),
         ResetTrouble::Idle => "connections were reset that had just opened".to_owned(),
         ResetTrouble::Restart => "the RSTs come from sockets that were open".to_owned(),
+        ResetTrouble::Injected if after_silence.dropped > 0 => format!(
+            "{} RSTs came when connections went on after a silence",
+            after_silence.dropped
+        ),
         ResetTrouble::Injected => {
             "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned()
         }

@@ -1,9 +1,9 @@
 //! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
 //! clocks, neighbours.
 
-use super::rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, outcomes};
+use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
 use crate::analysis::{
-    evidence::SynEvidence,
+    evidence::{Outcomes, SynEvidence},
     verdict::{
         Neighbours,
         base_rates::SynTrouble,
@@ -13,6 +13,8 @@ use crate::analysis::{
 
 /// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
 const STRAY_ACKS: f64 = 0.000_01;
+/// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
+const BESIDE_RECYCLE: f64 = 0.03;
 /// Share of servers with a full accept queue that reset what finds no room, and of others whose RSTs look so.
 const ABORTS: (f64, f64) = (0.15, 0.0005);
 /// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
@@ -25,7 +27,7 @@ const SOME: Rate = Rate::new(1.0, 3.0);
 pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
     let answers = outcomes(lost, syns.handshakes_with_echo - lost);
-    let stray = ln_known(EXCEPTIONS, answers);
+    let stray = ln_known(NOW_AND_THEN, answers);
     match trouble {
         // They are among its fates.
         SynTrouble::ReturnLoss => 0.0,
@@ -39,7 +41,7 @@ pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
 pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     let repeated = syns.syn_acks_repeated.min(syns.handshakes);
     let answers = outcomes(repeated, syns.handshakes - repeated);
-    let stray = ln_known(EXCEPTIONS, answers);
+    let stray = ln_known(NOW_AND_THEN, answers);
     match trouble {
         // A queue that finds no room for ACKs has dropped SYNs too.
         SynTrouble::Backlog => ln_mixture(&[(0.7, ln_series(REPEATED, answers)), (0.3, stray)]),
@@ -79,14 +81,18 @@ pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     match trouble {
         SynTrouble::PortReuse => {
             if syns.acks == 0 && syns.reused.dropped == 0 {
-                return f64::NEG_INFINITY;
+                f64::NEG_INFINITY
+            } else {
+                ln_port_reuse(syns, acks)
             }
-            // Whether TIME-WAIT answers with an ACK or something on the way eats it.
+        }
+        // A server that closes first makes marks, and holds ports.
+        SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
+            let alone = ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped);
             ln_mixture(&[
-                (0.8, ln_series(SOME, acks)),
-                (0.2, ln_known(STRAY_ACKS, acks)),
-            ]) + ln_series(MOSTLY, syns.reused)
-                - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
+                (1.0 - BESIDE_RECYCLE, alone),
+                (BESIDE_RECYCLE, ln_port_reuse(syns, acks)),
+            ])
         }
         // Chance and load do not care which ports were used before, and a path that worked a moment ago is not dead.
         SynTrouble::Loss
@@ -102,22 +108,31 @@ pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         // These may hit just the ports that are used again.
         SynTrouble::Filter
         | SynTrouble::FilterOfClients
-        | SynTrouble::Recycle
-        | SynTrouble::RecycleOfSome
         | SynTrouble::TimestampsFiltered
         | SynTrouble::TimestampsDemanded
         | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped),
     }
 }
 
+/// Ports are used again too early: TIME-WAIT answers with an ACK, or something on the way eats it.
+fn ln_port_reuse(syns: &SynEvidence, acks: Outcomes) -> f64 {
+    ln_mixture(&[
+        (0.8, ln_series(SOME, acks)),
+        (0.2, ln_known(STRAY_ACKS, acks)),
+    ]) + ln_series(MOSTLY, syns.reused)
+        - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
+}
+
 /// Several clocks behind one address are several servers.
 pub(super) fn ln_clocks(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
-    /// Of addresses that recycle in part, those that show several clocks; and of all others.
-    const SEVERAL: (f64, f64) = (0.7, 0.02);
+    /// Of addresses that recycle in part, of those of which one of several servers or paths is dead, and of all others,
+    /// those that show several clocks.
+    const SEVERAL: [f64; 3] = [0.7, 0.35, 0.02];
     let are_several = syns.clocks.count().is_some_and(|clocks| clocks > 1);
     let share = match trouble {
-        SynTrouble::RecycleOfSome | SynTrouble::OneOfSeveral => SEVERAL.0,
-        _ => SEVERAL.1,
+        SynTrouble::RecycleOfSome => SEVERAL[0],
+        SynTrouble::OneOfSeveral => SEVERAL[1],
+        _ => SEVERAL[2],
     };
     if are_several {
         share.ln()

@@ -5,9 +5,9 @@ use super::{
     channel::{ln_aborts, ln_clocks, ln_lost_answers, ln_neighbours, ln_repeats, ln_reuse},
     group::{by_port, ln_filter, ln_four_tuple, ln_selective, with_timestamps, without_timestamps},
     limit::{ln_limit, ln_open_limit},
-    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, OPEN, outcomes},
+    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, NOW_AND_THEN, STRAY_LOSS, outcomes},
     recycle::{ln_recycle, ln_recycle_of_some},
-    spell::{ln_by_second, ln_in_spells, ln_outage, ln_overload},
+    spell::{ln_nearly_full, ln_outage},
 };
 use crate::analysis::{
     diagnosis::Cause,
@@ -20,10 +20,9 @@ use crate::analysis::{
     },
 };
 
-/// A queue that is nearly full drops nothing, some, or all within a second.
-const NOW_AND_THEN: Rate = Rate::new(0.25, 0.75);
-/// Connections that wait in a queue that is always full wait long.
-const WAITS: Rate = Rate::new(9.0, 1.0);
+/// Connections that wait in a queue that is always full wait long; elsewhere most are served at once.
+const WAITS: Rate = Rate::new(4.0, 1.0);
+const PROMPT: Rate = Rate::new(0.5, 2.5);
 
 /// The cause that a trouble goes by.
 pub(super) const fn cause(trouble: SynTrouble) -> Cause {
@@ -44,9 +43,10 @@ pub(super) const fn cause(trouble: SynTrouble) -> Cause {
 
 /// Probability of each trouble, given what was observed.
 pub(super) fn posterior(case: &Case, syns: &SynEvidence) -> Vec<(SynTrouble, f64)> {
+    let in_order = InOrder::of(syns);
     let lns: Vec<f64> = SYN_TROUBLES
         .iter()
-        .map(|(trouble, prior)| prior.ln() + ln_likelihood(*trouble, case, syns))
+        .map(|(trouble, prior)| prior.ln() + ln_likelihood(*trouble, case, syns, &in_order))
         .collect();
     SYN_TROUBLES
         .iter()
@@ -55,8 +55,27 @@ pub(super) fn posterior(case: &Case, syns: &SynEvidence) -> Vec<(SynTrouble, f64
         .collect()
 }
 
-fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> f64 {
-    ln_fates(trouble, syns)
+/// What several troubles are likely by: rules of which each makes the fate of a SYN depend on those before.
+struct InOrder {
+    outage: f64,
+    nearly_full: f64,
+    limit: f64,
+    open_limit: f64,
+}
+
+impl InOrder {
+    fn of(syns: &SynEvidence) -> Self {
+        Self {
+            outage: ln_outage(syns),
+            nearly_full: ln_nearly_full(syns),
+            limit: ln_limit(syns),
+            open_limit: ln_open_limit(syns),
+        }
+    }
+}
+
+fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence, in_order: &InOrder) -> f64 {
+    ln_fates(trouble, syns, in_order)
         + ln_lost_answers(trouble, syns)
         + ln_repeats(trouble, syns)
         + ln_aborts(trouble, syns)
@@ -66,7 +85,7 @@ fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> f64 {
         + data::ln_likelihood(trouble, case, syns)
 }
 
-fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 {
     let all = syns.all();
     match trouble {
         SynTrouble::Recycle => ln_recycle(syns),
@@ -77,30 +96,29 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
             let missed = outcomes(syns.known_lost.min(all.dropped), 0);
             let late = syns.syn_acks_lost.min(all.answered);
             let answers = outcomes(all.dropped - missed.dropped + late, all.answered - late);
-            ln_known(EXCEPTIONS, missed) + ln_series(LOSS, answers)
+            ln_known(NOW_AND_THEN, missed) + ln_series(LOSS, answers)
         }
-        SynTrouble::Outage => ln_outage(syns),
+        SynTrouble::Outage => in_order.outage,
         // An application that stands still takes nothing, as in an outage. Where it accepts at a steady pace, a full queue
         // lets just as many pass, after a wait; where it serves one at a time, so many are open and no more.
         SynTrouble::Backlog => {
-            let wait = ln_series(WAITS, syns.served) - ln_series(OPEN, syns.served);
+            let wait = ln_series(WAITS, syns.served) - ln_series(PROMPT, syns.served);
             ln_mixture(&[
-                (0.3, ln_outage(syns)),
-                (0.15, ln_in_spells(syns, ln_overload)),
-                (
-                    0.1,
-                    ln_by_second(syns, |second| ln_series(NOW_AND_THEN, second)),
-                ),
-                (0.4, ln_limit(syns) + wait),
-                (0.05, ln_open_limit(&syns.by_open) + wait),
+                (0.3, in_order.outage),
+                (0.25, in_order.nearly_full),
+                (0.42, in_order.limit + wait),
+                (0.03, in_order.open_limit + wait),
             ])
         }
-        SynTrouble::RateLimit => {
-            ln_mixture(&[(0.6, ln_limit(syns)), (0.4, ln_open_limit(&syns.by_open))])
-        }
+        SynTrouble::RateLimit => ln_mixture(&[(0.6, in_order.limit), (0.4, in_order.open_limit)]),
         SynTrouble::NewHosts => {
-            let first = syns.first_contact;
-            ln_series(MOSTLY, first) + ln_series(BACKGROUND, all.less(first))
+            let (first, rest) = (syns.first_contact, all.less(syns.first_contact));
+            // Known hosts are let in: where they are not, loss has come beside it.
+            ln_series(MOSTLY, first)
+                + ln_mixture(&[
+                    (0.9, ln_known(STRAY_LOSS, rest)),
+                    (0.1, ln_series(BACKGROUND, rest)),
+                ])
         }
         SynTrouble::Filter => ln_filter(by_port(&syns.services)),
         SynTrouble::FilterOfClients => {
@@ -122,7 +140,7 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
 pub(super) fn loss_beside(others: Outcomes) -> f64 {
     let lns = [
         0.5_f64.ln() + ln_series(LOSS, others),
-        0.5_f64.ln() + ln_known(EXCEPTIONS, others),
+        0.5_f64.ln() + ln_known(NOW_AND_THEN, others),
     ];
     normalise(&lns).first().copied().unwrap_or(0.0)
 }

@@ -15,6 +15,8 @@ const LIMITS: u32 = 52;
 const NEXT: f64 = 1.1;
 /// Bursts that a limit is looked for with.
 const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// Most open connections that a limit is looked for at.
+const MAX_OPEN: usize = 32;
 /// A limit is wrong about few SYNs: we do not see just when they reach it.
 const OFF_THE_LIMIT: Rate = Rate::new(1.0, 24.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
@@ -36,8 +38,8 @@ pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
     let (mut doubtful, mut room) = (0.0, burst);
-    // SYNs whose fate is another than the limit's, as dropped, and others.
-    let mut off = Outcomes::default();
+    // What the limit drops and what it lets pass, each by its fate.
+    let (mut beyond, mut within) = (Outcomes::default(), Outcomes::default());
     let mut last = newest.first().map(|syn| syn.sent);
     for syn in newest {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
@@ -45,34 +47,50 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
         last = Some(syn.sent);
         if (room - 1.0).abs() < DOUBT {
             doubtful += 1.0;
-        } else if (room > 1.0) == syn.is_dropped {
-            off.dropped += 1;
         } else {
-            off.answered += 1;
+            let side = if room > 1.0 { &mut within } else { &mut beyond };
+            side.count(syn.is_dropped);
         }
         if !syn.is_dropped {
             room = (room - 1.0).max(0.0);
         }
     }
-    ln_series(OFF_THE_LIMIT, off) + doubtful * 0.5_f64.ln()
+    ln_sides(within, beyond) + doubtful * 0.5_f64.ln()
 }
 
-/// So many open connections and no more.
-pub(super) fn ln_open_limit(by_open: &[Outcomes]) -> f64 {
-    let limits: Vec<(f64, f64)> = (1..=by_open.len())
-        .map(|limit| {
-            let (below, above) = by_open.split_at(limit.min(by_open.len()));
-            let sum = |part: &[Outcomes]| part.iter().fold(Outcomes::default(), |a, b| a.plus(*b));
-            let (below, above) = (sum(below), sum(above));
-            let off = outcomes(
-                below.dropped + above.answered,
-                below.answered + above.dropped,
-            );
-            (
-                1.0 / count(by_open.len() as u64),
-                ln_series(OFF_THE_LIMIT, off),
-            )
-        })
-        .collect();
-    ln_mixture(&limits)
+/// A limit drops what is beyond it. One that leaves most drops to something else is none: loss is that by itself.
+fn ln_sides(within: Outcomes, beyond: Outcomes) -> f64 {
+    if within.dropped > beyond.dropped {
+        return f64::NEG_INFINITY;
+    }
+    let off = outcomes(
+        within.dropped + beyond.answered,
+        within.answered + beyond.dropped,
+    );
+    ln_series(OFF_THE_LIMIT, off)
+}
+
+/// So many open connections and no more, for the newest SYNs.
+pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
+    let newest = newest(syns);
+    let mut sides = [(Outcomes::default(), Outcomes::default()); MAX_OPEN];
+    // Those that are on their way to be opened count as well, and are not seen to be open yet.
+    let (mut open, mut under_way) = (0, 0);
+    for syn in &newest {
+        if syn.open != open {
+            (open, under_way) = (syn.open, 0);
+        }
+        for (limit, (within, beyond)) in (1..).zip(&mut sides) {
+            let side = if open + under_way >= limit {
+                beyond
+            } else {
+                within
+            };
+            side.count(syn.is_dropped);
+        }
+        under_way += u16::from(!syn.is_dropped);
+    }
+    let weight = 1.0 / count(MAX_OPEN as u64);
+    let limits = sides.map(|(within, beyond)| (weight, ln_sides(within, beyond)));
+    ln_older(syns, &newest) + ln_mixture(&limits)
 }

@@ -20,6 +20,7 @@ pub(super) struct Decided {
     pub(super) tsval: Option<TsVal>,
     pub(super) prediction: Prediction,
     pub(super) repeated: bool,
+    pub(super) open: u16,
     pub(super) is_dropped: bool,
 }
 
@@ -33,6 +34,7 @@ pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
             tsval: syn.tsval,
             prediction: syn.prediction,
             repeated: syn.repeated,
+            open: syn.open,
             is_dropped: syn.fate == Fate::Dropped,
         })
         .collect()
@@ -42,11 +44,7 @@ pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
 pub(super) fn outcomes_of(newest: &[Decided], has: impl Fn(&Decided) -> bool) -> Outcomes {
     let mut outcomes = Outcomes::default();
     for syn in newest.iter().filter(|syn| has(syn)) {
-        if syn.is_dropped {
-            outcomes.dropped += 1;
-        } else {
-            outcomes.answered += 1;
-        }
+        outcomes.count(syn.is_dropped);
     }
     outcomes
 }

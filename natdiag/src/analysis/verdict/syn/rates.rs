@@ -4,7 +4,9 @@ use crate::analysis::{evidence::Outcomes, verdict::likelihood::Rate};
 
 /// Share of SYNs that do not do what a rule of all or nothing says: real servers with tcp_tw_recycle dropped 7,518 of
 /// 7,518 SYNs below the mark.
-pub(super) const EXCEPTIONS: f64 = 0.001;
+pub(super) const EXCEPTIONS: f64 = 0.000_2;
+/// Share of packets that are lost, or come twice, now and then on any path.
+pub(super) const NOW_AND_THEN: f64 = 0.001;
 /// Share of SYNs that a filter lets through which it should drop: rules have no exceptions, but they are changed.
 pub(super) const LEAKS: f64 = 0.000_01;
 /// Share of packets lost beside a trouble that lets others pass.

@@ -3,7 +3,7 @@
 use super::{
     hidden_mark::ln_under_hidden_mark,
     newest::{Decided, newest, outcomes_of},
-    rates::{AGAIN, BACKGROUND, EXCEPTIONS, OPEN},
+    rates::{AGAIN, BACKGROUND, EXCEPTIONS, OPEN, STRAY_LOSS},
 };
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
@@ -16,7 +16,7 @@ const UNSEEN_ONLY: f64 = 0.05;
 
 /// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
 const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
-/// How often a mark of ours stands there, so that a SYN below it is dropped; else most are.
+/// How often our marks are the only ones there, so that just the SYNs below them are dropped; else most of these are.
 const STANDS: f64 = 0.7;
 
 /// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made that
@@ -74,14 +74,13 @@ fn ln_older_among_unseen(syns: &SynEvidence, newest: &[Decided]) -> f64 {
         .less(syns.repeated_below)
         .less(outcomes_of(newest, |syn| spared(syn) && syn.repeated));
     let pass = predicted_pass(syns).less(outcomes_of(newest, spared));
-    let ln_hit = ln_mixture(&[
-        (STANDS, ln_known(1.0 - EXCEPTIONS, hit)),
-        (1.0 - STANDS, ln_series(AGAIN, hit)),
-    ]);
-    ln_hit
+    let ours = ln_known(1.0 - EXCEPTIONS, hit)
+        + ln_of_either_age(armed, |unarmed| ln_known(STRAY_LOSS, pass.plus(unarmed)));
+    let rivals = ln_series(AGAIN, hit)
         + ln_of_either_age(armed, |unarmed| {
             ln_series(UNSEEN_RIVALS, pass.plus(unarmed).less(again)) + ln_series(AGAIN, again)
-        })
+        });
+    ln_mixture(&[(STANDS, ours), (1.0 - STANDS, rivals)])
 }
 
 /// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN
