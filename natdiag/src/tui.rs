@@ -70,7 +70,10 @@ impl Tui {
         let mut note = Vec::new();
         markdown::write_excerpt(self.app.survey(), &told, &mut note)?;
         screen.copy(&String::from_utf8_lossy(&note))?;
-        Ok("note given to the clipboard of the terminal (OSC 52); some do not take it, then e writes a file".to_owned())
+        Ok(
+            "note copied, if the terminal takes OSC 52; else e writes the report to a file"
+                .to_owned(),
+        )
     }
 
     /// Does what an event asks for. Returns whether the run is to end.

@@ -182,11 +182,9 @@ impl FollowedFlow {
     fn silence_before(&mut self, now_ns: u64) -> u64 {
         let silence_ns = if self.last_ns == 0 {
             UNKNOWN_NS
-        } else if self.last_ns > now_ns {
-            // Two CPUs may have read the clock in another order.
-            0
         } else {
-            now_ns - self.last_ns
+            // Two CPUs may have read the clock in another order.
+            now_ns.saturating_sub(self.last_ns)
         };
         self.last_ns = now_ns;
         silence_ns

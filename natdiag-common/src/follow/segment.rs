@@ -34,7 +34,7 @@ pub struct FollowedSegment {
 const TIMESTAMPS_AFTER_TWO_NOPS: [u8; 4] = [1, 1, 8, 10];
 /// What stands before the timestamp of a SYN-ACK of Linux, behind the four octets of the MSS: SACK permitted in place of
 /// the no-operations.
-/// Kernel: `tcp_options_write`, net/ipv4/tcp_output.c (v6.1).
+/// Kernel: `tcp_options_write`, `net/ipv4/tcp_output.c` (v6.1).
 const TIMESTAMPS_AFTER_SACK_PERMITTED: [u8; 4] = [4, 2, 8, 10];
 
 /// The segment that a packet carries, and its ports as source and destination. `wire_len` is the length of the whole

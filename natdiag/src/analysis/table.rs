@@ -1,9 +1,8 @@
 //! The table of remote hosts: exact counters, bounded, honest about what it had no room for.
 
-use std::hash::BuildHasher as _;
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use natdiag_common::{
     Address,
     counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
@@ -40,9 +39,7 @@ pub struct Remote {
 /// All remote hosts of one source.
 #[derive(Debug)]
 pub struct Table {
-    /// Places in `remotes`, by the address there. Small, so that of a large table the CPU's caches hold it.
-    places: HashTable<u32>,
-    hasher: FixedState,
+    places: HashMap<Address, usize, FixedState>,
     remotes: Vec<Remote>,
     capacity: usize,
     overflow: Counts,
@@ -137,10 +134,9 @@ impl Table {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            places: HashTable::new(),
-            hasher: FixedState::default(),
+            places: HashMap::default(),
             remotes: Vec::new(),
-            capacity: capacity.min(u32::MAX as usize),
+            capacity,
             overflow: Counts::ZERO,
             overflow_remotes: 0,
             searched: Timestamp(0),
@@ -166,10 +162,8 @@ impl Table {
         } else {
             Vec::new()
         };
-        let place = u32::try_from(self.remotes.len());
-        if self.remotes.len() < self.capacity
-            && let Ok(place) = place
-        {
+        if self.remotes.len() < self.capacity {
+            self.places.insert(address, self.remotes.len());
             let mut remote = Remote {
                 address,
                 last_seen: now,
@@ -177,7 +171,6 @@ impl Table {
             };
             remote.counts.add(counts);
             self.remotes.push(remote);
-            self.enter(address, place);
         } else {
             self.overflow.add(counts);
             self.overflow_remotes += 1;
@@ -188,40 +181,11 @@ impl Table {
     /// One remote host.
     #[must_use]
     pub fn get(&self, address: Address) -> Option<&Remote> {
-        self.remotes.get(self.place(address)?)
+        self.remotes.get(*self.places.get(&address)?)
     }
 
     fn get_mut(&mut self, address: Address) -> Option<&mut Remote> {
-        let place = self.place(address)?;
-        self.remotes.get_mut(place)
-    }
-
-    fn place(&self, address: Address) -> Option<usize> {
-        let is_there = |place: &u32| {
-            self.remotes
-                .get(*place as usize)
-                .is_some_and(|remote| remote.address == address)
-        };
-        let place = self.places.find(self.hasher.hash_one(address), is_there)?;
-        Some(*place as usize)
-    }
-
-    /// Notes where a remote host is, which is there already.
-    fn enter(&mut self, address: Address, place: u32) {
-        let Self {
-            places,
-            hasher,
-            remotes,
-            ..
-        } = self;
-        // The address of a place that does not exist is never asked for.
-        let address_at = |place: &u32| {
-            let remote = remotes.get(*place as usize);
-            remote.map_or(address, |remote| remote.address)
-        };
-        places.insert_unique(hasher.hash_one(address), place, |place| {
-            hasher.hash_one(address_at(place))
-        });
+        self.remotes.get_mut(*self.places.get(&address)?)
     }
 
     /// All remote hosts, in no order.
@@ -251,11 +215,12 @@ impl Table {
             gone.push(remote.address);
         }
         self.overflow_remotes += gone.len() as u64;
-        self.places.clear();
-        let addresses: Vec<_> = self.remotes.iter().map(|remote| remote.address).collect();
-        for (place, address) in (0..).zip(addresses) {
-            self.enter(address, place);
-        }
+        self.places = self
+            .remotes
+            .iter()
+            .enumerate()
+            .map(|(place, remote)| (remote.address, place))
+            .collect();
         gone
     }
 }

@@ -175,15 +175,11 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// How long the view rests after it has used so much of a core: a screen of very many hosts is late rather than
-    /// dear.
-    fn pause_after(&self, used: Duration) -> Duration {
-        if self.view.may_be_late() {
-            let rest = used.saturating_mul(RESTS_PER_WORK).min(LONGEST_REST);
-            self.interval.max(rest)
-        } else {
-            self.interval
-        }
+    /// How long the view rests after it has used so much of a core, if that is longer than usual: a screen of very many
+    /// hosts is late rather than dear.
+    fn rest_after(&self, used: Duration) -> Option<Duration> {
+        let rest = used.saturating_mul(RESTS_PER_WORK).min(LONGEST_REST);
+        (self.view.may_be_late() && rest > self.interval).then_some(rest)
     }
 }
 
@@ -215,7 +211,9 @@ async fn watch_until(
                 let survey = named(shown.names, engine.survey()?);
                 shown.view.interim(survey).map_err(WatchError::Output)?;
                 let used_ns = clock.own_cpu_ns().saturating_sub(before_ns);
-                views.reset_after(shown.pause_after(Duration::from_nanos(used_ns)));
+                if let Some(rest) = shown.rest_after(Duration::from_nanos(used_ns)) {
+                    views.reset_after(rest);
+                }
             }
             worked = engine.work() => {
                 worked?;
@@ -234,6 +232,48 @@ fn default_signals() {
         // SAFETY: no handler is installed, so none can do what a handler must not.
         if let Err(error) = unsafe { set_handler(signal, SigHandler::SigDfl) } {
             tracing::debug!(%error, %signal, "the signal keeps its handler");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A view that shows nothing.
+    struct Blank {
+        may_be_late: bool,
+    }
+
+    impl View for Blank {
+        fn interim(&mut self, _survey: Survey) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn may_be_late(&self) -> bool {
+            self.may_be_late
+        }
+
+        fn finish(&mut self, _survey: &Survey) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn screen_rests_as_it_has_worked_and_lines_keep_to_their_interval() {
+        let ms = Duration::from_millis;
+        for (may_be_late, used, want) in [
+            (true, ms(1), None),
+            (true, ms(20), Some(ms(1980))),
+            (true, ms(500), Some(LONGEST_REST)),
+            (false, ms(500), None),
+        ] {
+            let shown = Shown {
+                view: &mut Blank { may_be_late },
+                names: &Names::default(),
+                interval: ms(1000),
+            };
+            assert_eq!(shown.rest_after(used), want, "{may_be_late} {used:?}");
         }
     }
 }

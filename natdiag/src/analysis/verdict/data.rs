@@ -68,15 +68,19 @@ pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence
     };
     let Data { forth, back } = Data::of(&established.counts());
     match trouble {
-        // The share is that of the SYNs, or another one where only they compete for room; some devices lose SYNs alone.
+        // The share is that of the SYNs, or another one where only they compete for room; some devices lose SYNs alone. A way
+        // that is full in one direction is mostly not in the other.
         SynTrouble::Loss => {
             let all = syns.all();
             let shared = ln_series(LOSS, all.plus(forth)) - ln_series(LOSS, all);
             ln_mixture(&[
-                (0.4, shared),
-                (0.35, ln_series(LOSS, forth)),
-                (0.25, ln_series(STRAY, forth)),
-            ]) + ln_mixture(&[(0.5, ln_series(LOSS, back)), (0.5, ln_series(STRAY, back))])
+                (0.35, shared),
+                (0.3, ln_series(LOSS, forth)),
+                (0.35, ln_series(STRAY, forth)),
+            ]) + ln_mixture(&[
+                (0.35, ln_series(LOSS, back)),
+                (0.65, ln_series(STRAY, back)),
+            ])
         }
         SynTrouble::ReturnLoss => {
             ln_other(forth)
@@ -255,8 +259,8 @@ mod tests {
         counts
     }
 
-    fn with_case<T>(counts: FollowCounts, look: impl FnOnce(&Case) -> T) -> T {
-        let established = Established::new(Timestamp(0), counts);
+    fn with_case<T>(counts: &FollowCounts, look: impl FnOnce(&Case) -> T) -> T {
+        let established = Established::new(Timestamp(0), *counts);
         let counts = Counts::ZERO;
         look(&Case {
             counts: &counts,
@@ -271,7 +275,7 @@ mod tests {
     }
 
     /// Logarithm of the odds that data gives loss against another trouble.
-    fn ln_odds(counts: FollowCounts, against: SynTrouble) -> f64 {
+    fn ln_odds(counts: &FollowCounts, against: SynTrouble) -> f64 {
         let syns = SynEvidence {
             predicted_pass: Outcomes {
                 dropped: 10,
@@ -298,7 +302,7 @@ mod tests {
             (FollowCounter::SentSmallRepeated, 11),
         ]);
         for rule in RULES {
-            let odds = ln_odds(lost, rule);
+            let odds = ln_odds(&lost, rule);
             assert!(odds > 10_f64.ln(), "{rule:?}: {odds}");
         }
     }
@@ -310,7 +314,7 @@ mod tests {
             (FollowCounter::ReceivedSmall, 300),
         ]);
         for rule in RULES {
-            let odds = ln_odds(unharmed, rule);
+            let odds = ln_odds(&unharmed, rule);
             assert!((-3.0..-1.0).contains(&odds), "{rule:?}: {odds}");
         }
     }
@@ -321,7 +325,7 @@ mod tests {
             (FollowCounter::SentSmall, 100),
             (FollowCounter::SentSmallRepeated, 40),
         ]);
-        assert!(ln_odds(not_taken, SynTrouble::Backlog) < 0.0);
+        assert!(ln_odds(&not_taken, SynTrouble::Backlog) < 0.0);
     }
 
     #[test]
@@ -350,7 +354,7 @@ mod tests {
                 (FollowCounter::SentSmall, sent),
                 (FollowCounter::SentSmallRepeated, repeated),
             ]);
-            let named = with_case(counts, |case| !findings(case).is_empty());
+            let named = with_case(&counts, |case| !findings(case).is_empty());
             assert_eq!(named, is_named, "{name}");
         }
     }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    established::Established,
     evidence::{
         SynEvidence,
         resets::{ResetEvidence, signal},
@@ -105,7 +106,7 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     };
     let followed = case
         .established
-        .map_or(FollowCounts::ZERO, |established| established.counts());
+        .map_or(FollowCounts::ZERO, Established::counts);
     let mut findings = Vec::new();
     findings.extend(aborted(syns, resets));
     findings.extend(own(resets, &followed));

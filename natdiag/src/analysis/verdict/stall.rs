@@ -11,6 +11,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::Cause,
+    established::Established,
     evidence::{Outcomes, SynEvidence},
 };
 
@@ -64,7 +65,7 @@ impl Stalls {
     pub(super) fn of(case: &Case, syns: &SynEvidence) -> Self {
         let counts = case
             .established
-            .map_or(FollowCounts::ZERO, |established| established.counts());
+            .map_or(FollowCounts::ZERO, Established::counts);
         let value = |counter| counts.value(counter);
         // Where fragments come, somebody behind us drops those.
         let by_fin: u64 = syns

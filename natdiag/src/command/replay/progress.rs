@@ -1,8 +1,8 @@
 //! How much of large captures has been read, on standard error where that is a terminal.
 
-use std::{fs, time::Duration};
+use std::{fmt, fs, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::{capture::Stream, config::ReplayConfig};
 
@@ -10,6 +10,9 @@ use crate::{capture::Stream, config::ReplayConfig};
 const LARGE: u64 = 1 << 28;
 /// How often standard input, which has no end that could be known, shows that it moves.
 const BETWEEN_SIGNS: Duration = Duration::from_millis(250);
+
+/// How long is looked before it is said how long it will take.
+const BEFORE_A_GUESS: Duration = Duration::from_secs(1);
 
 /// A line that moves, or none.
 pub(super) struct Progress(ProgressBar);
@@ -27,7 +30,7 @@ impl Progress {
             return Self(ProgressBar::hidden());
         }
         let template = match whole {
-            Some(_) => "reading {bytes} of {total_bytes} [{bar:30}] {eta} left",
+            Some(_) => "reading {bytes} of {total_bytes} [{bar:30}] {left}",
             None => "read {bytes}, {bytes_per_sec}",
         };
         // The bar is drawn on a terminal only.
@@ -38,7 +41,7 @@ impl Progress {
             bar.enable_steady_tick(BETWEEN_SIGNS);
         }
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+            bar.set_style(style.progress_chars("=> ").with_key("left", left));
         }
         Self(bar)
     }
@@ -54,5 +57,13 @@ impl Progress {
     /// Takes the line away.
     pub(super) fn end(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// How long it will take, once that can be told.
+fn left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.elapsed() >= BEFORE_A_GUESS {
+        // A line of progress is no report: where it cannot be written nothing is lost.
+        let _ = write!(out, "{:#} left", HumanDuration(state.eta()));
     }
 }

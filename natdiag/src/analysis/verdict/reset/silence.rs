@@ -43,10 +43,12 @@ pub(super) fn ln_likelihood(trouble: ResetTrouble, counts: &FollowCounts) -> f64
     }
     let by_silence = match trouble {
         ResetTrouble::Idle => {
+            // Any class but the first may hold the timeout.
             let timeouts: Vec<(f64, f64)> = (1..SILENCES)
-                .map(|timeout| (1.0 / (SILENCES - 1) as f64, ln_timeout(&classes, timeout)))
+                .map(|timeout| (1.0, ln_timeout(&classes, timeout)))
                 .collect();
-            ln_mixture(&timeouts)
+            let whole: f64 = timeouts.iter().map(|(weight, _)| weight).sum();
+            ln_mixture(&timeouts) - whole.ln()
         }
         ResetTrouble::Restart => {
             let (at_once, later) = classes.split_at(1);

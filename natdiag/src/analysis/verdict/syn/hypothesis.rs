@@ -23,6 +23,8 @@ use crate::analysis::{
 /// Connections that wait in a queue that is always full wait long; elsewhere most are served at once.
 const WAITS: Rate = Rate::new(4.0, 1.0);
 const PROMPT: Rate = Rate::new(0.5, 2.5);
+/// Where the queue is full now and then, some do.
+const SOME_WAIT: Rate = Rate::new(1.0, 2.0);
 
 /// The cause that a trouble goes by.
 pub(super) const fn cause(trouble: SynTrouble) -> Cause {
@@ -99,13 +101,18 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 
             ln_known(NOW_AND_THEN, missed) + ln_series(LOSS, answers)
         }
         SynTrouble::Outage => in_order.outage,
-        // An application that stands still takes nothing, as in an outage. Where it accepts at a steady pace, a full queue
-        // lets just as many pass, after a wait; where it serves one at a time, so many are open and no more.
+        // An application that stands still takes nothing, as in an outage, and those that found room wait for it; only a full
+        // SYN queue makes nobody wait, which needs a server without SYN cookies. Where the application accepts at a steady
+        // pace, a full queue lets just as many pass, after a wait; where it serves one at a time, so many are open and no
+        // more.
         SynTrouble::Backlog => {
             let wait = ln_series(WAITS, syns.served) - ln_series(PROMPT, syns.served);
+            let some_wait = ln_series(SOME_WAIT, syns.served) - ln_series(PROMPT, syns.served);
             ln_mixture(&[
-                (0.3, in_order.outage),
-                (0.25, in_order.nearly_full),
+                (0.27, in_order.outage + some_wait),
+                (0.03, in_order.outage),
+                (0.22, in_order.nearly_full + some_wait),
+                (0.03, in_order.nearly_full),
                 (0.42, in_order.limit + wait),
                 (0.03, in_order.open_limit + wait),
             ])

@@ -13,7 +13,7 @@ use crate::{
     event::Timestamp,
 };
 
-/// A SYN whose fate is known and counts.
+/// A SYN whose fate is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decided {
     pub(super) sent: Timestamp,
@@ -22,13 +22,22 @@ pub(super) struct Decided {
     pub(super) repeated: bool,
     pub(super) open: u16,
     pub(super) is_dropped: bool,
+    /// Whether its fate counts; if not, it may decide about others all the same.
+    pub(super) counts: bool,
+}
+
+/// The newest of them that count, the oldest first.
+pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
+    let mut newest = decided(syns);
+    newest.retain(|syn| syn.counts);
+    newest
 }
 
 /// The newest of them, the oldest first.
-pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
+pub(super) fn decided(syns: &SynEvidence) -> Vec<Decided> {
     syns.recent
         .iter()
-        .filter(|syn| syn.counts && matches!(syn.fate, Fate::Dropped | Fate::Answered))
+        .filter(|syn| matches!(syn.fate, Fate::Dropped | Fate::Answered))
         .map(|syn| Decided {
             sent: syn.sent,
             tsval: syn.tsval,
@@ -36,6 +45,7 @@ pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
             repeated: syn.repeated,
             open: syn.open,
             is_dropped: syn.fate == Fate::Dropped,
+            counts: syn.counts,
         })
         .collect()
 }
@@ -51,7 +61,7 @@ pub(super) fn outcomes_of(newest: &[Decided], has: impl Fn(&Decided) -> bool) ->
 
 /// The likelihood of what is older than the newest.
 pub(super) fn ln_older(syns: &SynEvidence, newest: &[Decided]) -> f64 {
-    ln_series(LOSS, syns.all()) - ln_series(LOSS, outcomes_of(newest, |_| true))
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, outcomes_of(newest, |syn| syn.counts))
 }
 
 /// From one SYN or mark to a later one, in seconds.
