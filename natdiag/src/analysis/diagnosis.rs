@@ -192,6 +192,23 @@ pub struct Finding {
     pub remedy: Vec<String>,
 }
 
+impl Finding {
+    /// A finding of which only the sentence is known yet.
+    #[must_use]
+    pub const fn new(cause: Cause, confidence: f64, severity: Severity, summary: String) -> Self {
+        Self {
+            cause,
+            confidence,
+            severity,
+            summary,
+            evidence: Vec::new(),
+            excluded: Vec::new(),
+            not_excluded: Vec::new(),
+            remedy: Vec::new(),
+        }
+    }
+}
+
 /// A piece of evidence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evidence {

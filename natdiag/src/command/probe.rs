@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
 };
 
+use natdiag_common::LinkType;
 use thiserror::Error;
 
 use crate::{
@@ -108,6 +109,16 @@ fn tls_of(target: &Target) -> Result<Option<Tls>, TlsError> {
         .speaks_tls()
         .then(|| Tls::new(&target.host))
         .transpose()
+}
+
+/// How frames begin on the way to an address.
+fn link_type(path: &Path) -> Result<LinkType, ProbeError> {
+    let link = &path.link;
+    let unknown = || ProbeError::UnknownLinkLayer {
+        interface: link.name.clone(),
+        device_type: link.device_type,
+    };
+    link.link_type().ok_or_else(unknown)
 }
 
 /// The way to each address.

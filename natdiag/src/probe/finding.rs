@@ -77,19 +77,6 @@ fn found(experiment: &Experiment, mut finding: Finding) -> Answer {
     Answer::Found(Box::new(finding))
 }
 
-fn finding(cause: Cause, confidence: f64, severity: Severity, summary: String) -> Finding {
-    Finding {
-        cause,
-        confidence,
-        severity,
-        summary,
-        evidence: Vec::new(),
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
-    }
-}
-
 fn recycle(record: &Record, posterior: &Posterior) -> Finding {
     let sure = posterior.recycle();
     let of_era = |hypothesis| posterior.of_one(hypothesis) / sure >= NAMED;
@@ -131,7 +118,7 @@ fn recycle(record: &Record, posterior: &Posterior) -> Finding {
             ),
         )
     };
-    let mut finding = finding(cause, sure, severity, summary);
+    let mut finding = Finding::new(cause, sure, severity, summary);
     let text = era.unwrap_or("not known");
     finding
         .evidence
@@ -204,7 +191,7 @@ fn is_foreign(record: &Record) -> bool {
 
 fn refused(record: &Record) -> Finding {
     let refused = record.total(Fate::Refused);
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::Refused,
         MOST_SURE,
         Severity::Critical,
@@ -262,7 +249,7 @@ fn named(record: &Record, hypothesis: Hypothesis, sure: f64) -> Option<Finding> 
         ),
         Hypothesis::Sound | Hypothesis::RecycleUntil316 | Hypothesis::RecycleFrom317 => return None,
     };
-    let mut finding = finding(cause, sure, severity, summary);
+    let mut finding = Finding::new(cause, sure, severity, summary);
     finding.remedy = vec![remedy.to_owned()];
     Some(finding)
 }
@@ -282,7 +269,7 @@ fn unarmed(experiment: &Experiment) -> Finding {
     if !experiment.not_armable {
         return undecided(experiment);
     }
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::Blind,
         1.0,
         Severity::Info,
@@ -307,7 +294,7 @@ fn undecided(experiment: &Experiment) -> Finding {
     } else {
         "what was seen fits several causes"
     };
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::InsufficientEvidence,
         1.0,
         Severity::Info,

@@ -160,9 +160,9 @@ impl Planner {
     }
 
     /// Connections until the recovery, which has its own.
-    const fn connections(&self) -> usize {
+    fn connections(&self) -> usize {
         if self.bounds.is_thorough {
-            self.bounds.connections.saturating_sub(RECOVERIES)
+            self.bounds.connections.saturating_sub(RECOVERIES).max(1)
         } else {
             self.bounds.connections
         }

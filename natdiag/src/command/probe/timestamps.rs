@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr};
 
-use super::{ProbeError, Progress, find, tls_of, write};
+use super::{ProbeError, Progress, find, link_type, tls_of, write};
 use crate::{
     analysis::diagnosis::Diagnosis,
     bpf::probe::ProbeProgram,
@@ -68,12 +68,7 @@ fn test(
     let tls = tls_of(&args.target)?;
     for (remote, path) in targets {
         let link = &path.link;
-        let link_type = link
-            .link_type()
-            .ok_or_else(|| ProbeError::UnknownLinkLayer {
-                interface: link.name.clone(),
-                device_type: link.device_type,
-            })?;
+        let link_type = link_type(&path)?;
         let mut program = ProbeProgram::attach(link, link_type, args.hook)?;
         let mut sockets = Sockets {
             remote,

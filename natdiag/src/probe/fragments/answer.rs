@@ -37,7 +37,7 @@ fn fragmented(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
         )
     });
     let mut finding = named.cloned().unwrap_or_else(|| {
-        new(
+        Finding::new(
             Cause::PathFragmentation,
             SURE,
             Severity::Warning,
@@ -65,7 +65,7 @@ fn hole(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
     let mut finding = match sighting.dont_fragment {
         // What may be cut on the way is not dropped for its size: it is cut, and then dropped.
         Some(false) => {
-            let mut finding = new(
+            let mut finding = Finding::new(
                 Cause::PathFragmentation,
                 record.confidence_of_hole(),
                 Severity::Critical,
@@ -81,7 +81,7 @@ fn hole(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
             finding
         }
         Some(true) => {
-            let mut finding = new(
+            let mut finding = Finding::new(
                 Cause::PmtuBlackHole,
                 record.confidence_of_hole(),
                 Severity::Critical,
@@ -97,7 +97,7 @@ fn hole(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
             finding
         }
         None => {
-            let mut finding = new(
+            let mut finding = Finding::new(
                 Cause::PmtuBlackHole,
                 record.confidence_of_hole().min(NAMED),
                 Severity::Critical,
@@ -181,7 +181,7 @@ fn unclear(record: &FragmentsRecord) -> Finding {
             "test again; then `natdiag watch` while it happens",
         )
     };
-    let mut finding = new(Cause::InsufficientEvidence, 1.0, Severity::Info, summary);
+    let mut finding = Finding::new(Cause::InsufficientEvidence, 1.0, Severity::Info, summary);
     finding.remedy = vec![remedy.to_owned()];
     finding
 }
@@ -209,17 +209,4 @@ fn evidence(record: &FragmentsRecord, sighting: &Sighting) -> Vec<(&'static str,
         evidence.push(("packet_too_big_mtus_octets", Evidence::List(mtus)));
     }
     evidence
-}
-
-fn new(cause: Cause, confidence: f64, severity: Severity, summary: String) -> Finding {
-    Finding {
-        cause,
-        confidence,
-        severity,
-        summary,
-        evidence: Vec::new(),
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
-    }
 }

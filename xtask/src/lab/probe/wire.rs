@@ -23,8 +23,8 @@ use crate::{
 
 /// How long tcpdump may take to listen.
 const LISTENING: Duration = Duration::from_secs(20);
-/// How long the last packets may be on their way.
-const LAST_PACKETS: Duration = Duration::from_millis(500);
+/// How long the last packets may be on their way, and in the hands of tcpdump.
+const LAST_PACKETS: Duration = Duration::from_millis(1_500);
 /// What is compared of a packet, behind its ports: a NAT changes addresses, and nothing else of these.
 const FIELDS: [&str; 8] = [
     "tcp.srcport",
@@ -69,7 +69,9 @@ impl BothEnds {
         let (capture, complaints) = (file("pcap"), file("err"));
         let mut tcpdump = Command::new("tcpdump");
         tcpdump
-            .args(["-i", interface, "-n", "-U", "-B", "8192", "-w"])
+            .args(["-i", interface, "-n", "-U", "-B", "8192"])
+            // Without it, what has come last is lost at the end.
+            .args(["--immediate-mode", "-w"])
             .arg(&capture)
             .arg(format!("tcp port {}", self.port));
         let running = Running::start("tcpdump", tcpdump, host, &file("out"), &complaints)?;

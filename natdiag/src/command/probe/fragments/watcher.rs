@@ -13,7 +13,7 @@ use crate::{
         maps::Counters,
     },
     clock::Clock,
-    command::probe::ProbeError,
+    command::probe::{ProbeError, link_type},
     config::HookChoice,
     event::{Content, Event},
     host::path::Path,
@@ -44,12 +44,7 @@ impl Watcher {
         clock: Clock,
     ) -> Result<Self, ProbeError> {
         let link = &path.link;
-        let link_type = link
-            .link_type()
-            .ok_or_else(|| ProbeError::UnknownLinkLayer {
-                interface: link.name.clone(),
-                device_type: link.device_type,
-            })?;
+        let link_type = link_type(path)?;
         let mut object = WatchObject::open(LoadOptions::new(link_type))?;
         Ok(Self {
             counters: Counters::take(&mut object)?,
