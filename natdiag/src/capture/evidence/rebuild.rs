@@ -41,7 +41,9 @@ fn is(record: &Record, bits: u8) -> bool {
 
 /// Octets between the fixed IP header and what the record says of the payload, as far as the lengths tell.
 fn between(record: &Record, fixed: usize) -> usize {
-    let payload = if is(record, flag::FRAGMENT) {
+    // An atomic fragment (RFC 6946) is a whole packet.
+    let is_part = is(record, flag::MORE_FRAGMENTS) || record.fragment_offset_octets != 0;
+    let payload = if is_part {
         record.data_len as usize
     } else if is(record, flag::TCP) {
         tcp::MIN_HEADER_LEN + record.excerpt().len() + record.data_len as usize
@@ -73,9 +75,7 @@ fn ipv4_header(record: &Record, source: [u8; 4], destination: [u8; 4]) -> Vec<u8
 }
 
 fn ipv6_headers(record: &Record) -> Vec<u8> {
-    // An atomic fragment (RFC 6946) is a whole packet: only its identification tells that it had the header.
-    let is_atomic = !is(record, flag::FRAGMENT) && record.identification != 0;
-    let is_fragment = is(record, flag::FRAGMENT) || is_atomic;
+    let is_fragment = is(record, flag::FRAGMENT);
     let fragment_len = if is_fragment {
         ipv6::FRAGMENT_HEADER_LEN
     } else {
