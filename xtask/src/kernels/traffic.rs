@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use natdiag_common::testkit::{CLIENT, Payload as _, SERVER, tcp};
+use natdiag_common::{
+    follow::{FollowCounter, FollowCounts},
+    testkit::{CLIENT, Payload as _, SERVER, Segment, tcp},
+};
 use nix::net::if_::if_nametoindex;
 
 /// How often each thing is done.
@@ -17,6 +20,10 @@ const TIMES: u16 = 20;
 const DATA_OCTETS: usize = 3000;
 /// The MTU that they are made for.
 const MTU_OCTETS: usize = 1500;
+/// Octets of a request, in a small packet.
+const REQUEST_OCTETS: u16 = 100;
+/// Octets of a response, in a large packet that needs no fragments.
+const RESPONSE_OCTETS: u16 = 1400;
 
 /// Sends the frames: those of the client leave by `watched`, those of the server arrive there from `far`. Returns the
 /// counters of the server and their values.
@@ -57,6 +64,40 @@ pub(crate) fn send(watched: &str, far: &str) -> Result<Vec<(&'static str, u64)>>
         ("datagrams_complete", times),
         ("syn_predicted_pass_answered", 2 * times),
     ])
+}
+
+/// Sends connections with a request and a response each, which the server then resets. Returns what is to be counted of
+/// the server where it is followed.
+pub(crate) fn send_established(watched: &str, far: &str) -> Result<FollowCounts> {
+    let mut client = packet_socket(watched)?;
+    let mut server = packet_socket(far)?;
+    let mut counts = FollowCounts::ZERO;
+    for turn in 0..TIMES {
+        let port = 43_000 + turn;
+        let (isn, server_isn) = (u32::from(turn) * 10_000, u32::from(turn) * 20_000);
+        let acknowledged = isn + 1 + u32::from(REQUEST_OCTETS);
+        let mut ask = |segment: Segment| {
+            let segment = segment.ports(port, 443);
+            client.write_all(&segment.in_ipv4(CLIENT, SERVER).frame())
+        };
+        let mut answer = |segment: Segment| {
+            let segment = segment.ports(443, port);
+            server.write_all(&segment.in_ipv4(SERVER, CLIENT).frame())
+        };
+        let request = tcp().seq(isn + 1).ack(server_isn + 1);
+        let response = tcp().seq(server_isn + 1).ack(acknowledged);
+        let end = server_isn + 1 + u32::from(RESPONSE_OCTETS);
+        ask(tcp().syn().seq(isn))?;
+        answer(tcp().syn().seq(server_isn).ack(isn + 1))?;
+        ask(request.data_len(REQUEST_OCTETS.into()))?;
+        counts.increment(FollowCounter::SentSmall);
+        answer(response.data_len(RESPONSE_OCTETS.into()))?;
+        counts.increment(FollowCounter::ReceivedLarge);
+        counts.answer(0, false);
+        answer(tcp().rst().seq(end).ack(acknowledged))?;
+        counts.increment(FollowCounter::ResetUnprovoked);
+    }
+    Ok(counts)
 }
 
 /// A socket that sends whole frames by an interface.
