@@ -16,6 +16,7 @@ mod pcap;
 mod pcapng;
 mod playback;
 mod reorder;
+mod shown;
 mod window;
 
 use std::{

@@ -12,9 +12,6 @@ use crate::wire::{
 
 /// Silence before our end after which we have given up what we waited for.
 const GIVEN_UP_NS: u64 = 1_000_000_000;
-/// A sender that repeats what it sent last takes longer than this, two ticks of its clock at least (RFC 8985, section 7.2).
-/// A packet that a mirror port shows twice comes sooner.
-const SEEN_AGAIN_NS: u64 = 1_000_000;
 /// Shortest silence after which the end of a connection is worth an answer: at once it is often answered by a RST.
 const WORTH_AN_ANSWER_NS: u64 = 1_000_000_000;
 /// Stands for a silence that began before the connection was followed.
@@ -94,9 +91,6 @@ impl FollowedFlow {
     #[inline(always)]
     pub fn sent(&mut self, segment: &FollowedSegment, now_ns: u64, counts: &mut FollowCounts) {
         let silence_ns = self.silence_before(now_ns);
-        if silence_ns < SEEN_AGAIN_NS && self.sent.ends_with(segment) {
-            return;
-        }
         self.wait(segment, silence_ns);
         let novelty = self.sent.take(segment);
         // A repeated octet alone is a keep-alive or a probe of the window (RFC 9293, section 3.8.4 and 3.8.6.1).
@@ -133,9 +127,7 @@ impl FollowedFlow {
     /// Takes a segment received from the suspect.
     #[inline(always)]
     pub fn received(&mut self, segment: &FollowedSegment, now_ns: u64, counts: &mut FollowCounts) {
-        if self.silence_before(now_ns) < SEEN_AGAIN_NS && self.received.ends_with(segment) {
-            return;
-        }
+        self.silence_before(now_ns);
         self.take_answer(segment, counts);
         if segment.is_first_fragment {
             self.state |= state::FRAGMENTED;

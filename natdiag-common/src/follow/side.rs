@@ -64,17 +64,11 @@ impl Side {
         self.seen & seen::FIN != 0
     }
 
-    /// Whether the newest octets seen are the last of this segment.
-    #[inline(always)]
-    pub(super) fn ends_with(&self, segment: &FollowedSegment) -> bool {
-        segment.data_octets > 0 && self.end() == Some(segment.seq.plus(octets(segment)))
-    }
-
     /// Takes what a segment says about its sender.
     #[inline(always)]
     pub(super) fn take(&mut self, segment: &FollowedSegment) -> Novelty {
         let is_fin = segment.flags & FIN != 0;
-        let octets = octets(segment);
+        let octets = segment.data_octets + u32::from(is_fin);
         let end = segment.seq.plus(octets);
         let is_new = octets > 0 && self.end().is_none_or(|seen| !seen.at_or_after(end));
         let mut is_older = false;
@@ -109,10 +103,4 @@ impl Side {
         self.end = seq.0;
         self.seen |= seen::END;
     }
-}
-
-/// What a segment takes of the numbers of its sender: its data, and one for a FIN.
-#[inline(always)]
-fn octets(segment: &FollowedSegment) -> u32 {
-    segment.data_octets + u32::from(segment.flags & FIN != 0)
 }

@@ -72,33 +72,18 @@ fn acks(ack: u32) -> FollowedSegment {
 #[test]
 fn what_was_sent_before_is_repeated_also_across_the_wrap() {
     let (mut flow, mut counts) = (found(), FollowCounts::ZERO);
-    for (ms, seq, octets) in [
-        (1, u32::MAX - 99, 1400),
-        (2, 1300, 50),
-        (202, u32::MAX - 99, 1400),
-        (203, 1300, 50),
+    for (seq, octets) in [
+        (u32::MAX - 99, 1400),
+        (1300, 50),
+        (u32::MAX - 99, 1400),
+        (1300, 50),
     ] {
-        flow.sent(&data(seq, octets), ms * MS, &mut counts);
+        flow.sent(&data(seq, octets), MS, &mut counts);
     }
     assert_eq!(counts.value(FollowCounter::SentLarge), 2);
     assert_eq!(counts.value(FollowCounter::SentLargeRepeated), 1);
     assert_eq!(counts.value(FollowCounter::SentSmall), 2);
     assert_eq!(counts.value(FollowCounter::SentSmallRepeated), 1);
-}
-
-#[test]
-fn a_packet_that_is_shown_twice_is_sent_once() {
-    let (mut flow, mut counts) = (found(), FollowCounts::ZERO);
-    for us in [0, 20] {
-        flow.sent(&data(1300, 50), MS + us * 1000, &mut counts);
-    }
-    for us in [0, 20] {
-        flow.received(&data(7, 1400), 2 * MS + us * 1000, &mut counts);
-    }
-    assert_eq!(counts.value(FollowCounter::SentSmall), 1);
-    assert_eq!(counts.value(FollowCounter::SentSmallRepeated), 0);
-    assert_eq!(counts.value(FollowCounter::ReceivedLarge), 1);
-    assert_eq!(counts.value(FollowCounter::ReceivedLargeRepeated), 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use natdiag_common::{
     wire::tcp,
 };
 
-use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader};
+use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader, shown::Recent};
 use crate::config::Network;
 
 /// What a packet gives that is more than a packet.
@@ -34,6 +34,7 @@ pub(super) struct Dissector {
     totals: Totals,
     omissions: Omissions,
     suspects: Vec<Address>,
+    recent: Recent,
 }
 
 /// What could not be looked at, or not for certain.
@@ -55,6 +56,7 @@ impl Dissector {
             totals: Totals::ZERO,
             omissions: Omissions::default(),
             suspects: Vec::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -123,7 +125,12 @@ impl Dissector {
         let judgement = self.finder.judge(frame, packet, said);
         let direction = judgement.direction;
         self.count_frame(Some(direction));
-        let followed = self.followed(frame, packet, direction);
+        let followed =
+            self.followed(frame, packet, direction)
+                .filter(|(direction, ends, segment)| {
+                    let shown = (*direction, *ends, *segment, packet.identification);
+                    !self.recent.has(shown, captured.time)
+                });
         if followed.is_none() && !packet.is_notable() {
             return None;
         }

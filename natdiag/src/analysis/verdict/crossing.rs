@@ -186,7 +186,7 @@ fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
             ..finding(
                 Cause::NatPortExhaustion,
                 Severity::Critical,
-                format!("{what}, to this host only: the NAT has no port left for it"),
+                format!("{what}: the NAT has no port left for this host"),
                 parts,
                 vec![
                     "give the NAT more ports or addresses: a wider range in the masquerade rule, more addresses in `snat to`, or fewer and longer connections".to_owned(),

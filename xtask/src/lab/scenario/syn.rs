@@ -243,7 +243,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             Traffic::Connections(Connections {
                 to: Target::Neighbour,
                 workers: 1,
-                pauses: 3,
+                // So few that the ports are enough for it.
+                pauses: 12,
                 ..CLIENT_FIRST
             }),
         ],
