@@ -244,7 +244,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 to: Target::Neighbour,
                 workers: 1,
                 // So few that the ports are enough for it.
-                pauses: 12,
+                pauses: 6,
                 ..CLIENT_FIRST
             }),
         ],
