@@ -11,7 +11,7 @@ use crate::exec::{self, say};
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 12] = [
+const TEST_PROGRAMS: [(&str, &str); 13] = [
     ("bpftool", "bpftool"),
     // The static one: `cargo xtask kernels` takes it along into its machines.
     ("busybox", "busybox-static"),
@@ -23,6 +23,7 @@ const TEST_PROGRAMS: [(&str, &str); 12] = [
     ("nsenter", "util-linux"),
     ("prometheus", "prometheus"),
     ("sysctl", "procps"),
+    ("systemd-analyze", "systemd"),
     ("tcpdump", "tcpdump"),
     ("tshark", "tshark"),
 ];
