@@ -15,10 +15,10 @@ use crate::{
 
 /// First octet of an IPv4 header of five words.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
-/// Place of the TCP header, where no tag or option comes before it.
-const TCP_OFFSET: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN;
-/// Octets up to its end.
-const PLAIN_TCP_LEN: usize = TCP_OFFSET + tcp::MIN_HEADER_LEN;
+/// Place of the TCP or UDP header, where no tag or option comes before it.
+const PAYLOAD_OFFSET: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN;
+/// Octets up to the end of that of TCP.
+const PLAIN_HEADERS_LEN: usize = PAYLOAD_OFFSET + tcp::MIN_HEADER_LEN;
 /// `EtherType` of IPv4, and an IPv4 header of five words.
 const TYPE_VERSION_IHL: Pattern = Pattern {
     mask: [0xff, 0xff, 0xff, 0],
@@ -28,6 +28,11 @@ const TYPE_VERSION_IHL: Pattern = Pattern {
 const WHOLE_TCP: Pattern = Pattern {
     mask: [0x3f, 0xff, 0, 0xff],
     value: [0, 0, 0, tcp::PROTOCOL],
+};
+/// The same, UDP.
+const WHOLE_UDP: Pattern = Pattern {
+    mask: [0x3f, 0xff, 0, 0xff],
+    value: [0, 0, 0, udp::PROTOCOL],
 };
 /// Octets of the shortest headers that end a packet: IPv4 and UDP.
 const SHORTEST_HEADERS_LEN: usize = ipv4::MIN_HEADER_LEN + udp::HEADER_LEN;
@@ -71,7 +76,7 @@ pub fn glance<F: FrameBytes + ?Sized>(frame: &F, link: LinkType) -> Glance {
 #[inline(always)]
 fn glance_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
     if let Some(headers) = frame.octets(0)
-        && is_ordinary_tcp(&headers)
+        && is_ordinary(&headers)
     {
         return Some(Glance::Ordinary);
     }
@@ -84,27 +89,39 @@ fn glance_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
     }
 }
 
-/// Whether this is the most frequent of all packets: IPv4 without options, whole, with TCP that neither opens nor
-/// closes a connection. Two words decide nearly everything.
+/// Whether this is one of the most frequent packets: IPv4 without options, whole, with TCP that neither opens nor closes a
+/// connection, or with UDP. Two words decide nearly everything.
 #[inline(always)]
-fn is_ordinary_tcp(headers: &[u8; PLAIN_TCP_LEN]) -> bool {
+fn is_ordinary(headers: &[u8; PLAIN_HEADERS_LEN]) -> bool {
     let headers = headers.as_slice();
-    let (Some(type_version_ihl), Some(total_len), Some(fragment_protocol), Some(offset_flags)) = (
+    let (Some(type_version_ihl), Some(total_len), Some(fragment_protocol)) = (
         headers.octets(ethernet::TYPE_OFFSET),
         headers.octets(ethernet::HEADER_LEN + ipv4::TOTAL_LEN_OFFSET),
         headers.octets(ethernet::HEADER_LEN + ipv4::FRAGMENT_OFFSET),
-        headers.octets(TCP_OFFSET + tcp::DATA_OFFSET_OFFSET),
     ) else {
         return false;
     };
-    let [data_offset, flags] = offset_flags;
-    let header_len = u32::from(data_offset >> 4) * 4;
     let total_len = u32::from(u16::from_be_bytes(total_len));
     TYPE_VERSION_IHL.fits(type_version_ihl)
-        && WHOLE_TCP.fits(fragment_protocol)
-        && flags & (SYN | FIN | RST) == 0
+        && (WHOLE_TCP.fits(fragment_protocol) && is_ordinary_tcp(headers, total_len)
+            || WHOLE_UDP.fits(fragment_protocol) && is_ordinary_udp(headers, total_len))
+}
+
+#[inline(always)]
+fn is_ordinary_tcp(headers: &[u8], total_len: u32) -> bool {
+    let Some([data_offset, flags]) = headers.octets(PAYLOAD_OFFSET + tcp::DATA_OFFSET_OFFSET)
+    else {
+        return false;
+    };
+    let header_len = u32::from(data_offset >> 4) * 4;
+    flags & (SYN | FIN | RST) == 0
         && header_len >= tcp::MIN_HEADER_LEN as u32
         && ipv4::MIN_HEADER_LEN as u32 + header_len <= total_len
+}
+
+#[inline(always)]
+fn is_ordinary_udp(headers: &[u8], total_len: u32) -> bool {
+    udp::parse(headers, PAYLOAD_OFFSET).is_ok() && total_len >= SHORTEST_HEADERS_LEN as u32
 }
 
 #[inline(always)]
