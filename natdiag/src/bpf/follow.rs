@@ -10,16 +10,28 @@ use aya::{
 };
 use natdiag_common::{
     Address, Direction, LinkType,
-    follow::{FollowCounts, SUSPECTS_PER_SET, suspect_set},
+    follow::{FollowCounts, SUSPECTS, SUSPECTS_PER_SET, suspect_set},
     names,
 };
 use thiserror::Error;
 
 use super::{
     attach::classifier::{self, Failure, Guard},
+    cost,
     filter::AddedQdisc,
 };
-use crate::{FOLLOW_OBJECT, host::link::Link};
+use crate::{
+    FOLLOW_OBJECT,
+    cost::{Fill, Runs},
+    host::link::Link,
+};
+
+/// How many suspects are followed while nobody is.
+pub const NOBODY_FOLLOWED: Fill = Fill {
+    name: "suspects",
+    used: 0,
+    capacity: SUSPECTS as u64,
+};
 
 /// Places of one set, as userspace writes them: the octets of the addresses.
 type Set = [u8; 16 * SUSPECTS_PER_SET as usize];
@@ -75,6 +87,8 @@ pub struct Follower {
     suspects: Array<MapData, Set>,
     counts: PerCpuArray<MapData, FollowCounts>,
     followed: BTreeMap<Address, Followed>,
+    /// The programs, which tell how long they ran.
+    object: Ebpf,
 }
 
 /// Where a suspect's counters are, and what they were when its suspicion began.
@@ -107,7 +121,23 @@ impl Follower {
             suspects: take(&mut ebpf, names::MAP_SUSPECTS)?,
             counts: take(&mut ebpf, names::MAP_FOLLOW_COUNTS)?,
             followed: BTreeMap::new(),
+            object: ebpf,
         })
+    }
+
+    /// What the programs have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        cost::runs(&self.object)
+    }
+
+    /// How many of the places for suspects are taken.
+    #[must_use]
+    pub fn occupied(&self) -> Fill {
+        Fill {
+            used: self.followed.len() as u64,
+            ..NOBODY_FOLLOWED
+        }
     }
 
     /// Follows these remote hosts and nobody else. Of three in one set, one

@@ -11,8 +11,8 @@ use aya::{
 use natdiag_common::{LinkType, names};
 use thiserror::Error;
 
-use super::{features, log::KernelLog, maps::MapsError};
-use crate::WATCH_OBJECT;
+use super::{cost, features, log::KernelLog, maps::MapsError};
+use crate::{WATCH_OBJECT, cost::Runs};
 
 /// Lines of the verifier's log that an error shows; the reason stands at the end.
 const VERIFIER_LOG_LINES: usize = 20;
@@ -194,6 +194,12 @@ impl WatchObject {
     {
         let map = self.ebpf.take_map(name).ok_or(MapsError::Missing(name))?;
         M::try_from(map).map_err(|source| MapsError::Read { map: name, source })
+    }
+
+    /// What the programs have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        cost::runs(&self.ebpf)
     }
 
     /// Takes what the programs log, where it has not been taken before.

@@ -33,15 +33,13 @@ pub enum ReplayError {
 /// A capture gives nothing, or the report cannot be shown.
 pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, ReplayError> {
     let progress = Progress::over(config);
-    let mut playbacks = config
-        .files
-        .iter()
-        .map(|file| {
-            let capture = Capture::open_through(file, |stream| progress.watch(stream))?;
+    let mut playbacks = Vec::new();
+    for file in &config.files {
+        for capture in Capture::open_each(file, |stream| progress.watch(stream))? {
             let playback = Playback::new(capture, config.local.clone());
-            Ok(playback.with_filter(config.filter.clone()))
-        })
-        .collect::<Result<Vec<_>, CaptureError>>()?;
+            playbacks.push(playback.with_filter(config.filter.clone()));
+        }
+    }
     let top = config.top.limit();
     let mut crossing = Crossing::default();
     let names = command::names(config.names);
