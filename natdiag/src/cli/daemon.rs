@@ -111,8 +111,7 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", help_heading = "Evidence")]
     #[serde(deserialize_with = "text")]
     pub evidence_total: Option<ByteSize>,
-    /// Keep every packet of these remote hosts as well, whole, in the folder of the evidence; repeat
-    /// it for several; needs CAP_NET_RAW at the start
+    /// Keep every packet of these remote hosts as well, whole; needs CAP_NET_RAW
     #[arg(long, value_name = "CIDR", help_heading = "Evidence")]
     #[serde(deserialize_with = "texts")]
     pub full: Vec<Network>,
@@ -130,14 +129,13 @@ pub struct Settings {
     /// File with NAME:PASSWORD, without which nobody gets metrics
     #[arg(long, value_name = "FILE", help_heading = "Metrics")]
     pub metrics_password: Option<PathBuf>,
-    /// File with a certificate in PEM form, and those that sign it: metrics by TLS only
+    /// File with a certificate and those that sign it (PEM): by TLS only
     #[arg(long, value_name = "FILE", help_heading = "Metrics")]
     pub metrics_certificate: Option<PathBuf>,
-    /// File with the key of the certificate, in PEM form
+    /// File with the key of the certificate (PEM)
     #[arg(long, value_name = "FILE", help_heading = "Metrics")]
     pub metrics_key: Option<PathBuf>,
-    /// Have the kernel measure what the programs cost, for 1 s in 60; needs CAP_SYS_ADMIN, and adds
-    /// some 90 ns to each packet of that second
+    /// Have the kernel measure its programs, 1 s in 60; needs CAP_SYS_ADMIN
     #[arg(long, help_heading = "Metrics")]
     pub measure_cost: bool,
 }

@@ -97,8 +97,18 @@ fn survey(
     top: usize,
     names: &Names,
 ) -> Survey {
-    for (source, playback) in playbacks.iter_mut().enumerate() {
-        crossing.take(source, playback.take_sightings());
+    // Played one after the other, but seen side by side.
+    let mut sightings: Vec<_> = playbacks
+        .iter_mut()
+        .enumerate()
+        .flat_map(|(source, playback)| {
+            let sightings = playback.take_sightings().into_iter();
+            sightings.map(move |sighting| (source, sighting))
+        })
+        .collect();
+    sightings.sort_by_key(|(_, sighting)| sighting.time());
+    for (source, sighting) in sightings {
+        crossing.take(source, [sighting]);
     }
     let start = playbacks.iter().filter_map(Playback::start).min();
     let end = playbacks.iter().map(Playback::now).max();
