@@ -9,7 +9,7 @@ use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
 use thiserror::Error;
 
-use self::classifier::{Failure, Guard, attach_type};
+use self::classifier::{Failure, Guard, Place, attach_type};
 use super::{
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
@@ -156,6 +156,7 @@ impl Attaching<'_> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    Place::First,
                 )
             }
             Rung::Clsact => {
@@ -167,6 +168,7 @@ impl Attaching<'_> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    Place::First,
                     self.qdisc.as_ref(),
                 )
             }
@@ -279,7 +281,7 @@ fn describe(id: u32, name: &[u8]) -> String {
     format!("{id} `{}`", String::from_utf8_lossy(name))
 }
 
-const fn direction_name(direction: Direction) -> &'static str {
+pub(super) const fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    config::ProbeHook,
+    config::TcHook,
     probe::{payload::Payload, target::Target},
 };
 
@@ -56,7 +56,7 @@ pub struct TimestampsArgs {
     pub thorough: bool,
     /// Where to attach the programs that change timestamps
     #[arg(long, value_enum, default_value_t)]
-    pub hook: ProbeHook,
+    pub hook: TcHook,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -12,7 +12,7 @@ use natdiag_common::LinkType;
 use thiserror::Error;
 
 use crate::{
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError, probe::ProbeProgramError},
+    bpf::{attach::AttachError, load::LoadError, maps::MapsError, pair::PairError},
     cli::probe::{Probe, ProbeOutput},
     host::path::{self, Path},
     privilege::MissingPrivileges,
@@ -72,7 +72,7 @@ pub enum ProbeError {
     Maps(#[from] MapsError),
     /// The programs cannot be attached.
     #[error(transparent)]
-    Program(#[from] ProbeProgramError),
+    Program(#[from] PairError),
     /// No connections can be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
