@@ -15,7 +15,7 @@ pub enum Probe {
     /// Makes connections whose timestamps lie below, above and around the one that the server
     /// remembers, and some without, and compares their fates. No connection with a changed
     /// timestamp is ever completed, no setting of this host is touched, and no packet of anybody
-    /// else is changed.
+    /// else is changed. `--dry-run` tells the steps, and what a server may remember of them.
     #[command(verbatim_doc_comment, after_long_help = TIMESTAMPS_EXAMPLES)]
     Timestamps(TimestampsArgs),
     /// Test whether large responses arrive, and whether they arrive in fragments
@@ -40,8 +40,8 @@ pub enum ProbeOutput {
 /// Arguments of `natdiag probe timestamps`.
 #[derive(Debug, Args)]
 pub struct TimestampsArgs {
-    /// Host to test; all its addresses are [port: 443]
-    #[arg(value_name = "HOST[:PORT]")]
+    /// Host to test; all its addresses are [port: 443]. A URL says whether TLS is spoken at another port
+    #[arg(value_name = "HOST[:PORT]|URL")]
     pub target: Target,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t)]
