@@ -4,10 +4,12 @@
 mod bystander;
 mod case;
 mod company;
+mod cure;
 mod judge;
 mod killing;
+mod name;
 mod rehearsal;
-mod service;
+pub(crate) mod service;
 mod state;
 mod tls;
 mod wire;
@@ -28,7 +30,7 @@ use super::{build_natdiag, interrupt, namespace};
 use crate::exec;
 
 use self::{
-    case::{CASES, Case, Test},
+    case::{Case, Test},
     rehearsal::play,
 };
 
@@ -109,14 +111,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let is_chosen = |case: &&Case| {
         args.cases.is_empty() || args.cases.iter().any(|word| case.name.starts_with(word))
     };
-    let chosen: Vec<&'static Case> = CASES
-        .iter()
+    let chosen: Vec<&'static Case> = case::all()
         .filter(is_chosen)
         .filter(has_hook)
         .filter(|case| case.is_brief || !args.brief)
         .collect();
     if chosen.is_empty() {
-        let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
+        let known: Vec<_> = case::all().map(|case| case.name).collect();
         bail!("no case begins so; there are: {}", known.join(", "));
     }
     if !exec::is_root() {
