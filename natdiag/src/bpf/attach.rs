@@ -45,6 +45,7 @@ pub struct Attachment {
     ingress: Hook,
     egress: Hook,
     _qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
 }
 
@@ -65,7 +66,13 @@ impl Attachment {
             .to_vec()
     }
 
-    /// Why these hooks, what was refused, who else is attached: one sentence each.
+    /// Why these hooks, for whom may choose others by `--hook`.
+    #[must_use]
+    pub fn choice_note(&self) -> Option<&str> {
+        self.choice_note.as_deref()
+    }
+
+    /// What was refused, who else is attached, what was found left behind: one sentence each.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -82,6 +89,7 @@ pub fn attach(
         object,
         link,
         qdisc: None,
+        choice_note: None,
         notes: Vec::new(),
     };
     attaching.delete_stale_filters();
@@ -93,6 +101,7 @@ pub fn attach(
         ingress,
         egress,
         _qdisc: attaching.qdisc,
+        choice_note: attaching.choice_note,
         notes: attaching.notes,
     })
 }
@@ -101,6 +110,7 @@ struct Attaching<'a> {
     object: &'a mut WatchObject,
     link: &'a Link,
     qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
 }
 
@@ -213,7 +223,7 @@ impl Attaching<'_> {
         let asked_for_xdp = direction == Direction::Ingress && choice == HookChoice::Auto;
         if asked_for_xdp && rung == Rung::Tcx && ladder::xdp_costs_offloads(self.link) {
             let kind = self.link.kind.as_deref().unwrap_or("this device");
-            self.notes.push(format!(
+            self.choice_note = Some(format!(
                 "native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
             ));
         }

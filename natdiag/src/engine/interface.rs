@@ -87,7 +87,9 @@ impl WatchedInterface {
         let counters = Counters::take(&mut object)?;
         let records = Records::take(&mut object)?;
         let attachment = attach(&mut object, &link, options.hook)?;
-        let mut notes = attachment.notes().to_vec();
+        let choice = attachment.choice_note().map(str::to_owned);
+        let mut notes: Vec<String> = choice.into_iter().collect();
+        notes.extend_from_slice(attachment.notes());
         if options.filter.is_on() {
             notes.push(format!("a filter is on: only {}", options.filter));
         }
