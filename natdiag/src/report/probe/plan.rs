@@ -27,12 +27,12 @@ pub(crate) fn write_timestamps(
     page.paragraph(
         "",
         &format!(
-            "natdiag would test {target}, each address with at most {} connections, at most {} a second, for at most a \
-             minute{}:",
+            "natdiag would test {target}, each address with at most {} connections, at most {} a second, for about a \
+             minute at most{}:",
             bounds.connections,
             bounds.rate,
             if bounds.is_thorough {
-                ", and another one where tcp_tw_recycle is found"
+                ", and one more where tcp_tw_recycle is found"
             } else {
                 ""
             }
@@ -43,19 +43,13 @@ pub(crate) fn write_timestamps(
         "",
         "It ends as soon as its answer is 99 % sure. The SYNs, in random order within each step:",
     )?;
-    let steps: [(&str, &[Arm]); 3] = [
-        ("first", &[Arm::Around, Arm::Without]),
-        (
-            "then",
-            &[Arm::Arming, Arm::Low, Arm::High, Arm::Without, Arm::Reused],
-        ),
-        ("unexplained", &[Arm::Paced]),
-    ];
-    for (label, arms) in steps {
-        page.items(label, arms.iter().map(|arm| arm.meaning()))?;
-    }
+    let then = [Arm::Arming, Arm::Low, Arm::High, Arm::Without, Arm::Reused];
+    page.items("first", [Arm::Around, Arm::Without].map(Arm::meaning))?;
+    page.items("then", then.map(Arm::meaning))?;
+    let last = format!("{}, where drops stay unexplained", Arm::Paced.meaning());
+    page.items("last", [last])?;
     if bounds.is_thorough {
-        page.items("thorough", [Arm::Recovered.meaning()])?;
+        page.items("behind", [Arm::Recovered.meaning()])?;
     }
     page.gap()?;
     let request = if bounds.has_payload {
