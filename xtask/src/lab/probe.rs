@@ -11,6 +11,7 @@ mod name;
 mod rehearsal;
 pub(crate) mod service;
 mod state;
+mod tally;
 mod tls;
 mod wire;
 
@@ -32,6 +33,7 @@ use crate::exec;
 use self::{
     case::{Case, Test},
     rehearsal::play,
+    tally::Tally,
 };
 
 /// Plays servers of every kind, and has natdiag test them.
@@ -162,12 +164,14 @@ fn vantages(turn: u64, both: bool) -> &'static [Vantage] {
     }
 }
 
-/// Plays, some side by side, and shows how each went. Returns those that failed.
+/// Plays, some side by side, and shows how each went, and how all did where there were several of each. Returns those
+/// that failed.
 fn play_all(mut waiting: Vec<Play>, stage: &Stage, jobs: usize) -> Result<Vec<Play>> {
     waiting.reverse();
     let waiting = Mutex::new(waiting);
     let (sender, receiver) = mpsc::channel();
     let mut failed = Vec::new();
+    let mut tally = Tally::default();
     thread::scope(|scope| -> Result<()> {
         for _ in 0..jobs {
             let (waiting, sender) = (&waiting, sender.clone());
@@ -185,12 +189,16 @@ fn play_all(mut waiting: Vec<Play>, stage: &Stage, jobs: usize) -> Result<Vec<Pl
         drop(sender);
         for outcome in receiver {
             write_outcome(&outcome)?;
+            tally.add(&outcome);
             if !outcome.differences.is_empty() {
                 failed.push(outcome.play);
             }
         }
         Ok(())
     })?;
+    if stage.kill_on.is_none() && tally.has_several_plays() {
+        tally.write(&mut io::stdout().lock())?;
+    }
     Ok(failed)
 }
 
