@@ -92,7 +92,7 @@ pub fn attach(
         choice_note: None,
         notes: Vec::new(),
     };
-    attaching.delete_stale_filters();
+    attaching.notes.extend(filter::tidy_up(link.index));
     let ingress = attaching.climb(choice, Direction::Ingress)?;
     let egress = attaching.climb(choice, Direction::Egress)?;
     attaching.note_company(&ingress);
@@ -115,16 +115,6 @@ struct Attaching<'a> {
 }
 
 impl Attaching<'_> {
-    fn delete_stale_filters(&mut self) {
-        match filter::delete_stale(self.link.index) {
-            Ok(0) => {}
-            Ok(deleted) => self.notes.push(format!(
-                "removed {deleted} clsact filters that a natdiag had left behind when it was killed"
-            )),
-            Err(error) => tracing::warn!(%error, "cannot look for filters left behind"),
-        }
-    }
-
     /// Tries the hooks in their order.
     fn climb(&mut self, choice: HookChoice, direction: Direction) -> Result<Hook, AttachError> {
         let mut refusals = Vec::new();

@@ -27,14 +27,7 @@ pub struct ProbeProgram {
 impl ProbeProgram {
     /// Attaches the programs. No connection is known yet.
     pub fn attach(link: &Link, link_type: LinkType, hook: TcHook) -> Result<Self, PairError> {
-        let mut notes = Vec::new();
-        match filter::delete_stale(link.index) {
-            Ok(0) => {}
-            Ok(deleted) => notes.push(format!(
-                "removed {deleted} clsact filters that a natdiag had left behind when it was killed"
-            )),
-            Err(error) => tracing::warn!(%error, "cannot look for filters left behind"),
-        }
+        let notes = filter::tidy_up(link.index).into_iter().collect();
         let mut ebpf = pair::open(PROBE_OBJECT, link_type)?;
         let position = Position {
             link,
