@@ -40,7 +40,7 @@ pub enum ProbeOutput {
 /// Arguments of `natdiag probe timestamps`.
 #[derive(Debug, Args)]
 pub struct TimestampsArgs {
-    /// Host to test; all its addresses are [port: 443]. A URL says whether TLS is spoken at another port
+    /// Host to test, at all its addresses [port: 443]; a URL says whether TLS is spoken at another port
     #[arg(value_name = "HOST[:PORT]|URL")]
     pub target: Target,
     /// Form of the report

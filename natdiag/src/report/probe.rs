@@ -163,13 +163,22 @@ pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Resul
             wording::counted(connections, "connection", "connections")
         ),
     )?;
+    let vantage = if survey.blind_to.is_empty() {
+        "not behind"
+    } else {
+        "behind"
+    };
     for (tested, source) in probed.tested.iter().zip(&survey.sources) {
         page.gap()?;
         write_tested(page, tested)?;
         page.items("icmp", tested.echoes.iter().map(Echoes::summary))?;
         page.items(
             "from",
-            [format!("{} ({})", source.name, source.hooks.join(", "))],
+            [format!(
+                "{} ({}), which is {vantage} a NAT",
+                source.name,
+                source.hooks.join(", ")
+            )],
         )?;
         page.items("note", &source.notes)?;
     }
