@@ -19,6 +19,10 @@ const LARGE: Case = Case {
 
 /// A server that cuts its packets, or has them cut, behind a gateway that drops the pieces.
 const LARGE_GATEWAY: Case = Case {
+    mechanisms: &[
+        Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
+        Mechanism::Gateway(Gateway::DropsFragments),
+    ],
     expected: "path-fragmentation",
     says: &["verified on connections"],
     exit_code: 1,
@@ -81,18 +85,10 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "large-gateway-drops",
         is_brief: false,
-        mechanisms: &[
-            Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
-            Mechanism::Gateway(Gateway::DropsFragments),
-        ],
         ..LARGE_GATEWAY
     },
     Case {
         name: "large-gateway-https",
-        mechanisms: &[
-            Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
-            Mechanism::Gateway(Gateway::DropsFragments),
-        ],
         service: service::Kind::LargeHttps,
         ..LARGE_GATEWAY
     },

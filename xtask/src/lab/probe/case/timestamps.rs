@@ -56,8 +56,15 @@ const RECYCLE_FROM_317: Case = Case {
     exit_code: 1,
     ..HEALTHY
 };
-/// Behind the NAT, each client has a clock of its own.
-const RECYCLE_FIXED_CLOCKS: Case = Case {
+/// Behind the NAT, each client has a clock of its own, in either era.
+const UNTIL_316_FIXED_CLOCKS: Case = Case {
+    mechanisms: &[
+        Mechanism::TwRecycle(Era::Until316),
+        Mechanism::Clocks(Clocks::Fixed),
+    ],
+    ..RECYCLE_UNTIL_316
+};
+const FROM_317_FIXED_CLOCKS: Case = Case {
     mechanisms: &[
         Mechanism::TwRecycle(Era::From317),
         Mechanism::Clocks(Clocks::Fixed),
@@ -142,45 +149,37 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "foreign-3.16",
-        mechanisms: &[
-            Mechanism::TwRecycle(Era::Until316),
-            Mechanism::Clocks(Clocks::Fixed),
-        ],
         bystander: Some(bystander::Kind::Polite),
         is_compared: true,
-        ..RECYCLE_UNTIL_316
+        ..UNTIL_316_FIXED_CLOCKS
     },
     Case {
         name: "foreign-3.16-behind",
         is_brief: false,
-        mechanisms: &[
-            Mechanism::TwRecycle(Era::Until316),
-            Mechanism::Clocks(Clocks::Fixed),
-        ],
         bystander: Some(bystander::Kind::Rare),
         tester_is_ahead: true,
-        ..RECYCLE_UNTIL_316
+        ..UNTIL_316_FIXED_CLOCKS
     },
     Case {
         name: "foreign-4.11",
         is_brief: false,
         bystander: Some(bystander::Kind::Polite),
         is_compared: true,
-        ..RECYCLE_FIXED_CLOCKS
+        ..FROM_317_FIXED_CLOCKS
     },
     Case {
         name: "foreign-4.11-behind",
         bystander: Some(bystander::Kind::Polite),
         tester_is_ahead: true,
         is_compared: true,
-        ..RECYCLE_FIXED_CLOCKS
+        ..FROM_317_FIXED_CLOCKS
     },
     Case {
         name: "foreign-4.11-rare",
         is_brief: false,
         bystander: Some(bystander::Kind::Rare),
         tester_is_ahead: true,
-        ..RECYCLE_FIXED_CLOCKS
+        ..FROM_317_FIXED_CLOCKS
     },
     Case {
         name: "latent-3.16",
