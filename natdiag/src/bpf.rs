@@ -12,6 +12,7 @@ pub mod ladder;
 pub mod load;
 mod log;
 pub mod maps;
+pub mod pair;
 pub mod probe;
 pub mod reconcile;
 pub mod remedy;

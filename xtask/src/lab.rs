@@ -6,7 +6,7 @@ mod evidence;
 mod expectation;
 pub(crate) mod interrupt;
 mod judge;
-mod mechanism;
+pub(crate) mod mechanism;
 pub(crate) mod namespace;
 mod network;
 mod observer;

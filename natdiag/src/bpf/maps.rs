@@ -19,15 +19,15 @@ use super::{
 };
 use crate::cost::Fill;
 
-/// Why counters cannot be read.
+/// Why a map cannot be used.
 #[derive(Debug, Error)]
 pub enum MapsError {
     /// The object has no such map, or it was taken before.
     #[error("the BPF object has no map `{0}`")]
     Missing(&'static str),
-    /// The map is not what it should be, or the kernel refuses to read it.
-    #[error("cannot read the BPF map `{map}`")]
-    Read {
+    /// The map is not what it should be, or the kernel refuses to read or write it.
+    #[error("cannot use the BPF map `{map}`")]
+    Refused {
         /// Which.
         map: &'static str,
         /// Why.
@@ -43,6 +43,13 @@ pub enum MapsError {
         #[source]
         source: io::Error,
     },
+}
+
+impl MapsError {
+    /// The kernel's refusal, of this map.
+    pub(super) fn refused(map: &'static str) -> impl FnOnce(MapError) -> Self {
+        move |source| Self::Refused { map, source }
+    }
 }
 
 /// The counters of one interface.
@@ -78,10 +85,13 @@ impl Counters {
 
     /// The counters over all packets.
     pub fn totals(&self) -> Result<Totals, MapsError> {
-        let per_cpu = self.totals.get(&0, 0).map_err(|source| MapsError::Read {
-            map: names::MAP_TOTALS,
-            source,
-        })?;
+        let per_cpu = self
+            .totals
+            .get(&0, 0)
+            .map_err(|source| MapsError::Refused {
+                map: names::MAP_TOTALS,
+                source,
+            })?;
         let mut sum = Totals::ZERO;
         for totals in per_cpu.iter() {
             sum.add(totals);
@@ -114,7 +124,7 @@ impl Counters {
             .slots
             .iter()
             .collect::<Result<_, _>>()
-            .map_err(|source| MapsError::Read {
+            .map_err(|source| MapsError::Refused {
                 map: names::MAP_REMOTE_SLOTS,
                 source,
             })?;

@@ -1,6 +1,6 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
-use std::{net::IpAddr, thread, time::Duration};
+use std::{error::Error, net::IpAddr, thread, time::Duration};
 
 use natdiag_common::{LinkType, record::Record};
 
@@ -9,7 +9,7 @@ use crate::{
     bpf::{
         attach::{Attachment, attach},
         events::{HOLD_BACK_NS, Records},
-        follow::{FollowError, Follower, NOBODY_FOLLOWED},
+        follow::{Follower, NOBODY_FOLLOWED},
         load::{LoadOptions, WatchObject},
         maps::{Counters, MapsError},
         reconcile::Increment,
@@ -91,7 +91,9 @@ impl WatchedInterface {
         let counters = Counters::take(&mut object)?;
         let records = Records::take(&mut object)?;
         let attachment = attach(&mut object, &link, options.hook)?;
-        let mut notes = attachment.notes().to_vec();
+        let choice = attachment.choice_note().map(str::to_owned);
+        let mut notes: Vec<String> = choice.into_iter().collect();
+        notes.extend_from_slice(attachment.notes());
         if options.filter.is_on() {
             notes.push(format!("a filter is on: only {}", options.filter));
         }
@@ -422,7 +424,7 @@ fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: T
 }
 
 /// Goes on without what established connections would tell.
-fn refuse(notes: &mut Vec<String>, error: &FollowError) -> Following {
+fn refuse(notes: &mut Vec<String>, error: &dyn Error) -> Following {
     let why = in_full(error);
     notes.push(format!("established connections are not followed: {why}"));
     Following::Refused
