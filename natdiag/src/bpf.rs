@@ -2,6 +2,7 @@
 //! leaves it is plain data. It decides nothing about the traffic.
 
 pub mod attach;
+pub mod cost;
 pub mod events;
 pub mod features;
 mod filter;
@@ -11,6 +12,7 @@ pub mod ladder;
 pub mod load;
 mod log;
 pub mod maps;
+pub mod pair;
 pub mod probe;
 pub mod reconcile;
 pub mod remedy;

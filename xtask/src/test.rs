@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.dependencies()?;
     tests.manifests()?;
     let mut network = programs::command("lab", Profile::Dev)?;
-    network.args(["--again", "1"]);
+    network.args(["--again", "1", "--evidence"]);
     tests.stage("test network", network)?;
     let mut active = programs::command("probe", Profile::Dev)?;
     active.args(["--brief", "--again", "--jobs", "8"]);
@@ -58,6 +58,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut screens = programs::command("screens", Profile::Dev)?;
     screens.arg("--check");
     tests.stage("screens", screens)?;
+    for hook in ["auto", "clsact"] {
+        let mut killed = programs::command("probe", Profile::Dev)?;
+        killed.args(["recycle-4.11", "--brief", "--kill", "--hook", hook]);
+        killed.args(["--seeds", "2", "--again", "--jobs", "8"]);
+        tests.stage("active tests that are killed", killed)?;
+    }
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())

@@ -9,7 +9,7 @@ use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
 use thiserror::Error;
 
-use self::classifier::{Failure, Guard, attach_type};
+use self::classifier::{Failure, Guard, Place, attach_type};
 use super::{
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
@@ -45,6 +45,7 @@ pub struct Attachment {
     ingress: Hook,
     egress: Hook,
     _qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
 }
 
@@ -65,7 +66,13 @@ impl Attachment {
             .to_vec()
     }
 
-    /// Why these hooks, what was refused, who else is attached: one sentence each.
+    /// Why these hooks, for whom may choose others by `--hook`.
+    #[must_use]
+    pub fn choice_note(&self) -> Option<&str> {
+        self.choice_note.as_deref()
+    }
+
+    /// What was refused, who else is attached, what was found left behind: one sentence each.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -82,9 +89,10 @@ pub fn attach(
         object,
         link,
         qdisc: None,
+        choice_note: None,
         notes: Vec::new(),
     };
-    attaching.delete_stale_filters();
+    attaching.notes.extend(filter::tidy_up(link.index));
     let ingress = attaching.climb(choice, Direction::Ingress)?;
     let egress = attaching.climb(choice, Direction::Egress)?;
     attaching.note_company(&ingress);
@@ -93,6 +101,7 @@ pub fn attach(
         ingress,
         egress,
         _qdisc: attaching.qdisc,
+        choice_note: attaching.choice_note,
         notes: attaching.notes,
     })
 }
@@ -101,20 +110,11 @@ struct Attaching<'a> {
     object: &'a mut WatchObject,
     link: &'a Link,
     qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
 }
 
 impl Attaching<'_> {
-    fn delete_stale_filters(&mut self) {
-        match filter::delete_stale(self.link.index) {
-            Ok(0) => {}
-            Ok(deleted) => self.notes.push(format!(
-                "removed {deleted} clsact filters that a natdiag had left behind when it was killed"
-            )),
-            Err(error) => tracing::warn!(%error, "cannot look for filters left behind"),
-        }
-    }
-
     /// Tries the hooks in their order.
     fn climb(&mut self, choice: HookChoice, direction: Direction) -> Result<Hook, AttachError> {
         let mut refusals = Vec::new();
@@ -156,6 +156,7 @@ impl Attaching<'_> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    Place::First,
                 )
             }
             Rung::Clsact => {
@@ -167,6 +168,7 @@ impl Attaching<'_> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    Place::First,
                     self.qdisc.as_ref(),
                 )
             }
@@ -211,7 +213,7 @@ impl Attaching<'_> {
         let asked_for_xdp = direction == Direction::Ingress && choice == HookChoice::Auto;
         if asked_for_xdp && rung == Rung::Tcx && ladder::xdp_costs_offloads(self.link) {
             let kind = self.link.kind.as_deref().unwrap_or("this device");
-            self.notes.push(format!(
+            self.choice_note = Some(format!(
                 "native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
             ));
         }
@@ -279,7 +281,7 @@ fn describe(id: u32, name: &[u8]) -> String {
     format!("{id} `{}`", String::from_utf8_lossy(name))
 }
 
-const fn direction_name(direction: Direction) -> &'static str {
+pub(super) const fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",

@@ -14,12 +14,13 @@ use crate::{
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 12] = [
+const TEST_PROGRAMS: [(&str, &str); 13] = [
     ("bpftool", "bpftool"),
     ("capinfos", "wireshark-common"),
     ("ethtool", "ethtool"),
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
+    ("iptables", "iptables"),
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("prometheus", "prometheus"),
