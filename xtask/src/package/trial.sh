@@ -16,6 +16,8 @@ wait_for() {
 programs() { bpftool --json prog show | grep -o "\"uid\":$(id -u natdiag)," | wc -l; }
 no_programs() { [ "$(programs)" = 0 ]; }
 attached() { [ "$(programs)" -ge 2 ]; }
+# With a saved state, programs stay for the next start until they are detached.
+detach() { if mountpoint -q /run/natdiag; then natdiag detach --all --pin /run/natdiag; fi; }
 answers() { bash -c "exec 3<>/dev/tcp/127.0.0.1/$1; printf 'GET $2 HTTP/1.0\r\n\r\n' >&3; head -n 1 <&3 | grep -q ' 200 '"; }
 runs_as_another() { [ "$(property natdiag MainPID)" != "$pid" ] && systemctl --quiet is-active natdiag; }
 property() { systemctl show --value --property "$2" "$1"; }
@@ -48,6 +50,7 @@ wait_for runs_as_another
 attached || fail "it was started again after a kill, and nothing is attached"
 say "$(systemd-analyze security --no-pager natdiag.service | tail -n 1)"
 systemctl stop natdiag
+detach
 wait_for no_programs
 
 say "starting natdiag@host0.service"
@@ -61,12 +64,14 @@ say "status: $(property natdiag@host0 StatusText)"
 journalctl --no-pager --quiet --output cat --priority warning --unit 'natdiag*' | sed 's/^/journal: /'
 
 say "removing while a service runs"
+systemctl stop natdiag@host0
+detach
 systemctl start natdiag
 attached || fail "nothing is attached"
-systemctl stop natdiag@host0
 dpkg --remove natdiag
 no_programs || fail "$(programs) programs are left after removal"
-[ -z "$(ls -A /sys/fs/bpf 2> /dev/null)" ] || fail "something is pinned: $(ls /sys/fs/bpf)"
+pinned=$(find /run/natdiag /sys/fs/bpf -mindepth 1 2> /dev/null || true)
+[ -z "$pinned" ] || fail "something is pinned: $pinned"
 [ -z "$(tc filter show dev host0 ingress)$(tc filter show dev host0 egress)" ] || fail "a filter is left"
 [ -e /etc/natdiag/natdiag.toml ] || fail "the configuration went with the removal"
 rm /etc/natdiag/host0.toml
