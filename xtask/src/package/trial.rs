@@ -83,7 +83,10 @@ pub(super) fn run(package: &Path) -> Result<()> {
             .arg(format!("--bind={}:/trial", folder.display()))
             .arg("--directory")
             .arg(&root)
-            .arg("systemd.unit=natdiag-trial.service"),
+            .args([
+                "systemd.unit=natdiag-trial.service",
+                "systemd.show_status=no",
+            ]),
     )?;
     let said = fs::read_to_string(folder.join("said")).context("the Debian said nothing")?;
     for line in said.lines() {
