@@ -26,12 +26,12 @@ const fn step(keys: &'static str, shows: &'static str, hides: &'static str) -> S
 
 /// From the list, with the server on its first line, back to the list.
 const TOUR: &[Step] = &[
-    // The details of the host, and its neighbours.
+    // The details of the host, which has no neighbour.
     step("\r", "next, previous", "choose"),
     step("G", "next, previous", "more below"),
     step("y", "note copied", ""),
-    step("n", "next, previous", "should drop"),
-    step("N", "should drop", ""),
+    step("n", "next, previous", "note copied"),
+    step("N", "next, previous", ""),
     step("h", "choose", "next, previous"),
     // The causes, and the hosts of one.
     step("c", "its hosts", "choose"),
