@@ -27,36 +27,36 @@ const fn step(keys: &'static str, shows: &'static str, hides: &'static str) -> S
 /// From the list, with the server on its first line, back to the list.
 const TOUR: &[Step] = &[
     // The details of the host, which has no neighbour.
-    step("\r", "next, previous", "choose"),
+    step("\r", "next, previous", "Enter details"),
     step("G", "next, previous", "more below"),
     step("y", "note copied", ""),
     step("n", "next, previous", "note copied"),
     step("N", "next, previous", ""),
-    step("h", "choose", "next, previous"),
+    step("h", "Enter details", "next, previous"),
     // The causes, and the hosts of one.
-    step("c", "its hosts", "choose"),
+    step("c", "its hosts", "Enter details"),
     step("\r", "match `tw-recycle`", "its hosts"),
-    step("\u{1b}", "choose", "match `tw-recycle`"),
+    step("\u{1b}", "Enter details", "match `tw-recycle`"),
     // Orders.
     step("s", "sorted by rate", ""),
     step("S", "sorted by rate, reversed", ""),
     step("S", "sorted by rate", "reversed"),
-    step("ssssss", "choose", "sorted by"),
+    step("ssssss", "Enter details", "sorted by"),
     // A filter: typed, kept, dropped; begun and given up.
-    step("/203.0.113.0/24", "/203.0.113.0/24", "choose"),
+    step("/203.0.113.0/24", "/203.0.113.0/24", "Enter details"),
     step("\r", "match `203.0.113.0/24`", "Enter keeps it"),
     step("/\u{15}nobody", "No remote host matches", "203.0.113"),
     step("\u{1b}", "match `203.0.113.0/24`", "No remote host"),
-    step("\u{7f}", "choose", "match `"),
+    step("\u{7f}", "Enter details", "match `"),
     // Standing still.
     step("p", "paused", ""),
-    step("p", "choose", "paused"),
+    step("p", "Enter details", "paused"),
     // The rest.
-    step("?", "one line down", "choose"),
-    step("q", "choose", "one line down"),
-    step("\u{c}", "choose", ""),
+    step("?", "one line down", "Enter details"),
+    step("q", "Enter details", "one line down"),
+    step("\u{c}", "Enter details", ""),
     step("e", "report written to natdiag-", ""),
-    step("j", "choose", "report written"),
+    step("j", "Enter details", "report written"),
 ];
 
 /// Waits until a cause is named.
