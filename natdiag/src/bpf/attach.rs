@@ -4,6 +4,7 @@
 //! clsact filters are not, see `bpf::filter`.
 
 pub(super) mod classifier;
+mod pin;
 
 use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
@@ -14,6 +15,7 @@ use super::{
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
     load::{LoadError, WatchObject},
+    pins::{PinError, PinFolder},
 };
 use crate::{
     config::HookChoice,
@@ -36,9 +38,12 @@ pub enum AttachError {
     /// The kernel does not take the programs.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// What is attached cannot be pinned, or what is pinned not be taken over.
+    #[error(transparent)]
+    Pin(#[from] PinError),
 }
 
-/// The programs on an interface. They are detached when this is dropped.
+/// The programs on an interface. They are detached when this is dropped, unless they are pinned.
 #[derive(Debug)]
 pub struct Attachment {
     // Dropped in this order: filters before their qdisc.
@@ -46,6 +51,7 @@ pub struct Attachment {
     egress: Hook,
     _qdisc: Option<AddedQdisc>,
     notes: Vec<String>,
+    pins: Option<PinFolder>,
 }
 
 /// One program on one hook.
@@ -53,7 +59,7 @@ pub struct Attachment {
 struct Hook {
     rung: Rung,
     direction: Direction,
-    _guard: Guard,
+    guard: Guard,
 }
 
 impl Attachment {
@@ -70,6 +76,26 @@ impl Attachment {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    /// Takes charge of the folder in which it is pinned.
+    #[must_use]
+    pub fn pinned_in(self, folder: PinFolder) -> Self {
+        Self {
+            pins: Some(folder),
+            ..self
+        }
+    }
+
+    /// Whether it stays when this process ends.
+    #[must_use]
+    pub const fn is_pinned(&self) -> bool {
+        self.pins.is_some()
+    }
+
+    /// Detaches, also what is pinned.
+    pub fn detach(self) -> Result<(), PinError> {
+        self.pins.map_or(Ok(()), |pins| pins.remove().map(drop))
+    }
 }
 
 /// Attaches the object's programs to an interface, for both directions or none.
@@ -78,33 +104,78 @@ pub fn attach(
     link: &Link,
     choice: HookChoice,
 ) -> Result<Attachment, AttachError> {
-    let mut attaching = Attaching {
-        object,
-        link,
-        qdisc: None,
-        notes: Vec::new(),
-    };
-    attaching.delete_stale_filters();
-    let ingress = attaching.climb(choice, Direction::Ingress)?;
-    let egress = attaching.climb(choice, Direction::Egress)?;
-    attaching.note_company(&ingress);
-    attaching.note_company(&egress);
+    Attaching::new(object, link, false).attach(choice)
+}
+
+/// Attaches the object's programs to an interface, and pins them and the object's maps in a folder that is empty: they
+/// stay when this process is gone. Returns the name that no other pinned state has as well.
+pub fn attach_and_pin(
+    object: &mut WatchObject,
+    link: &Link,
+    choice: HookChoice,
+    folder: &PinFolder,
+) -> Result<(Attachment, String), AttachError> {
+    let pinned = pin::attach(object, link, choice, folder);
+    if pinned.is_err()
+        && let Err(error) = folder.clear()
+    {
+        tracing::warn!(%error, "cannot remove what was pinned in part");
+    }
+    pinned
+}
+
+/// Takes over the hooks that another natdiag has pinned.
+pub fn take_over(
+    link: &Link,
+    choice: HookChoice,
+    folder: &PinFolder,
+    rungs: [Rung; 2],
+) -> Result<Attachment, PinError> {
+    let [ingress, egress] = pin::hooks(link, choice, folder, rungs)?;
     Ok(Attachment {
         ingress,
         egress,
-        _qdisc: attaching.qdisc,
-        notes: attaching.notes,
+        _qdisc: None,
+        notes: Vec::new(),
+        pins: None,
     })
 }
 
 struct Attaching<'a> {
     object: &'a mut WatchObject,
     link: &'a Link,
+    /// Whether it is to outlive this process.
+    is_kept: bool,
     qdisc: Option<AddedQdisc>,
     notes: Vec<String>,
 }
 
-impl Attaching<'_> {
+impl<'a> Attaching<'a> {
+    const fn new(object: &'a mut WatchObject, link: &'a Link, is_kept: bool) -> Self {
+        Self {
+            object,
+            link,
+            is_kept,
+            qdisc: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn attach(mut self, choice: HookChoice) -> Result<Attachment, AttachError> {
+        self.delete_stale_filters();
+        let ingress = self.climb(choice, Direction::Ingress)?;
+        let egress = self.climb(choice, Direction::Egress)?;
+        self.note_company(&ingress);
+        self.note_company(&egress);
+        Ok(Attachment {
+            ingress,
+            egress,
+            _qdisc: self.qdisc,
+            notes: self.notes,
+            pins: None,
+        })
+    }
+
     fn delete_stale_filters(&mut self) {
         match filter::delete_stale(self.link.index) {
             Ok(0) => {}
@@ -125,7 +196,7 @@ impl Attaching<'_> {
                     return Ok(Hook {
                         rung: *rung,
                         direction,
-                        _guard: guard,
+                        guard,
                     });
                 }
                 Err(failure) => failure,
@@ -163,12 +234,13 @@ impl Attaching<'_> {
                     self.qdisc = classifier::add_qdisc(self.link)?;
                 }
                 self.object.load(rung.program(direction))?;
-                classifier::clsact(
-                    self.object.tc(rung.program(direction))?,
-                    self.link,
-                    direction,
-                    self.qdisc.as_ref(),
-                )
+                let tc = self.object.tc(rung.program(direction))?;
+                let qdisc = self.qdisc.as_ref();
+                if self.is_kept {
+                    classifier::clsact_kept(tc, self.link, direction, qdisc)
+                } else {
+                    classifier::clsact(tc, self.link, direction, qdisc)
+                }
             }
         }
     }
@@ -279,7 +351,7 @@ fn describe(id: u32, name: &[u8]) -> String {
     format!("{id} `{}`", String::from_utf8_lossy(name))
 }
 
-const fn direction_name(direction: Direction) -> &'static str {
+pub(super) const fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",

@@ -3,6 +3,8 @@
 //! CPUs write to one ring, each with a clock reading of its own shortly before; and a record of the way in may wait
 //! for one of the way out. So records are held back for a while and sorted.
 
+use std::vec;
+
 use aya::maps::{MapData, RingBuf};
 use bytes::Buf;
 use natdiag_common::{
@@ -13,7 +15,8 @@ use natdiag_common::{
 use super::{
     load::WatchObject,
     log::KernelLog,
-    maps::{MapsError, address},
+    maps::{MapsError, address, typed},
+    pins::PinFolder,
 };
 
 /// How long a record is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
@@ -25,6 +28,7 @@ pub struct Records {
     ring: RingBuf<MapData>,
     order: Order,
     charged: u64,
+    released: u64,
     log: Option<KernelLog>,
 }
 
@@ -32,10 +36,22 @@ impl Records {
     /// Takes the ring out of the object.
     pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
         Ok(Self {
-            ring: object.take_map(names::MAP_RECORDS)?,
+            ring: typed(names::MAP_RECORDS, |name| object.take_map(name))?,
             order: Order::default(),
             charged: 0,
+            released: 0,
             log: object.take_log(),
+        })
+    }
+
+    /// Reads on where another natdiag has stopped, after so many records that count for some remote host.
+    pub fn pinned(folder: &PinFolder, charged: u64) -> Result<Self, MapsError> {
+        Ok(Self {
+            ring: typed(names::MAP_RECORDS, |name| folder.map(name))?,
+            order: Order::default(),
+            charged,
+            released: charged,
+            log: None,
         })
     }
 
@@ -49,7 +65,7 @@ impl Records {
                 return true;
             };
             if let Some(record) = decode(&item) {
-                self.charged += u64::from(record.counter != NO_COUNTER);
+                self.charged += u64::from(is_charged(&record));
                 self.order.held.push(record);
             }
         }
@@ -62,11 +78,24 @@ impl Records {
         self.charged
     }
 
+    /// The same, of those that were given out.
+    #[must_use]
+    pub const fn released(&self) -> u64 {
+        self.released
+    }
+
     /// Gives the records up to a time, in order. `before` is when draining began; what the ring still holds may be as
     /// old as the newest record taken.
     pub fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
-        self.order.release(before_ns, ring_is_empty)
+        let ready = self.order.release(before_ns, ring_is_empty);
+        self.released += ready.as_slice().iter().filter(|ready| is_charged(ready)).count() as u64;
+        ready
     }
+}
+
+/// Whether a record counts for some remote host.
+const fn is_charged(record: &Record) -> bool {
+    record.counter != NO_COUNTER
 }
 
 /// Records that wait for older ones.
@@ -76,7 +105,7 @@ struct Order {
 }
 
 impl Order {
-    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
+    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> vec::Drain<'_, Record> {
         self.held.sort_by_key(|record| record.time_ns);
         let newest_ns = self.held.last().map_or(0, |record| record.time_ns);
         let limit_ns = if ring_is_empty {

@@ -1,11 +1,11 @@
 //! Brings the programs into the kernel: one object per interface, so that each has maps of its own, and of its
 //! programs only those that are needed.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{Map, MapError},
+    maps::Map,
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use natdiag_common::{LinkType, names};
@@ -187,18 +187,21 @@ impl WatchObject {
         self.ebpf.program_mut(name).ok_or(LoadError::Missing(name))
     }
 
-    /// Takes a map out of the object, as one of aya's types.
-    pub(super) fn take_map<M>(&mut self, name: &'static str) -> Result<M, MapsError>
-    where
-        M: TryFrom<Map, Error = MapError>,
-    {
-        let map = self.ebpf.take_map(name).ok_or(MapsError::Missing(name))?;
-        M::try_from(map).map_err(|source| MapsError::Read { map: name, source })
+
+    /// Pins a map that is still in the object.
+    pub(super) fn pin_map(&self, name: &'static str, place: &Path) -> Result<(), String> {
+        let map = self.ebpf.map(name).ok_or("the BPF object has no such map")?;
+        map.pin(place).map_err(|error| error.to_string())
     }
 
     /// Takes what the programs log, where it has not been taken before.
     pub(super) const fn take_log(&mut self) -> Option<KernelLog> {
         self.log.take()
+    }
+
+    /// Takes a map out of the object.
+    pub(super) fn take_map(&mut self, name: &'static str) -> Result<Map, MapsError> {
+        self.ebpf.take_map(name).ok_or(MapsError::Missing(name))
     }
 
     /// The object itself, for programs that run on given frames (`BPF_PROG_TEST_RUN`).

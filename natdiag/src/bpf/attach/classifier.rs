@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use aya::programs::{
     LinkOrder, ProgramError, SchedClassifier, TcAttachType,
-    links::FdLink,
+    links::{FdLink, PinnedLink},
     tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
     xdp::XdpError,
 };
@@ -31,6 +31,10 @@ const PRIORITY_OF_THE_KERNEL: u16 = 0;
 pub(in crate::bpf) enum Guard {
     Link(FdLink),
     Filter(SchedClassifierLink, Owner),
+    /// A link that stays, as it is pinned.
+    PinnedLink(PinnedLink),
+    /// A filter that stays, as filters do.
+    KeptFilter(Owner),
 }
 
 /// Why one hook does not work.
@@ -86,12 +90,31 @@ pub(in crate::bpf) fn clsact(
     direction: Direction,
     qdisc: Option<&AddedQdisc>,
 ) -> Result<Guard, Failure> {
+    clsact_first(tc, link, direction, filter::handle(false, qdisc.is_some()))
+}
+
+/// The same, for a filter that is to outlive its process.
+pub(in crate::bpf) fn clsact_kept(
+    tc: &mut SchedClassifier,
+    link: &Link,
+    direction: Direction,
+    qdisc: Option<&AddedQdisc>,
+) -> Result<Guard, Failure> {
+    clsact_first(tc, link, direction, filter::handle(true, qdisc.is_some()))
+}
+
+fn clsact_first(
+    tc: &mut SchedClassifier,
+    link: &Link,
+    direction: Direction,
+    handle: Option<u32>,
+) -> Result<Guard, Failure> {
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let link = add_filter(tc, &link.name, direction, FIRST_PRIORITY, qdisc).or_else(|_| {
+    let link = add_filter(tc, &link.name, direction, FIRST_PRIORITY, handle).or_else(|_| {
         // Filters of another kind have that priority.
-        add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL, qdisc)
+        add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL, handle)
     })?;
     Ok(Guard::Filter(link, owner))
 }
@@ -109,7 +132,8 @@ pub(in crate::bpf) fn clsact_nearest_host(
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY, qdisc)?;
+    let handle = filter::handle(false, qdisc.is_some());
+    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY, handle)?;
     Ok(Guard::Filter(link, owner))
 }
 
@@ -137,12 +161,9 @@ fn add_filter(
     interface: &str,
     direction: Direction,
     priority: u16,
-    qdisc: Option<&AddedQdisc>,
+    handle: Option<u32>,
 ) -> Result<SchedClassifierLink, ProgramError> {
-    // Whoever finds the filter left behind learns by its handle that the qdisc is as well.
-    let handle = qdisc.map_or(TcHandle::AUTO_ASSIGN, |_| {
-        TcHandle::from(filter::HANDLE_WITH_QDISC)
-    });
+    let handle = handle.map_or(TcHandle::AUTO_ASSIGN, TcHandle::from);
     let options = TcAttachOptions::Netlink(NlOptions {
         priority,
         handle,

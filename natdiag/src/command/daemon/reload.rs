@@ -38,6 +38,7 @@ impl Daemon {
         // What takes effect at the next start stays as it is till then.
         self.config = DaemonConfig {
             hotplug: self.config.hotplug,
+            state: self.config.state.clone(),
             privileges: self.config.privileges.clone(),
             metrics: self.config.metrics.clone(),
             ..config
@@ -58,6 +59,7 @@ fn needs_restart(old: &DaemonConfig, new: &DaemonConfig) -> impl Iterator<Item =
             "evidence",
             folder_of(old.evidence.as_ref()) != folder_of(new.evidence.as_ref()),
         ),
+        ("state", old.state != new.state),
         ("metrics", old.metrics != new.metrics),
         ("no-hotplug", old.hotplug != new.hotplug),
         ("user", old.privileges != new.privileges),
