@@ -17,7 +17,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod timeline;
+pub(crate) mod timeline;
 pub mod tracker;
 pub mod verdict;
 

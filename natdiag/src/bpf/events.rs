@@ -88,7 +88,11 @@ impl Records {
     /// old as the newest record taken.
     pub fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
         let ready = self.order.release(before_ns, ring_is_empty);
-        self.released += ready.as_slice().iter().filter(|ready| is_charged(ready)).count() as u64;
+        self.released += ready
+            .as_slice()
+            .iter()
+            .filter(|ready| is_charged(ready))
+            .count() as u64;
         ready
     }
 }

@@ -138,7 +138,9 @@ pub(super) fn delete_all_left(index: u32) -> io::Result<usize> {
 
 /// Deletes the filter of one program, and the qdisc as above. Returns how many filters there were.
 pub(super) fn delete_of(index: u32, direction: Direction, program_id: u32) -> io::Result<usize> {
-    delete(index, &[direction], |filter| filter.program_id == program_id)
+    delete(index, &[direction], |filter| {
+        filter.program_id == program_id
+    })
 }
 
 fn delete(

@@ -187,10 +187,12 @@ impl WatchObject {
         self.ebpf.program_mut(name).ok_or(LoadError::Missing(name))
     }
 
-
     /// Pins a map that is still in the object.
     pub(super) fn pin_map(&self, name: &'static str, place: &Path) -> Result<(), String> {
-        let map = self.ebpf.map(name).ok_or("the BPF object has no such map")?;
+        let map = self
+            .ebpf
+            .map(name)
+            .ok_or("the BPF object has no such map")?;
         map.pin(place).map_err(|error| error.to_string())
     }
 

@@ -88,7 +88,11 @@ mod tests {
         for reading in 0..MIN_READINGS + 3 {
             assert_eq!((lost.packets(), lost.is_open()), (0, true), "{reading}");
             // Traffic goes on, and rests at every fifth reading.
-            lost.read(if reading % 5 == 2 { 7 } else { 8 + u64::from(reading) });
+            lost.read(if reading % 5 == 2 {
+                7
+            } else {
+                8 + u64::from(reading)
+            });
         }
         assert_eq!((lost.packets(), lost.is_open()), (7, false));
         lost.read(0);

@@ -118,7 +118,10 @@ impl PinRoot {
             source,
         };
         let there = folder.ancestors().find(|above| above.exists());
-        let system = there.map(statfs).transpose().map_err(|error| at(error.into()))?;
+        let system = there
+            .map(statfs)
+            .transpose()
+            .map_err(|error| at(error.into()))?;
         if system.is_none_or(|system| system.filesystem_type() != BPF_FS_MAGIC) {
             return Err(PinError::NoBpfFileSystem {
                 folder: folder.to_owned(),

@@ -65,7 +65,12 @@ pub struct Settings {
 
     /// Folder for what is known, so that a restart loses nothing: programs and counters then stay
     /// in the kernel when natdiag ends, until `natdiag detach` [default: nothing is kept]
-    #[arg(long, value_name = "DIR", verbatim_doc_comment, help_heading = "Restart")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        verbatim_doc_comment,
+        help_heading = "Restart"
+    )]
     pub state: Option<PathBuf>,
     /// How often to save what is known [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, help_heading = "Restart")]

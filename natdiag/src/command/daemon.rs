@@ -273,7 +273,11 @@ impl Daemon {
     fn welcome(&mut self, name: &str, attached: &Attached) {
         let hooks = &attached.hooks;
         if attached.goes_on {
-            tracing::info!(interface = name, ?hooks, "watching on where an earlier natdiag stopped");
+            tracing::info!(
+                interface = name,
+                ?hooks,
+                "watching on where an earlier natdiag stopped"
+            );
         } else {
             tracing::info!(interface = name, ?hooks, "watching");
         }

@@ -57,9 +57,9 @@ pub(super) fn open(
                 "nothing is pinned: a restart will begin anew"
             );
             let mut opened = anew(link, load, options)?;
-            opened
-                .notes
-                .push(format!("it is not pinned, so that a restart begins anew: {why}"));
+            opened.notes.push(format!(
+                "it is not pinned, so that a restart begins anew: {why}"
+            ));
             Ok(opened)
         }
         opened => opened,
@@ -79,9 +79,7 @@ fn pinned(
     if !folder.is_empty() {
         let taken = match saved {
             Some(saved) => gone_on_with(link, load, options, &folder, saved, now),
-            None => Err(PinError::Foreign(
-                "no saved state belongs to it".to_owned(),
-            )),
+            None => Err(PinError::Foreign("no saved state belongs to it".to_owned())),
         };
         match taken {
             Ok(opened) => {

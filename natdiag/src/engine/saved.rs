@@ -31,6 +31,18 @@ impl<A> SavedEngine<A> {
     }
 }
 
+#[cfg(test)]
+impl<A> SavedEngine<A> {
+    /// One without interfaces, at a time.
+    pub(crate) const fn empty(start: Timestamp) -> Self {
+        Self {
+            epoch_ns: 0,
+            start,
+            interfaces: Vec::new(),
+        }
+    }
+}
+
 /// What is saved of one interface.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SavedInterface<A> {

@@ -43,9 +43,6 @@ mod tests {
     fn a_lock_of_this_process_is_found() {
         let file = tempfile::tempfile().unwrap();
         file.lock().unwrap();
-        assert_eq!(
-            holder(&file.metadata().unwrap()),
-            Some(std::process::id())
-        );
+        assert_eq!(holder(&file.metadata().unwrap()), Some(std::process::id()));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::Ipv4Addr,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -51,10 +52,13 @@ struct Kept {
 
 impl Kept {
     fn start(more: &str) -> Self {
-        let pins = bpf_file_system();
+        Self::start_with_state("FOLDER/state", more, bpf_file_system())
+    }
+
+    fn start_with_state(state: &str, more: &str, pins: tempfile::TempDir) -> Self {
         let folder = pins.path().display();
         let config = format!(
-            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nstate = 'FOLDER/state'\n\
+            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nstate = '{state}'\n\
              state-interval = '200ms'\npin = '{folder}/natdiag'\n{more}"
         );
         let kept = Self {
@@ -116,7 +120,14 @@ fn bpf_file_system() -> tempfile::TempDir {
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
     let nothing = MsFlags::empty();
-    mount(Some("bpf"), folder.path(), Some("bpf"), nothing, Some("mode=755")).unwrap();
+    mount(
+        Some("bpf"),
+        folder.path(),
+        Some("bpf"),
+        nothing,
+        Some("mode=755"),
+    )
+    .unwrap();
     folder
 }
 
@@ -175,7 +186,10 @@ fn counted_by_natdiag(report: &Value) -> [u64; KINDS.len()] {
     KINDS.map(|(_, _, names)| {
         let of_remote = |remote: &Value| -> u64 {
             let counters = &remote["counters"];
-            names.iter().map(|name| counters[name].as_u64().unwrap()).sum()
+            names
+                .iter()
+                .map(|name| counters[name].as_u64().unwrap())
+                .sum()
         };
         remotes.iter().map(of_remote).sum()
     })
@@ -311,6 +325,57 @@ fn what_a_killed_natdiag_had_taken_and_not_saved_is_missed_to_the_packet() {
 }
 
 #[test]
+fn a_full_disk_makes_what_is_saved_older_and_no_more() {
+    in_namespace("a_full_disk_makes_what_is_saved_older_and_no_more", || {
+        let pins = bpf_file_system();
+        let disk = tempfile::tempdir().unwrap();
+        let nothing = MsFlags::empty();
+        mount(
+            Some("tmpfs"),
+            disk.path(),
+            Some("tmpfs"),
+            nothing,
+            Some("size=4m"),
+        )
+        .unwrap();
+        let state = disk.path().join("state");
+        let mut kept = Kept::start_with_state(state.to_str().unwrap(), "", pins);
+        count_by_nftables();
+        send(&frames(1));
+        wait_until("the state to be saved", || state.join("state").exists());
+        let filler = disk.path().join("filler");
+        let mut file = fs::File::create(&filler).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        send(&frames(2));
+        wait_until("natdiag to notice", || {
+            kept.daemon.logs("cannot save what is known")
+        });
+        kept.daemon.signal(Signal::SIGKILL);
+        kept.daemon.wait();
+        kept.daemon.start_again();
+        kept.wait_for_attached(2);
+        assert!(kept.goes_on(), "{}", kept.daemon.log());
+        wait_until("natdiag to notice again", || {
+            kept.daemon
+                .log()
+                .matches("cannot save what is known")
+                .count()
+                == 2
+        });
+        fs::remove_file(filler).unwrap();
+        wait_until("room to be noticed", || {
+            kept.daemon.logs("the state can be saved again")
+        });
+        assert_eq!(kept.daemon.end(), Some(0));
+        let report = &kept.daemon.events_of("interface-kept")[0]["report"];
+        let known: u64 = counted_by_natdiag(report).iter().sum();
+        let counted: u64 = counted_by_nftables().iter().sum();
+        assert_eq!(known + missed(report, "remotes"), counted);
+        nix::mount::umount2(disk.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
+    });
+}
+
+#[test]
 fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
     in_namespace(
         "detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs",
@@ -319,7 +384,11 @@ fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
             let output = kept.detach();
             assert_eq!(output.status.code(), Some(2));
             let holder = format!("a natdiag that runs (process {})", kept.daemon.id());
-            assert!(text(&output.stderr).contains(&holder), "{}", text(&output.stderr));
+            assert!(
+                text(&output.stderr).contains(&holder),
+                "{}",
+                text(&output.stderr)
+            );
             assert_eq!(kept.daemon.end(), Some(0));
             assert_eq!(tcx_programs(WATCHED), 2);
             // Watching by hand leaves what is pinned.
@@ -330,7 +399,10 @@ fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
             assert!(text(&watch.stdout).contains("watched v0"));
             assert_eq!(tcx_programs(WATCHED), 2);
             let output = kept.detach();
-            assert_eq!(text(&output.stdout), "v0: removed tcx ingress, tcx egress, 4 maps\n");
+            assert_eq!(
+                text(&output.stdout),
+                "v0: removed tcx ingress, tcx egress, 4 maps\n"
+            );
             assert_eq!(output.status.code(), Some(0));
             assert_eq!(tcx_programs(WATCHED), 0);
             assert!(!kept.pinned().exists());

@@ -1,7 +1,7 @@
 //! What set the RSTs of one remote host apart from its other packets. Counters only; `verdict` weighs them.
 
-use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most combinations of signals that are counted apart.
 const MAX_KINDS: usize = 64;

@@ -88,10 +88,7 @@ mod tests {
     #[test]
     fn a_difference_names_what_was_found() {
         let other = mark(7).replace("abi=1 ", "abi=9 ");
-        assert_eq!(
-            difference(&other, &mark(7)),
-            "it is of another kind: abi=9"
-        );
+        assert_eq!(difference(&other, &mark(7)), "it is of another kind: abi=9");
         assert_eq!(
             difference(&mark(8), &mark(7)),
             "it is of another kind: interface=8"
