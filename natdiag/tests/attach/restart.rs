@@ -346,6 +346,7 @@ fn a_full_disk_makes_what_is_saved_older_and_no_more() {
         let filler = disk.path().join("filler");
         let mut file = fs::File::create(&filler).unwrap();
         while file.write_all(&[0; 4096]).is_ok() {}
+        drop(file);
         send(&frames(2));
         wait_until("natdiag to notice", || {
             kept.daemon.logs("cannot save what is known")
