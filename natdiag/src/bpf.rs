@@ -12,6 +12,7 @@ pub mod load;
 mod log;
 mod lost;
 pub mod maps;
+pub mod pair;
 pub mod pins;
 pub mod probe;
 pub mod reconcile;

@@ -81,9 +81,9 @@ pub enum HookChoice {
     XdpGeneric,
 }
 
-/// Which hook the programs of a test are attached to.
+/// Which hook TC programs are attached to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProbeHook {
+pub enum TcHook {
     /// TCX, or clsact where there is none
     #[default]
     Auto,

@@ -6,6 +6,7 @@ mod guest;
 mod image;
 mod initramfs;
 mod machine;
+mod probing;
 mod traffic;
 
 use std::{
@@ -28,10 +29,11 @@ use crate::{
 };
 
 /// A program that is needed here, and Debian's package with it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("busybox", "busybox-static"),
     ("dpkg-deb", "dpkg"),
+    ("ip", "iproute2"),
     ("xz", "xz-utils"),
 ];
 

@@ -5,7 +5,7 @@ mod bpf;
 mod expectation;
 pub(crate) mod interrupt;
 mod judge;
-mod mechanism;
+pub(crate) mod mechanism;
 pub(crate) mod namespace;
 mod network;
 mod observer;

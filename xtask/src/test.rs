@@ -50,6 +50,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut active = programs::command("probe", Profile::Dev)?;
     active.args(["--brief", "--again", "--jobs", "8"]);
     tests.stage("active tests", active)?;
+    for hook in ["auto", "clsact"] {
+        let mut killed = programs::command("probe", Profile::Dev)?;
+        killed.args(["recycle-4.11", "--brief", "--kill", "--hook", hook]);
+        killed.args(["--seeds", "2", "--again", "--jobs", "8"]);
+        tests.stage("active tests that are killed", killed)?;
+    }
     tests.stage("documentation tests", documentation_tests())?;
     tests.stage("tests", unit_and_integration_tests())?;
     Ok(tests.finish())

@@ -13,6 +13,8 @@ pub struct Fares {
     pub fragmented: u64,
     /// Whether the remote host drops SYNs without timestamps because it remembers timestamps.
     pub drops_without_timestamps: bool,
+    /// Whether it may turn out to: most SYNs without timestamps were dropped so far, for whatever reason.
+    pub may_drop_without_timestamps: bool,
 }
 
 impl Fares {
@@ -22,6 +24,7 @@ impl Fares {
         failed: 0,
         fragmented: 0,
         drops_without_timestamps: false,
+        may_drop_without_timestamps: false,
     };
 
     /// What the evidence about SYNs says, beside so many packets in fragments.
@@ -37,12 +40,14 @@ impl Fares {
         let all = connections.failed + connections.late + connections.clean;
         let failed = connections.failed + connections.late + syns.unanswered_requests + holes;
         let without = syns.armed_without_timestamps;
+        let all_without = without.plus(syns.without_timestamps);
         Self {
             connections: all,
             failed: failed.min(all),
             fragmented,
             drops_without_timestamps: without.dropped >= LEAST_DROPS
                 && without.dropped > without.answered,
+            may_drop_without_timestamps: all_without.dropped > all_without.answered,
         }
     }
 
@@ -54,6 +59,7 @@ impl Fares {
             failed: self.failed.saturating_sub(earlier.failed),
             fragmented: self.fragmented.saturating_sub(earlier.fragmented),
             drops_without_timestamps: self.drops_without_timestamps,
+            may_drop_without_timestamps: self.may_drop_without_timestamps,
         }
     }
 }

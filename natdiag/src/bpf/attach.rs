@@ -10,7 +10,7 @@ use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
 use thiserror::Error;
 
-use self::classifier::{Failure, Guard, attach_type};
+use self::classifier::{Failure, Guard, Place, attach_type};
 use super::{
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
@@ -50,6 +50,7 @@ pub struct Attachment {
     ingress: Hook,
     egress: Hook,
     _qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
     pins: Option<PinFolder>,
 }
@@ -71,7 +72,13 @@ impl Attachment {
             .to_vec()
     }
 
-    /// Why these hooks, what was refused, who else is attached: one sentence each.
+    /// Why these hooks, for whom may choose others by `--hook`.
+    #[must_use]
+    pub fn choice_note(&self) -> Option<&str> {
+        self.choice_note.as_deref()
+    }
+
+    /// What was refused, who else is attached, what was found left behind: one sentence each.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -136,6 +143,7 @@ pub fn take_over(
         ingress,
         egress,
         _qdisc: None,
+        choice_note: None,
         notes: Vec::new(),
         pins: None,
     })
@@ -147,6 +155,7 @@ struct Attaching<'a> {
     /// Whether it is to outlive this process.
     is_kept: bool,
     qdisc: Option<AddedQdisc>,
+    choice_note: Option<String>,
     notes: Vec<String>,
 }
 
@@ -157,12 +166,13 @@ impl<'a> Attaching<'a> {
             link,
             is_kept,
             qdisc: None,
+            choice_note: None,
             notes: Vec::new(),
         }
     }
 
     fn attach(mut self, choice: HookChoice) -> Result<Attachment, AttachError> {
-        self.delete_stale_filters();
+        self.notes.extend(filter::tidy_up(self.link.index));
         let ingress = self.climb(choice, Direction::Ingress)?;
         let egress = self.climb(choice, Direction::Egress)?;
         self.note_company(&ingress);
@@ -171,19 +181,10 @@ impl<'a> Attaching<'a> {
             ingress,
             egress,
             _qdisc: self.qdisc,
+            choice_note: self.choice_note,
             notes: self.notes,
             pins: None,
         })
-    }
-
-    fn delete_stale_filters(&mut self) {
-        match filter::delete_stale(self.link.index) {
-            Ok(0) => {}
-            Ok(deleted) => self.notes.push(format!(
-                "removed {deleted} clsact filters that a natdiag had left behind when it was killed"
-            )),
-            Err(error) => tracing::warn!(%error, "cannot look for filters left behind"),
-        }
     }
 
     /// Tries the hooks in their order.
@@ -227,6 +228,7 @@ impl<'a> Attaching<'a> {
                     self.object.tc(rung.program(direction))?,
                     self.link,
                     direction,
+                    Place::First,
                 )
             }
             Rung::Clsact => {
@@ -235,12 +237,8 @@ impl<'a> Attaching<'a> {
                 }
                 self.object.load(rung.program(direction))?;
                 let tc = self.object.tc(rung.program(direction))?;
-                let qdisc = self.qdisc.as_ref();
-                if self.is_kept {
-                    classifier::clsact_kept(tc, self.link, direction, qdisc)
-                } else {
-                    classifier::clsact(tc, self.link, direction, qdisc)
-                }
+                let handle = filter::handle(self.is_kept, self.qdisc.is_some());
+                classifier::clsact(tc, self.link, direction, Place::First, handle)
             }
         }
     }
@@ -283,7 +281,7 @@ impl<'a> Attaching<'a> {
         let asked_for_xdp = direction == Direction::Ingress && choice == HookChoice::Auto;
         if asked_for_xdp && rung == Rung::Tcx && ladder::xdp_costs_offloads(self.link) {
             let kind = self.link.kind.as_deref().unwrap_or("this device");
-            self.notes.push(format!(
+            self.choice_note = Some(format!(
                 "native XDP would cost {kind} its segmentation offload; `--hook xdp` forces it"
             ));
         }

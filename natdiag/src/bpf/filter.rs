@@ -119,9 +119,23 @@ fn of_any_kind(index: u32, direction: Direction) -> io::Result<Vec<Vec<u8>>> {
     netlink::request(&Request::dump(libc::RTM_GETTFILTER).octets(&message))
 }
 
+/// Deletes what killed natdiags have left on an interface. Says so where there was anything.
+pub(super) fn tidy_up(index: u32) -> Option<String> {
+    match delete_stale(index) {
+        Ok(0) => None,
+        Ok(deleted) => Some(format!(
+            "removed {deleted} clsact filters that a natdiag had left behind when it was killed"
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "cannot look for filters left behind");
+            None
+        }
+    }
+}
+
 /// Deletes the filters of natdiags that are no more, and a qdisc that one of them had added, if nobody else has come to
 /// use it. Returns how many filters there were.
-pub(super) fn delete_stale(index: u32) -> io::Result<usize> {
+fn delete_stale(index: u32) -> io::Result<usize> {
     delete(index, &[Direction::Ingress, Direction::Egress], |filter| {
         // Whoever gets the name is the only one who has it.
         filter.is_ours() && !filter.is_kept() && Owner::claim(filter.program_id).is_ok()

@@ -4,12 +4,13 @@
 use std::io;
 
 use aya::{
-    programs::{ProgramError, SchedClassifier, TcAttachType, loaded_programs},
+    programs::{ProgramError, SchedClassifier, loaded_programs},
     sys::SyscallError,
 };
 use natdiag_common::{Direction, LinkType};
 
 use super::{
+    attach::classifier::attach_type,
     filter,
     load::{LoadError, LoadOptions, WatchObject, WatchProgram},
 };
@@ -113,11 +114,4 @@ fn names() -> Vec<(u32, String)> {
             (program.id(), name)
         })
         .collect()
-}
-
-const fn attach_type(direction: Direction) -> TcAttachType {
-    match direction {
-        Direction::Ingress => TcAttachType::Ingress,
-        Direction::Egress => TcAttachType::Egress,
-    }
 }

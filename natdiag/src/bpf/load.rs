@@ -1,11 +1,11 @@
 //! Brings the programs into the kernel: one object per interface, so that each has maps of its own, and of its
-//! programs only those that are needed.
+//! programs only those that are needed. What the verifier says is told in one line; its whole log is often thousands.
 
 use std::{fmt, io, path::Path};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::Map,
+    maps::{Map, MapError},
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
 use natdiag_common::{LinkType, names};
@@ -14,8 +14,8 @@ use thiserror::Error;
 use super::{features, log::KernelLog, maps::MapsError};
 use crate::WATCH_OBJECT;
 
-/// Lines of the verifier's log that an error shows; the reason stands at the end.
-const VERIFIER_LOG_LINES: usize = 20;
+/// How the lines begin that the verifier ends its log with (`print_verification_stats`, kernel/bpf/verifier.c).
+const STATISTICS: [&str; 3] = ["verification time", "stack depth", "processed "];
 
 /// One of the programs in the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,26 +91,26 @@ pub enum LoadError {
     #[error("cannot load the BPF program `{program}`")]
     Refused {
         /// Which.
-        program: WatchProgram,
+        program: &'static str,
         /// The kernel's answer.
         #[source]
         source: io::Error,
     },
     /// The verifier refused the program.
-    #[error("the kernel's verifier refuses the BPF program `{program}` ({source}):\n{}", tail(.log))]
+    #[error(
+        "the kernel's verifier refuses the BPF program `{program}`: {reason} (`-vv` shows all that it said)"
+    )]
     Verifier {
         /// Which.
-        program: WatchProgram,
-        /// The whole log.
-        log: String,
-        /// The kernel's answer.
-        source: io::Error,
+        program: &'static str,
+        /// Why.
+        reason: String,
     },
     /// Something else went wrong around it.
     #[error("cannot load the BPF program `{program}`")]
     Program {
         /// Which.
-        program: WatchProgram,
+        program: &'static str,
         /// What.
         #[source]
         source: Box<ProgramError>,
@@ -132,15 +132,13 @@ impl WatchObject {
     /// Creates the maps. No program is in the kernel yet.
     pub fn open(options: LoadOptions) -> Result<Self, LoadError> {
         let link_type = options.link_type as u8;
-        let mut ebpf = EbpfLoader::new()
-            .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
-            .map_max_entries(names::MAP_RECORDS, options.records_octets)
-            .map_max_entries(names::MAP_SPILLS, options.spills_octets)
-            .load(WATCH_OBJECT)
-            .map_err(|error| LoadError::Maps {
-                missing: features::missing(),
-                source: Box::new(error),
-            })?;
+        let mut ebpf = create_maps(
+            EbpfLoader::new()
+                .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
+                .map_max_entries(names::MAP_RECORDS, options.records_octets)
+                .map_max_entries(names::MAP_SPILLS, options.spills_octets),
+            WATCH_OBJECT,
+        )?;
         let log = Some(KernelLog::take(&mut ebpf));
         Ok(Self { ebpf, options, log })
     }
@@ -159,7 +157,7 @@ impl WatchObject {
         };
         match loaded {
             Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
-            Err(error) => Err(refusal(program, error)),
+            Err(error) => Err(refusal(program.name(), error)),
         }
     }
 
@@ -173,13 +171,13 @@ impl WatchObject {
     pub(super) fn xdp(&mut self, program: WatchProgram) -> Result<&mut Xdp, LoadError> {
         self.program(program)?
             .try_into()
-            .map_err(|error| refusal(program, error))
+            .map_err(|error| refusal(program.name(), error))
     }
 
     pub(super) fn tc(&mut self, program: WatchProgram) -> Result<&mut SchedClassifier, LoadError> {
         self.program(program)?
             .try_into()
-            .map_err(|error| refusal(program, error))
+            .map_err(|error| refusal(program.name(), error))
     }
 
     fn program(&mut self, program: WatchProgram) -> Result<&mut Program, LoadError> {
@@ -212,7 +210,38 @@ impl WatchObject {
     }
 }
 
-fn refusal(program: WatchProgram, error: ProgramError) -> LoadError {
+/// Brings the maps of an object into the kernel.
+pub(super) fn create_maps(loader: &mut EbpfLoader, object: &[u8]) -> Result<Ebpf, LoadError> {
+    loader.load(object).map_err(|error| LoadError::Maps {
+        missing: features::missing(),
+        source: Box::new(error),
+    })
+}
+
+/// Has the kernel verify a TC program and take it.
+pub(super) fn classifier<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &'static str,
+) -> Result<&'a mut SchedClassifier, LoadError> {
+    let program: &mut SchedClassifier = ebpf
+        .program_mut(name)
+        .ok_or(LoadError::Missing(name))?
+        .try_into()
+        .map_err(|error| refusal(name, error))?;
+    program.load().map_err(|error| refusal(name, error))?;
+    Ok(program)
+}
+
+/// Takes a map out of an object, as one of aya's types.
+pub(super) fn take_map<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, MapsError>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    let map = ebpf.take_map(name).ok_or(MapsError::Missing(name))?;
+    M::try_from(map).map_err(|source| MapsError::Refused { map: name, source })
+}
+
+fn refusal(program: &'static str, error: ProgramError) -> LoadError {
     let ProgramError::LoadError {
         io_error,
         verifier_log,
@@ -222,18 +251,27 @@ fn refusal(program: WatchProgram, error: ProgramError) -> LoadError {
         return LoadError::Program { program, source };
     };
     let log = verifier_log.to_string();
-    if log.trim().is_empty() {
-        return LoadError::Refused {
+    match reason(&log) {
+        None => LoadError::Refused {
             program,
             source: io_error,
-        };
+        },
+        Some(reason) => {
+            tracing::debug!(program, "the verifier's whole log:\n{log}");
+            LoadError::Verifier {
+                program,
+                reason: reason.to_owned(),
+            }
+        }
     }
-    tracing::info!(%program, "the verifier's whole log:\n{log}");
-    LoadError::Verifier {
-        program,
-        log,
-        source: io_error,
-    }
+}
+
+/// Why the verifier refuses a program: the last that it says before its statistics.
+fn reason(log: &str) -> Option<&str> {
+    let lines = log.lines().map(str::trim);
+    let mut said = lines
+        .filter(|line| !line.is_empty() && !STATISTICS.iter().any(|begin| line.starts_with(begin)));
+    said.next_back()
 }
 
 fn lacking(missing: &[&str]) -> String {
@@ -244,9 +282,24 @@ fn lacking(missing: &[&str]) -> String {
     }
 }
 
-/// The end of a verifier's log.
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    let start = lines.len().saturating_sub(VERIFIER_LOG_LINES);
-    lines.get(start..).unwrap_or_default().join("\n")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_the_verifier_stands_before_its_statistics() {
+        for (log, want) in [
+            ("", None),
+            ("\n \n", None),
+            ("processed 9 insns (limit 1000000)\n", None),
+            (
+                "0: (bf) r6 = r1\n1: (85) call unknown#160\ninvalid func unknown#160\nverification time 41 usec\n\
+                 stack depth 0\nprocessed 2 insns (limit 1000000) max_states_per_insn 0\n\n",
+                Some("invalid func unknown#160"),
+            ),
+            ("the log was cut", Some("the log was cut")),
+        ] {
+            assert_eq!(reason(log), want, "{log}");
+        }
+    }
 }

@@ -25,21 +25,28 @@ const CATCH_UPS: usize = 10;
 /// How long a CPU may take between making room in a ring and filling it, where it is taken away meanwhile.
 const UNFINISHED: Duration = Duration::from_millis(5);
 
-/// Why counters cannot be read.
+/// Why a map cannot be used.
 #[derive(Debug, Error)]
 pub enum MapsError {
     /// The object has no such map, or it was taken before.
     #[error("the BPF object has no map `{0}`")]
     Missing(&'static str),
-    /// The map is not what it should be, or the kernel refuses to read it.
-    #[error("cannot read the BPF map `{map}`")]
-    Read {
+    /// The map is not what it should be, or the kernel refuses to read or write it.
+    #[error("cannot use the BPF map `{map}`")]
+    Refused {
         /// Which.
         map: &'static str,
         /// Why.
         #[source]
         source: MapError,
     },
+}
+
+impl MapsError {
+    /// The kernel's refusal, of this map.
+    pub(super) fn refused(map: &'static str) -> impl FnOnce(MapError) -> Self {
+        move |source| Self::Refused { map, source }
+    }
 }
 
 /// The counters of one interface.
@@ -120,10 +127,13 @@ impl Counters {
 
     /// The counters over all packets. Packets that are known to be lost count as missed, and so do their records.
     pub fn totals(&self) -> Result<Totals, MapsError> {
-        let per_cpu = self.totals.get(&0, 0).map_err(|source| MapsError::Read {
-            map: names::MAP_TOTALS,
-            source,
-        })?;
+        let per_cpu = self
+            .totals
+            .get(&0, 0)
+            .map_err(|source| MapsError::Refused {
+                map: names::MAP_TOTALS,
+                source,
+            })?;
         let mut sum = Totals::ZERO;
         for totals in per_cpu.iter() {
             sum.add(totals);
@@ -187,10 +197,7 @@ impl Counters {
 
     fn copies(&self) -> Result<Vec<PerCpuValues<RemoteSlot>>, MapsError> {
         let copies = self.slots.iter().collect::<Result<_, _>>();
-        copies.map_err(|source| MapsError::Read {
-            map: names::MAP_REMOTE_SLOTS,
-            source,
-        })
+        copies.map_err(MapsError::refused(names::MAP_REMOTE_SLOTS))
     }
 
     fn merge_residents(
@@ -246,7 +253,7 @@ pub(super) fn typed<M: TryFrom<Map, Error = MapError>>(
     name: &'static str,
     map: impl FnOnce(&'static str) -> Result<Map, MapsError>,
 ) -> Result<M, MapsError> {
-    M::try_from(map(name)?).map_err(|source| MapsError::Read { map: name, source })
+    M::try_from(map(name)?).map_err(MapsError::refused(name))
 }
 
 /// Reads an address from the first of these octets, of which there are enough.

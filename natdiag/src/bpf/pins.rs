@@ -231,7 +231,7 @@ impl PinFolder {
     pub(super) fn map(&self, name: &'static str) -> Result<Map, MapsError> {
         MapData::from_pin(self.place(name))
             .and_then(Map::from_map_data)
-            .map_err(|source| MapsError::Read { map: name, source })
+            .map_err(MapsError::refused(name))
     }
 
     /// Whether nothing is in it.

@@ -3,16 +3,19 @@
 
 use aya::{
     Ebpf,
-    maps::{Array, MapData, MapError, PerCpuArray},
+    maps::{Array, MapData, PerCpuArray},
 };
 use natdiag_common::{Address, Direction, LinkType, names, probe::RemedyTrial};
 use thiserror::Error;
 
 use super::{
-    attach::classifier::{self, Guard},
-    probe::{ProbeProgramError, open, program, take},
+    attach::classifier::{self, Guard, Place},
+    load::{self, LoadError},
+    maps::MapsError,
+    pair,
 };
 use crate::{
+    PROBE_OBJECT,
     host::link::Link,
     remedy::plan::{Remedy, TrialPlan},
 };
@@ -20,9 +23,9 @@ use crate::{
 /// Why a remedy cannot be tried.
 #[derive(Debug, Error)]
 pub enum RemedyError {
-    /// The program cannot be used.
+    /// The kernel does not take the program.
     #[error(transparent)]
-    Program(#[from] ProbeProgramError),
+    Load(#[from] LoadError),
     /// There is no TCX.
     #[error(
         "it takes TCX (Linux 6.6), whose programs go with natdiag even when it is killed, and TCX on `{interface}` says: {why}"
@@ -34,14 +37,8 @@ pub enum RemedyError {
         why: String,
     },
     /// A map cannot be used.
-    #[error("cannot use the BPF map `{map}`")]
-    Map {
-        /// Which.
-        map: &'static str,
-        /// Why.
-        #[source]
-        source: MapError,
-    },
+    #[error(transparent)]
+    Maps(#[from] MapsError),
 }
 
 /// A remedy on an interface. It is taken off when this is dropped.
@@ -58,35 +55,29 @@ impl RemedyProgram {
         plan: TrialPlan,
         deadline_ns: u64,
     ) -> Result<Self, RemedyError> {
-        let mut ebpf = open(link_type)?;
-        let mut trials: Array<MapData, RemedyTrial> = take(&mut ebpf, names::MAP_TRIALS)?;
+        let mut ebpf = pair::open(PROBE_OBJECT, link_type)?;
+        let mut trials: Array<MapData, RemedyTrial> = load::take_map(&mut ebpf, names::MAP_TRIALS)?;
         trials
             .set(0, trial(plan, deadline_ns), 0)
-            .map_err(|source| RemedyError::Map {
-                map: names::MAP_TRIALS,
-                source,
-            })?;
+            .map_err(MapsError::refused(names::MAP_TRIALS))?;
         Ok(Self {
             _guard: attach(&mut ebpf, link)?,
-            changed: take(&mut ebpf, names::MAP_TRIED_SYNS)?,
+            changed: load::take_map(&mut ebpf, names::MAP_TRIED_SYNS)?,
         })
     }
 
     /// How many SYNs were changed.
     pub fn changed_syns(&self) -> Result<u64, RemedyError> {
         let counts = self.changed.get(&0, 0);
-        let counts = counts.map_err(|source| RemedyError::Map {
-            map: names::MAP_TRIED_SYNS,
-            source,
-        })?;
+        let counts = counts.map_err(MapsError::refused(names::MAP_TRIED_SYNS))?;
         Ok(counts.iter().sum())
     }
 }
 
 fn attach(ebpf: &mut Ebpf, link: &Link) -> Result<Guard, RemedyError> {
-    let program = program(ebpf, names::PROGRAM_TRIAL_EGRESS)?;
+    let program = load::classifier(ebpf, names::PROGRAM_TRIAL_EGRESS)?;
     // Before a watching program, which then sees what is on the wire.
-    let attached = classifier::tcx_nearest_host(program, link, Direction::Egress);
+    let attached = classifier::tcx(program, link, Direction::Egress, Place::NearestHost);
     attached.map_err(|failure| RemedyError::Tcx {
         interface: link.name.clone(),
         why: failure.to_string(),

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    config::ProbeHook,
+    config::TcHook,
     probe::{payload::Payload, target::Target},
 };
 
@@ -15,7 +15,7 @@ pub enum Probe {
     /// Makes connections whose timestamps lie below, above and around the one that the server
     /// remembers, and some without, and compares their fates. No connection with a changed
     /// timestamp is ever completed, no setting of this host is touched, and no packet of anybody
-    /// else is changed.
+    /// else is changed. `--dry-run` tells the steps, and what a server may remember of them.
     #[command(verbatim_doc_comment, after_long_help = TIMESTAMPS_EXAMPLES)]
     Timestamps(TimestampsArgs),
     /// Test whether large responses arrive, and whether they arrive in fragments
@@ -40,8 +40,8 @@ pub enum ProbeOutput {
 /// Arguments of `natdiag probe timestamps`.
 #[derive(Debug, Args)]
 pub struct TimestampsArgs {
-    /// Host to test; all its addresses are [port: 443]
-    #[arg(value_name = "HOST[:PORT]")]
+    /// Host to test, at all its addresses [port: 443]; a URL says whether TLS is spoken at another port
+    #[arg(value_name = "HOST[:PORT]|URL")]
     pub target: Target,
     /// Form of the report
     #[arg(short, long, value_enum, default_value_t)]
@@ -56,7 +56,7 @@ pub struct TimestampsArgs {
     pub thorough: bool,
     /// Where to attach the programs that change timestamps
     #[arg(long, value_enum, default_value_t)]
-    pub hook: ProbeHook,
+    pub hook: TcHook,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

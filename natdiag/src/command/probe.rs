@@ -1,10 +1,11 @@
 //! `natdiag probe`: a target to addresses, each to the interface that leads there, a test of each, and a report.
 
 mod fragments;
+mod progress;
 mod timestamps;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
 };
 
@@ -12,7 +13,7 @@ use natdiag_common::LinkType;
 use thiserror::Error;
 
 use crate::{
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError, probe::ProbeProgramError},
+    bpf::{attach::AttachError, load::LoadError, maps::MapsError, pair::PairError},
     cli::probe::{Probe, ProbeOutput},
     host::path::{self, Path},
     privilege::MissingPrivileges,
@@ -21,14 +22,9 @@ use crate::{
         survey::ProbeSurvey,
         target::{AddressError, Target},
         tls::{Tls, TlsError},
-        trial::{Fate, Record},
     },
     report::{exit_code::ExitStatus, probe as report},
 };
-
-/// A pause that the progress speaks of.
-const LONG_PAUSE_NS: u64 = 5 * NS_PER_SEC;
-const NS_PER_SEC: u64 = 1_000_000_000;
 
 /// Why testing failed.
 #[derive(Debug, Error)]
@@ -40,7 +36,7 @@ pub enum ProbeError {
     #[error(transparent)]
     Privileges(#[from] MissingPrivileges),
     /// There is no way to an address.
-    #[error("there is no way to `{address}`")]
+    #[error("there is no way to `{address}`; look at `ip route get {}`", address.ip())]
     NoPath {
         /// The address.
         address: SocketAddr,
@@ -72,7 +68,7 @@ pub enum ProbeError {
     Maps(#[from] MapsError),
     /// The programs cannot be attached.
     #[error(transparent)]
-    Program(#[from] ProbeProgramError),
+    Program(#[from] PairError),
     /// No connections can be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -124,61 +120,27 @@ fn link_type(path: &Path) -> Result<LinkType, ProbeError> {
 /// The way to each address.
 fn find(addresses: &[SocketAddr]) -> Result<Vec<(SocketAddr, Path)>, ProbeError> {
     let mut ways = Vec::new();
-    let mut unreachable = None;
+    let mut unreachable = Vec::new();
     for address in addresses {
-        match path::to(address.ip()) {
-            Ok(path) => ways.push((*address, path)),
-            // A host without IPv6 has no way to half of the addresses of a name.
-            Err(source) => {
-                unreachable = Some(ProbeError::NoPath {
-                    address: *address,
-                    source,
-                });
+        match path::to(*address) {
+            Ok(path) if path.is_broadcast => {
+                return Err(ProbeError::Address(AddressError::Accidental {
+                    address: address.ip(),
+                    kind: "the broadcast address of its network",
+                }));
             }
+            Ok(path) => ways.push((*address, path)),
+            Err(source) => unreachable.push((*address, source)),
         }
     }
-    match unreachable {
-        Some(error) if ways.is_empty() => Err(error),
-        _ => Ok(ways),
+    if ways.is_empty()
+        && let Some((address, source)) = unreachable.pop()
+    {
+        return Err(ProbeError::NoPath { address, source });
     }
-}
-
-/// A line on the terminal that says how far a test has come.
-struct Progress {
-    is_shown: bool,
-}
-
-impl Progress {
-    fn start() -> Self {
-        Self {
-            is_shown: io::stderr().is_terminal(),
-        }
+    for (address, source) in unreachable {
+        // A host without IPv6 has no way to half of the addresses of a name.
+        tracing::warn!(%address, %source, "left out, for there is no way to it");
     }
-
-    fn show(&self, remote: SocketAddr, record: &Record, pause_ns: u64) {
-        let made = record.trials.len();
-        let dropped = record.total(Fate::Dropped);
-        let wait = if pause_ns > LONG_PAUSE_NS {
-            format!("; quiet for {} s", pause_ns / NS_PER_SEC)
-        } else {
-            String::new()
-        };
-        self.say(
-            remote,
-            &format!("{made} connections, {dropped} without an answer{wait}"),
-        );
-    }
-
-    fn say(&self, remote: SocketAddr, what: &str) {
-        if self.is_shown {
-            // Nobody is left to be told where this fails.
-            let _ = write!(io::stderr(), "\r\x1b[K{remote}: {what}");
-        }
-    }
-
-    fn end(&self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
+    Ok(ways)
 }

@@ -1,6 +1,6 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
-use std::{net::IpAddr, thread, time::Duration};
+use std::{error::Error, net::IpAddr, thread, time::Duration};
 
 use natdiag_common::{LinkType, record::Record};
 
@@ -9,7 +9,7 @@ use crate::{
     bpf::{
         attach::Attachment,
         events::{HOLD_BACK_NS, Records},
-        follow::{FollowError, Follower},
+        follow::Follower,
         maps::{Counters, MapsError},
         reconcile::Increment,
     },
@@ -440,7 +440,7 @@ fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: T
 }
 
 /// Goes on without what established connections would tell.
-fn refuse(notes: &mut Vec<String>, error: &FollowError) -> Following {
+fn refuse(notes: &mut Vec<String>, error: &dyn Error) -> Following {
     let why = in_full(error);
     notes.push(format!("established connections are not followed: {why}"));
     Following::Refused

@@ -104,7 +104,7 @@ fn pinned(
     }
     let mut object = WatchObject::open(load)?;
     let (attachment, generation) = attach_and_pin(&mut object, link, options.hook, &folder)?;
-    notes.extend_from_slice(attachment.notes());
+    notes.extend(notes_of(&attachment));
     Ok(Opened {
         counters: Counters::take(&mut object)?,
         records: Records::take(&mut object)?,
@@ -154,7 +154,7 @@ fn anew(link: &Link, load: LoadOptions, options: &EngineOptions) -> Result<Opene
     let records = Records::take(&mut object)?;
     let attachment = attach(&mut object, link, options.hook)?;
     Ok(Opened {
-        notes: attachment.notes().to_vec(),
+        notes: notes_of(&attachment),
         counters,
         records,
         attachment,
@@ -163,4 +163,13 @@ fn anew(link: &Link, load: LoadOptions, options: &EngineOptions) -> Result<Opene
         generation: None,
         goes_on: false,
     })
+}
+
+/// Why these hooks, and what else is to be known about them.
+fn notes_of(attachment: &Attachment) -> Vec<String> {
+    let choice = attachment.choice_note().map(str::to_owned);
+    choice
+        .into_iter()
+        .chain(attachment.notes().iter().cloned())
+        .collect()
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::trial::{Attempt, Trial};
-use crate::bpf::probe::ProbeProgramError;
+use crate::bpf::maps::MapsError;
 
 /// Why a test cannot go on.
 #[derive(Debug, Error)]
@@ -17,9 +17,9 @@ pub enum ConnectError {
     /// A socket cannot be used.
     #[error("cannot use a socket")]
     Socket(#[source] std::io::Error),
-    /// The BPF programs cannot be used.
+    /// The BPF programs cannot be told about a connection, or asked.
     #[error(transparent)]
-    Program(#[from] ProbeProgramError),
+    Maps(#[from] MapsError),
     /// Packets of the test pass the programs by.
     #[error(
         "the server answers, but the BPF programs of the test on `{interface}` do not see it: another program or another \

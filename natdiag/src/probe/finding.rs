@@ -289,10 +289,16 @@ fn undecided(experiment: &Experiment) -> Finding {
     let record = &experiment.record;
     let all = record.trials.len();
     let lost = all as u64 - record.total(Fate::Answered);
-    let why = if experiment.interrupted {
-        "the test was ended early"
+    let (why, remedy) = if experiment.interrupted {
+        (
+            "the test was ended early",
+            "test again, and let it end by itself",
+        )
     } else {
-        "what was seen fits several causes"
+        (
+            "what was seen fits several causes",
+            "test again, with a larger `--max-connections`",
+        )
     };
     let mut finding = Finding::new(
         Cause::InsufficientEvidence,
@@ -304,7 +310,7 @@ fn undecided(experiment: &Experiment) -> Finding {
             format!("{lost} of {all} SYNs were not answered, and {why}")
         },
     );
-    finding.remedy = vec!["test again, with a larger `--max-connections`".to_owned()];
+    finding.remedy = vec![remedy.to_owned()];
     finding
 }
 

@@ -245,7 +245,10 @@ impl FragmentsRecord {
 #[cfg(test)]
 mod tests {
     use super::{answer::answer, *};
-    use crate::{analysis::diagnosis::Cause, probe::finding::Answer};
+    use crate::{
+        analysis::diagnosis::{Cause, Finding, Severity},
+        probe::finding::Answer,
+    };
 
     /// A test of a path that carries segments up to `limit` only.
     fn tested(limit: u16, octets: u64) -> FragmentsRecord {
@@ -341,6 +344,13 @@ mod tests {
         let sighting = Sighting {
             fragments: 12,
             largest_first_fragment_octets: 1396,
+            findings: vec![Finding {
+                remedy: vec![
+                    "clamp the MSS: `nft add rule inet filter forward tcp option maxseg size set 1356`".to_owned(),
+                    "ask the owner".to_owned(),
+                ],
+                ..Finding::new(Cause::PathFragmentation, 0.999, Severity::Warning, String::new())
+            }],
             ..Sighting::default()
         };
         match answer(&record, &sighting) {
@@ -359,6 +369,11 @@ mod tests {
         ] {
             assert!(said.contains(words), "{words}: {said}");
         }
+        assert!(
+            !said.contains("inet filter"),
+            "a rule for a table that may not be there: {said}"
+        );
+        assert!(said.ends_with("ask the owner"), "{said}");
     }
 
     #[test]

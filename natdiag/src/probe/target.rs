@@ -35,6 +35,15 @@ pub enum TargetError {
         "no host is named; write such as `example.net`, `192.0.2.7:8080` or `[2001:db8::7]:443`"
     )]
     NoHost,
+    /// The host is none.
+    #[error("`{0}` is no host; write a name or an address")]
+    Host(String),
+    /// A path stands behind it, which only a URL has.
+    #[error("`{0}` is neither a host nor a URL; write `https://{0}`, or the host alone")]
+    Path(String),
+    /// A user stands before the host.
+    #[error("`{0}` names a user; leave out what stands before the `@`")]
+    User(String),
     /// The port is none.
     #[error("`{0}` is no port; write a number from 1 to 65535")]
     Port(String),
@@ -42,7 +51,7 @@ pub enum TargetError {
     #[error("`{0}` is neither `http` nor `https`; name host and port instead")]
     Scheme(String),
     /// An IPv6 address without brackets, and perhaps with a port.
-    #[error("put the IPv6 address in brackets: `[{0}]:443`")]
+    #[error("`{0}` is not clear; put an IPv6 address in brackets, such as `[2001:db8::7]:443`")]
     Brackets(String),
 }
 
@@ -50,7 +59,7 @@ pub enum TargetError {
 #[derive(Debug, Error)]
 pub enum AddressError {
     /// The name has none.
-    #[error("cannot find addresses of `{host}`")]
+    #[error("cannot find addresses of `{host}`; check how it is written, or name an address")]
     Resolve {
         /// The name.
         host: String,
@@ -85,12 +94,12 @@ impl Target {
             source,
         };
         let found = (self.host.as_str(), self.port).to_socket_addrs();
-        let addresses: BTreeSet<SocketAddr> = found.map_err(resolve)?.collect();
+        let addresses: BTreeSet<SocketAddr> = found.map_err(resolve)?.map(canonical).collect();
         if addresses.is_empty() {
             return Err(resolve(io::ErrorKind::NotFound.into()));
         }
         for address in &addresses {
-            if let Some(kind) = accidental(address.ip()) {
+            if let Some(kind) = accidental(*address) {
                 return Err(AddressError::Accidental {
                     address: address.ip(),
                     kind,
@@ -101,8 +110,19 @@ impl Target {
     }
 }
 
+/// An IPv4 address as such, where it is written as an IPv6 one (RFC 4291, section 2.5.5.2).
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        v4 @ IpAddr::V4(_) => SocketAddr::new(v4, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
 /// What an address is that is no host's.
-fn accidental(address: IpAddr) -> Option<&'static str> {
+fn accidental(address: SocketAddr) -> Option<&'static str> {
+    let is_in_no_zone = matches!(address, SocketAddr::V6(v6)
+        if v6.ip().is_unicast_link_local() && v6.scope_id() == 0);
+    let address = address.ip();
     let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     // 0.0.0.0/8 and 240.0.0.0/4 are no hosts either (RFC 1122, section 3.2.1.3; RFC 1112, section 4).
     let is_reserved =
@@ -115,6 +135,8 @@ fn accidental(address: IpAddr) -> Option<&'static str> {
         Some("the broadcast address")
     } else if is_reserved {
         Some("a reserved address")
+    } else if is_in_no_zone {
+        Some("a link-local address without its interface (such as `%eth0`)")
     } else {
         None
     }
@@ -135,13 +157,23 @@ impl FromStr for Target {
             Some("https") => (true, DEFAULT_PORT),
             Some(other) => return Err(TargetError::Scheme(other.to_owned())),
         };
-        let (authority, path) = match rest.split_once('/') {
-            Some((authority, path)) if scheme.is_some() => (authority, Some(format!("/{path}"))),
-            _ => (rest, scheme.map(|_| "/".to_owned())),
-        };
+        // What stands behind `#` is for browsers only (RFC 3986, section 3.5).
+        let rest = scheme.as_ref().map_or(rest, |_| before(rest, '#'));
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if scheme.is_none() && !path.is_empty() {
+            return Err(TargetError::Path(text.to_owned()));
+        }
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let path = scheme.map(|_| format!("{slash}{path}"));
+        if authority.contains('@') {
+            return Err(TargetError::User(authority.to_owned()));
+        }
         let (host, port) = split(authority)?;
         if host.is_empty() {
             return Err(TargetError::NoHost);
+        }
+        if !host.chars().all(is_of_host) {
+            return Err(TargetError::Host(host.to_owned()));
         }
         Ok(Self {
             host: host.to_owned(),
@@ -150,6 +182,15 @@ impl FromStr for Target {
             tls,
         })
     }
+}
+
+fn before(text: &str, end: char) -> &str {
+    text.split_once(end).map_or(text, |(before, _)| before)
+}
+
+/// Whether a character may be in a host as resolvers take it: of a name, or of an address with its interface.
+fn is_of_host(character: char) -> bool {
+    character.is_alphanumeric() || "-._:%".contains(character)
 }
 
 fn split(authority: &str) -> Result<(&str, Option<&str>), TargetError> {
@@ -215,6 +256,14 @@ mod tests {
         }
         let url: Target = "HTTPS://example.net/a/b".parse().unwrap();
         assert_eq!((url.path.as_deref(), url.tls), (Some("/a/b"), true));
+        for (text, path) in [
+            ("http://example.net/a#b", "/a"),
+            ("http://example.net?n=1", "/?n=1"),
+            ("http://example.net", "/"),
+        ] {
+            let url: Target = text.parse().unwrap();
+            assert_eq!(url.path.as_deref(), Some(path), "{text}");
+        }
     }
 
     #[test]
@@ -228,6 +277,10 @@ mod tests {
             ("ftp://example.net", "`ftp` is neither"),
             ("2001:db8::7:99999", "brackets"),
             ("[2001:db8::7", "brackets"),
+            ("example.net/large", "`https://example.net/large`"),
+            ("192.0.2.0/24", "`192.0.2.0/24` is neither"),
+            ("https://me@example.net/", "`me@example.net` names a user"),
+            ("https://exa mple.net/", "`exa mple.net` is no host"),
         ] {
             let error = text.parse::<Target>().expect_err(text).to_string();
             assert!(error.contains(says), "{text}: {error}");
@@ -243,6 +296,8 @@ mod tests {
             "250.1.2.3",
             "::",
             "ff02::1",
+            "::ffff:224.0.0.1",
+            "fe80::1",
         ] {
             let target = Target {
                 host: address.to_owned(),

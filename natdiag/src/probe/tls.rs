@@ -9,7 +9,10 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    crypto::{
+        CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature,
+        verify_tls13_signature,
+    },
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use thiserror::Error as ThisError;
@@ -85,6 +88,14 @@ impl Tls {
     }
 }
 
+/// How a version of TLS verifies signatures of the handshake.
+type SignatureRule = fn(
+    &[u8],
+    &CertificateDer<'_>,
+    &DigitallySignedStruct,
+    &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error>;
+
 /// Takes every certificate, and keeps what a strict client would have said.
 #[derive(Debug)]
 struct Lenient {
@@ -114,6 +125,18 @@ impl Lenient {
             keep(&self.complaint, &error);
             accepted
         })
+    }
+
+    fn check(
+        &self,
+        rule: SignatureRule,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> HandshakeSignatureValid {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let result = rule(message, certificate, signature, algorithms);
+        self.forgive(result, HandshakeSignatureValid::assertion())
     }
 }
 
@@ -151,9 +174,7 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        let result = verify_tls12_signature(message, certificate, signature, algorithms);
-        Ok(self.forgive(result, HandshakeSignatureValid::assertion()))
+        Ok(self.check(verify_tls12_signature, message, certificate, signature))
     }
 
     fn verify_tls13_signature(
@@ -162,9 +183,7 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        let result = verify_tls13_signature(message, certificate, signature, algorithms);
-        Ok(self.forgive(result, HandshakeSignatureValid::assertion()))
+        Ok(self.check(verify_tls13_signature, message, certificate, signature))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -6,7 +6,7 @@ use crate::{analysis::fares::Fares, event::Timestamp};
 
 /// Connections that are waited for before it begins.
 const LEAST_BEFORE: u64 = 20;
-/// How long they are waited for where there are few.
+/// How long they are waited for where there are few, or where it is open whether the remedy harms.
 const LONGEST_BEFORE_NS: u64 = 60_000_000_000;
 /// How long connections that were under way when it began have a say in neither count.
 const SETTLING_NS: u64 = 2_000_000_000;
@@ -99,7 +99,9 @@ impl Trial {
 
     /// Takes in how all connections so far have fared, and says what is to be done.
     pub fn advance(&mut self, fares: Fares, now: Timestamp) -> Step {
-        let harms = self.plan.remedy == Remedy::WithoutTimestamps && fares.drops_without_timestamps;
+        let strips = self.plan.remedy == Remedy::WithoutTimestamps;
+        let harms = strips && fares.drops_without_timestamps;
+        let may_harm = strips && fares.may_drop_without_timestamps;
         match &mut self.phase {
             Phase::Before(seen) => {
                 *seen = fares;
@@ -108,7 +110,7 @@ impl Trial {
                     return Step::Stay;
                 }
                 let waited_ns = now.since(self.since);
-                let is_known = fares.connections >= LEAST_BEFORE
+                let is_known = (fares.connections >= LEAST_BEFORE && !may_harm)
                     || (fares.connections > 0 && waited_ns >= LONGEST_BEFORE_NS);
                 if !is_known {
                     return Step::Stay;
@@ -366,6 +368,19 @@ mod tests {
             said.contains("refused") && said.contains("3.17 to 4.11"),
             "{said}"
         );
+
+        let open = Fares {
+            may_drop_without_timestamps: true,
+            ..fares(50, 25)
+        };
+        for (remedy, second, step) in [
+            ("no-timestamps", 59, Step::Stay),
+            ("no-timestamps", 60, Step::Begin),
+            ("mss=1360", 1, Step::Begin),
+        ] {
+            let now = Timestamp(second * SECOND);
+            assert_eq!(trial(remedy).advance(open, now), step, "{remedy}");
+        }
 
         let mut late = trial("no-timestamps");
         assert_eq!(late.advance(fares(50, 25), Timestamp(SECOND)), Step::Begin);

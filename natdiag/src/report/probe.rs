@@ -1,22 +1,21 @@
 //! The report of a test: the verdict of each address first, then the arms that it rests on.
 
+pub(crate) mod plan;
+
 use std::{
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
 };
 
 use serde::Serialize;
 use serde_json::Serializer;
 
 use crate::{
-    host::path::Path,
     probe::{
-        echo::{Echoes, LARGE_OCTETS, SMALL_OCTETS, TIMES},
+        echo::{Echoes, LARGE_OCTETS, SMALL_OCTETS},
         finding::Answer,
         fragments::Ending,
-        plan::Bounds,
         survey::{ProbeSurvey, Tested},
-        target::Target,
         trial::{Arm, Fate},
     },
     report::{
@@ -164,13 +163,22 @@ pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Resul
             wording::counted(connections, "connection", "connections")
         ),
     )?;
+    let vantage = if survey.blind_to.is_empty() {
+        "not behind"
+    } else {
+        "behind"
+    };
     for (tested, source) in probed.tested.iter().zip(&survey.sources) {
         page.gap()?;
         write_tested(page, tested)?;
         page.items("icmp", tested.echoes.iter().map(Echoes::summary))?;
         page.items(
             "from",
-            [format!("{} ({})", source.name, source.hooks.join(", "))],
+            [format!(
+                "{} ({}), which is {vantage} a NAT",
+                source.name,
+                source.hooks.join(", ")
+            )],
         )?;
         page.items("note", &source.notes)?;
     }
@@ -253,70 +261,4 @@ fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
         ))?;
     }
     page.gap()
-}
-
-/// Writes what a test of fragments would do.
-pub(crate) fn write_fetch_plan(
-    out: &mut dyn Write,
-    target: &Target,
-    ways: &[(SocketAddr, Path)],
-    icmp: bool,
-) -> io::Result<()> {
-    let page = &mut Page::new(out, Paper::of_stdout());
-    page.paragraph(
-        "",
-        &format!("natdiag would fetch from {target}, and look for fragments meanwhile:"),
-    )?;
-    for (address, path) in ways {
-        page.line(&format!("   {address} through {}", path.link.name))?;
-    }
-    page.gap()?;
-    page.paragraph(
-        "",
-        "Two responses in segments of the usual size and two in the smallest; where only the small ones arrive, some more in \
-         sizes between, one after the other, at most 256 KiB each. Where fragments come, two in segments that fit without.",
-    )?;
-    if icmp {
-        page.paragraph(
-            "",
-            &format!(
-                "Then {TIMES} ICMP echoes each of {SMALL_OCTETS} and of {LARGE_OCTETS} octets."
-            ),
-        )?;
-    }
-    out.flush()
-}
-
-/// Writes what a test would do.
-pub(crate) fn write_plan(
-    out: &mut dyn Write,
-    target: &Target,
-    ways: &[(SocketAddr, Path)],
-    bounds: Bounds,
-) -> io::Result<()> {
-    let page = &mut Page::new(out, Paper::of_stdout());
-    page.paragraph(
-        "",
-        &format!(
-            "natdiag would test {target} with at most {} connections to each address, at most {} a second:",
-            bounds.connections, bounds.rate
-        ),
-    )?;
-    for (address, path) in ways {
-        page.line(&format!("   {address} through {}", path.link.name))?;
-    }
-    page.gap()?;
-    page.line("These connections, in random order, until the answer is 99 % sure:")?;
-    for arm in Arm::ALL {
-        if arm != Arm::Recovered || bounds.is_thorough {
-            page.line(&format!("   {:<20}{}", arm.as_str(), arm.meaning()))?;
-        }
-    }
-    page.gap()?;
-    page.paragraph(
-        "",
-        "Only `arming` connections are completed, with this host's own clock; they ask for `HEAD /`, over TLS at a \
-         service of HTTPS, where the server does not close by itself. All others end with a RST in the place of the last packet of the handshake.",
-    )?;
-    out.flush()
 }

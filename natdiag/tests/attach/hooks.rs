@@ -41,7 +41,8 @@ fn on_veth_the_ladder_starts_at_tcx() {
     in_namespace("on_veth_the_ladder_starts_at_tcx", || {
         let attachment = attach_by(HookChoice::Auto).unwrap();
         assert_eq!(attachment.hooks(), ["tcx ingress", "tcx egress"]);
-        assert!(attachment.notes()[0].contains("native XDP would cost veth"));
+        let choice = attachment.choice_note().unwrap_or_default();
+        assert!(choice.contains("native XDP would cost veth"), "{choice}");
         assert_eq!(tcx_programs(WATCHED), 2);
         drop(attachment);
         assert_eq!(tcx_programs(WATCHED), 0);

@@ -1,5 +1,5 @@
 //! What runs inside a machine: has the verifier look at each program, then natdiag watch one end of a veth pair by
-//! each hook while known frames go through it, and compares the report with what was sent.
+//! each hook while known frames go through it, and compares the report with what was sent. Last come active tests.
 
 use std::{
     fs::{self, File},
@@ -30,7 +30,7 @@ use nix::{
 };
 use serde_json::Value;
 
-use super::traffic;
+use super::{probing, traffic};
 
 /// The end that natdiag watches.
 const WATCHED: &str = "near";
@@ -78,6 +78,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         Err(error) if kernel < OLDEST => writeln!(out, "follow: missing here, {error:#}")?,
         Err(error) => {
             writeln!(out, "follow: FAILED, {error:#}")?;
+            passed = false;
+        }
+    }
+    match probing::check(&mut out, kernel) {
+        Ok(()) => {}
+        Err(error) if kernel < OLDEST => writeln!(out, "probe: missing here, {error:#}")?,
+        Err(error) => {
+            writeln!(out, "probe: FAILED, {error:#}")?;
             passed = false;
         }
     }

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The first process of a machine: makes an ordinary system, runs the checks, says how they ended, and turns off.
-/bin/busybox mkdir -p /proc /sys /dev /tmp
+/bin/busybox mkdir -p /proc /sys /dev /tmp /run
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

@@ -1,4 +1,4 @@
-//! The root file system of a machine, packed in memory: busybox, natdiag, this program, their libraries, and the
+//! The root file system of a machine, packed in memory: busybox, ip, natdiag, this program, their libraries, and the
 //! kernel's modules. A machine has no disk.
 
 use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
@@ -19,8 +19,11 @@ const PROGRAM: u32 = 0o100_755;
 pub(crate) fn build(image: &Image, natdiag: &Path) -> Result<Vec<u8>> {
     let mut archive = Cpio::default();
     let busybox = exec::find("busybox").context("busybox is not in PATH")?;
+    // Busybox's own knows no namespaces.
+    let ip = exec::find("ip").context("ip is not in PATH")?;
     let xtask = env::current_exe().context("the path of this xtask is unknown")?;
     archive.program("bin/busybox", &busybox)?;
+    archive.program("bin/ip", &ip)?;
     archive.program("bin/natdiag", natdiag)?;
     archive.program("bin/xtask", &xtask)?;
     for (place, name) in MODULES.iter().enumerate() {

@@ -14,8 +14,15 @@ mod tag;
 use anyhow::Result;
 
 pub(crate) use self::{
-    clock::Clocks, damage::Damage, filter::Filter, gateway::Gateway, kernel::Kernel, link::Links,
-    recycle::Era, splitter::Cut, tag::Tags,
+    clock::Clocks,
+    damage::Damage,
+    filter::Filter,
+    gateway::Gateway,
+    kernel::Kernel,
+    link::Links,
+    recycle::{Era, paint as paint_recycle},
+    splitter::Cut,
+    tag::Tags,
 };
 use super::{bpf::Attached, network::Network, parameters::Parameters};
 
@@ -84,7 +91,9 @@ impl Mechanism {
     /// Does it.
     pub(crate) fn install(self, network: &Network, parameters: &Parameters) -> Result<Installed> {
         match self {
-            Self::TwRecycle(era) => return recycle::paint(network, era).map(Installed::Recycle),
+            Self::TwRecycle(era) => {
+                return recycle::paint(&network.server, era).map(Installed::Recycle);
+            }
             Self::Clocks(clocks) => {
                 return clocks.set(network, parameters).map(Installed::Programs);
             }

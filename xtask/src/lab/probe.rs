@@ -4,11 +4,14 @@
 mod bystander;
 mod case;
 mod company;
+mod cure;
 mod judge;
 mod killing;
+mod name;
 mod rehearsal;
-mod service;
+pub(crate) mod service;
 mod state;
+mod tally;
 mod tls;
 mod wire;
 
@@ -28,8 +31,9 @@ use super::{build_natdiag, interrupt, namespace};
 use crate::exec;
 
 use self::{
-    case::{CASES, Case, Test},
+    case::{Case, Test},
     rehearsal::play,
+    tally::Tally,
 };
 
 /// Plays servers of every kind, and has natdiag test them.
@@ -109,14 +113,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let is_chosen = |case: &&Case| {
         args.cases.is_empty() || args.cases.iter().any(|word| case.name.starts_with(word))
     };
-    let chosen: Vec<&'static Case> = CASES
-        .iter()
+    let chosen: Vec<&'static Case> = case::all()
         .filter(is_chosen)
         .filter(has_hook)
         .filter(|case| case.is_brief || !args.brief)
         .collect();
     if chosen.is_empty() {
-        let known: Vec<_> = CASES.iter().map(|case| case.name).collect();
+        let known: Vec<_> = case::all().map(|case| case.name).collect();
         bail!("no case begins so; there are: {}", known.join(", "));
     }
     if !exec::is_root() {
@@ -161,12 +164,14 @@ fn vantages(turn: u64, both: bool) -> &'static [Vantage] {
     }
 }
 
-/// Plays, some side by side, and shows how each went. Returns those that failed.
+/// Plays, some side by side, and shows how each went, and how all did where there were several of each. Returns those
+/// that failed.
 fn play_all(mut waiting: Vec<Play>, stage: &Stage, jobs: usize) -> Result<Vec<Play>> {
     waiting.reverse();
     let waiting = Mutex::new(waiting);
     let (sender, receiver) = mpsc::channel();
     let mut failed = Vec::new();
+    let mut tally = Tally::default();
     thread::scope(|scope| -> Result<()> {
         for _ in 0..jobs {
             let (waiting, sender) = (&waiting, sender.clone());
@@ -184,12 +189,16 @@ fn play_all(mut waiting: Vec<Play>, stage: &Stage, jobs: usize) -> Result<Vec<Pl
         drop(sender);
         for outcome in receiver {
             write_outcome(&outcome)?;
+            tally.add(&outcome);
             if !outcome.differences.is_empty() {
                 failed.push(outcome.play);
             }
         }
         Ok(())
     })?;
+    if stage.kill_on.is_none() && tally.has_several_plays() {
+        tally.write(&mut io::stdout().lock())?;
+    }
     Ok(failed)
 }
 

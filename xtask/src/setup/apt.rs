@@ -11,7 +11,7 @@ use crate::exec::{self, say};
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 13] = [
+const TEST_PROGRAMS: [(&str, &str); 14] = [
     ("bpftool", "bpftool"),
     // The static one: `cargo xtask kernels` takes it along into its machines.
     ("busybox", "busybox-static"),
@@ -19,6 +19,7 @@ const TEST_PROGRAMS: [(&str, &str); 13] = [
     ("ethtool", "ethtool"),
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
+    ("iptables", "iptables"),
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
     ("prometheus", "prometheus"),

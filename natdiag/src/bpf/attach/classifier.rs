@@ -25,6 +25,21 @@ const LAST_PRIORITY: u16 = 0xfffe;
 /// Just before the first filter that is there.
 const PRIORITY_OF_THE_KERNEL: u16 = 0;
 
+/// Where a program stands among those of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bpf) enum Place {
+    /// Before all of them: whoever comes earlier may hide packets.
+    First,
+    /// Next to the host, so that all of them see the packet as it is on the wire.
+    NearestHost,
+}
+
+impl Place {
+    fn is_last(self, direction: Direction) -> bool {
+        (self, direction) == (Self::NearestHost, Direction::Ingress)
+    }
+}
+
 /// What detaches a program when it is dropped.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held for being dropped")]
@@ -47,34 +62,18 @@ pub(in crate::bpf) enum Failure {
     Load(LoadError),
 }
 
-/// Puts a program before all others on TCX: whoever comes earlier may hide packets.
+/// Puts a program on TCX.
 pub(in crate::bpf) fn tcx(
     tc: &mut SchedClassifier,
     link: &Link,
     direction: Direction,
+    place: Place,
 ) -> Result<Guard, Failure> {
-    tcx_at(tc, link, direction, LinkOrder::first())
-}
-
-/// Puts a program on TCX where all others see the packet as it is on the wire.
-pub(in crate::bpf) fn tcx_nearest_host(
-    tc: &mut SchedClassifier,
-    link: &Link,
-    direction: Direction,
-) -> Result<Guard, Failure> {
-    let order = match direction {
-        Direction::Ingress => LinkOrder::last(),
-        Direction::Egress => LinkOrder::first(),
+    let order = if place.is_last(direction) {
+        LinkOrder::last()
+    } else {
+        LinkOrder::first()
     };
-    tcx_at(tc, link, direction, order)
-}
-
-fn tcx_at(
-    tc: &mut SchedClassifier,
-    link: &Link,
-    direction: Direction,
-    order: LinkOrder,
-) -> Result<Guard, Failure> {
     let options = TcAttachOptions::TcxOrder(order);
     let link = tc.attach_with_options(&link.name, attach_type(direction), options)?;
     let link = tc.take_link(link)?;
@@ -83,57 +82,24 @@ fn tcx_at(
     Ok(Guard::Link(link))
 }
 
-/// Puts a program before all others of the clsact qdisc, which is there.
+/// Puts a program on the clsact qdisc, which is there.
 pub(in crate::bpf) fn clsact(
     tc: &mut SchedClassifier,
     link: &Link,
     direction: Direction,
-    qdisc: Option<&AddedQdisc>,
-) -> Result<Guard, Failure> {
-    clsact_first(tc, link, direction, filter::handle(false, qdisc.is_some()))
-}
-
-/// The same, for a filter that is to outlive its process.
-pub(in crate::bpf) fn clsact_kept(
-    tc: &mut SchedClassifier,
-    link: &Link,
-    direction: Direction,
-    qdisc: Option<&AddedQdisc>,
-) -> Result<Guard, Failure> {
-    clsact_first(tc, link, direction, filter::handle(true, qdisc.is_some()))
-}
-
-fn clsact_first(
-    tc: &mut SchedClassifier,
-    link: &Link,
-    direction: Direction,
+    place: Place,
     handle: Option<u32>,
 ) -> Result<Guard, Failure> {
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let link = add_filter(tc, &link.name, direction, FIRST_PRIORITY, handle).or_else(|_| {
-        // Filters of another kind have that priority.
-        add_filter(tc, &link.name, direction, PRIORITY_OF_THE_KERNEL, handle)
-    })?;
-    Ok(Guard::Filter(link, owner))
-}
-
-/// Puts a program on the clsact qdisc, which is there, where all others see the packet as it is on the wire.
-pub(in crate::bpf) fn clsact_nearest_host(
-    tc: &mut SchedClassifier,
-    link: &Link,
-    direction: Direction,
-    qdisc: Option<&AddedQdisc>,
-) -> Result<Guard, Failure> {
-    if direction == Direction::Egress {
-        return clsact(tc, link, direction, qdisc);
-    }
-    let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
-        Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
-    })?;
-    let handle = filter::handle(false, qdisc.is_some());
-    let link = add_filter(tc, &link.name, direction, LAST_PRIORITY, handle)?;
+    let mut add = |priority| add_filter(tc, &link.name, direction, priority, handle);
+    let link = if place.is_last(direction) {
+        add(LAST_PRIORITY)
+    } else {
+        // Filters of another kind may have the first priority.
+        add(FIRST_PRIORITY).or_else(|_| add(PRIORITY_OF_THE_KERNEL))
+    }?;
     Ok(Guard::Filter(link, owner))
 }
 

@@ -12,7 +12,6 @@ use crate::{
     bpf::{
         inspect::{self, AttachedProgram},
         ladder::{Circumstances, Rung},
-        load::LoadError,
     },
     host::{address, conntrack, ethtool, holder, link::Link},
     privilege,
@@ -98,21 +97,14 @@ fn refused_programs(link: &Link) -> Vec<(Rung, Direction, String)> {
     };
     match inspect::refused(link_type) {
         Err(error) => rungs()
-            .map(|(rung, way)| (rung, way, first_line(&error)))
+            .map(|(rung, way)| (rung, way, error.to_string()))
             .collect(),
         Ok(refused) => rungs()
             .filter_map(|(rung, way)| {
                 let program = rung.program(way);
                 let (_, error) = refused.iter().find(|(of, _)| *of == program)?;
-                Some((rung, way, first_line(error)))
+                Some((rung, way, error.to_string()))
             })
             .collect(),
     }
-}
-
-/// What went wrong, without the verifier's log.
-fn first_line(error: &LoadError) -> String {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_end_matches(':').to_owned()
 }

@@ -6,7 +6,11 @@ mod watcher;
 use std::io::Write;
 
 use self::watcher::Watcher;
-use super::{ProbeError, Progress, find, tls_of, write};
+use super::{
+    ProbeError, find,
+    progress::{self, Progress},
+    tls_of, write,
+};
 use crate::{
     analysis::diagnosis::Diagnosis,
     bpf::events::HOLD_BACK_NS,
@@ -24,7 +28,10 @@ use crate::{
         survey::{ProbeSurvey, Tested},
         tls::Tls,
     },
-    report::{exit_code::ExitStatus, probe as report},
+    report::{
+        exit_code::ExitStatus,
+        probe::plan::{self, Fetch},
+    },
     survey::{SourceSurvey, Survey},
 };
 
@@ -41,8 +48,14 @@ pub(super) fn run(args: &FragmentsArgs, out: &mut dyn Write) -> Result<ExitStatu
     let tls = tls_of(&args.target)?;
     let targets = find(&args.target.addresses()?)?;
     if args.dry_run {
-        report::write_fetch_plan(out, &args.target, &targets, args.icmp)
-            .map_err(ProbeError::Output)?;
+        let fetch = Fetch {
+            target: &args.target,
+            payload_octets: args.payload.as_ref().map(|payload| payload.0.len()),
+            connections: args.limits.max_connections,
+            rate: args.limits.rate,
+            icmp: args.icmp,
+        };
+        plan::write_fragments(out, fetch, &targets).map_err(ProbeError::Output)?;
         return Ok(ExitStatus::Clear);
     }
     privilege::check("probe")?;
@@ -53,7 +66,7 @@ pub(super) fn run(args: &FragmentsArgs, out: &mut dyn Write) -> Result<ExitStatu
         args,
         clock,
         signals: &signals,
-        progress: Progress::start(),
+        progress: Progress::start(targets.len()),
         probed: ProbeSurvey {
             survey: Survey {
                 start: clock.now(),
@@ -74,8 +87,12 @@ pub(super) fn run(args: &FragmentsArgs, out: &mut dyn Write) -> Result<ExitStatu
             break;
         }
     }
-    test.progress.end();
-    let mut probed = test.probed;
+    let Test {
+        progress,
+        mut probed,
+        ..
+    } = test;
+    drop(progress);
     probed.survey.end = clock.now();
     write(out, args.output, &probed)?;
     Ok(ExitStatus::of(&probed.survey))
@@ -128,7 +145,7 @@ impl Test<'_> {
         let (sighting, mut survey) = watcher.finish(path)?;
         let mut echoes = None;
         if self.args.icmp && !ended.is_interrupted() {
-            self.progress.say(source.remote, "ICMP echoes");
+            self.progress.say(source.remote, "sending ICMP echoes");
             let exchanged = Exchange::open(source.remote.ip(), self.clock, self.signals)
                 .and_then(|exchange| exchange.run());
             match exchanged {
@@ -155,6 +172,8 @@ impl Test<'_> {
         while record.responses.len() < most
             && let Some(mss) = record.next()
         {
+            let stand = progress::of_fragments(record, mss);
+            self.progress.say(source.remote, &stand);
             let began_ns = self.clock.monotonic_ns();
             let fetched = source.fetch(mss, &mut || watcher.turn());
             let settled_ns = self.clock.monotonic_ns() + SETTLING_NS;
@@ -178,9 +197,6 @@ impl Test<'_> {
                 Err(ConnectError::Interrupted) => return Ok(Ended::Interrupted),
                 Err(error) => return Err(error.into()),
             }
-            let responses = record.responses.len();
-            self.progress
-                .say(source.remote, &format!("{responses} responses"));
         }
         Ok(Ended::ByItself)
     }

@@ -2,7 +2,11 @@
 
 use std::{io::Write, net::SocketAddr};
 
-use super::{ProbeError, Progress, find, link_type, tls_of, write};
+use super::{
+    ProbeError, find, link_type,
+    progress::{self, Progress},
+    tls_of, write,
+};
 use crate::{
     analysis::diagnosis::Diagnosis,
     bpf::probe::ProbeProgram,
@@ -17,7 +21,7 @@ use crate::{
         survey::{ProbeSurvey, Tested},
         tls::Tls,
     },
-    report::{exit_code::ExitStatus, probe as report},
+    report::{exit_code::ExitStatus, probe::plan},
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -39,7 +43,7 @@ pub(super) fn run(args: &TimestampsArgs, out: &mut dyn Write) -> Result<ExitStat
         is_thorough: args.thorough,
     };
     if args.dry_run {
-        report::write_plan(out, &args.target, &targets, bounds).map_err(ProbeError::Output)?;
+        plan::write_timestamps(out, &args.target, &targets, bounds).map_err(ProbeError::Output)?;
         return Ok(ExitStatus::Clear);
     }
     privilege::check("probe")?;
@@ -64,7 +68,7 @@ fn test(
         },
         tested: Vec::new(),
     };
-    let progress = Progress::start();
+    let mut progress = Progress::start(targets.len());
     let tls = tls_of(&args.target)?;
     for (remote, path) in targets {
         let link = &path.link;
@@ -86,7 +90,10 @@ fn test(
                 bounds,
                 fastrand::Rng::new(),
                 &mut sockets,
-                &mut |record, pause_ns| progress.show(remote, record, pause_ns),
+                &mut |record, pause_ns| {
+                    let most = bounds.connections;
+                    progress.say(remote, &progress::of_timestamps(record, most, pause_ns));
+                },
             )?;
             let tested = Tested::new(remote, experiment.clone());
             let mut notes = program.notes().to_vec();
@@ -98,7 +105,7 @@ fn test(
             break;
         }
     }
-    progress.end();
+    drop(progress);
     probed.survey.end = clock.now();
     Ok(probed)
 }

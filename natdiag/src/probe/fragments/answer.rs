@@ -47,7 +47,11 @@ fn fragmented(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
         )
     });
     match record.uncut_mss() {
-        Some(mss) => finding.remedy.extend(clamp::advice(record, mss)),
+        Some(mss) => {
+            // Those that were tried out, and are complete, take the place of what is added to a table that may be there.
+            finding.remedy.retain(|remedy| !clamp::is_rule(remedy));
+            finding.remedy.splice(..0, clamp::advice(record, mss));
+        }
         None if record.largest_fragment_octets().is_some() => finding
             .remedy
             .push("no clamp helps: small segments came in fragments as well".to_owned()),

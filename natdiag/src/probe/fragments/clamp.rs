@@ -4,6 +4,14 @@ use std::net::IpAddr;
 
 use super::FragmentsRecord;
 
+/// What every rule of nftables has in it that clamps.
+const CLAMPS: &str = "tcp option maxseg size set";
+
+/// Whether advice holds such a rule.
+pub(super) fn is_rule(advice: &str) -> bool {
+    advice.contains(CLAMPS)
+}
+
 /// What to do: the rules as commands of nftables and iptables, for the host itself and for whom it forwards.
 pub(super) fn advice(record: &FragmentsRecord, mss: u16) -> Vec<String> {
     let address = record.address;
@@ -15,7 +23,7 @@ pub(super) fn advice(record: &FragmentsRecord, mss: u16) -> Vec<String> {
         format!(
             "clamp the MSS to {mss} octets here or on the NAT{}; with nftables: `nft 'add table inet mss; add chain inet mss \
              clamp {{ type filter hook postrouting priority mangle; }}; add rule inet mss clamp {family} daddr {address} tcp flags \
-             syn tcp option maxseg size set {mss}'`",
+             syn {CLAMPS} {mss}'`",
             verified(record, mss)
         ),
         format!(

@@ -5,7 +5,8 @@ use aya::EbpfLoader;
 
 use crate::lab::{
     bpf::{self, Attached, EGRESS, INGRESS},
-    network::{ETH0, Network},
+    namespace::Namespace,
+    network::ETH0,
 };
 
 /// The kernels that knew `tcp_tw_recycle`.
@@ -26,11 +27,11 @@ pub(crate) struct Syns {
     pub(crate) dropped: u64,
 }
 
-/// Puts the rule in front of the server.
-pub(super) fn paint(network: &Network, era: Era) -> Result<Attached> {
+/// Puts the rule in front of a server.
+pub(crate) fn paint(server: &Namespace, era: Era) -> Result<Attached> {
     let drop_without_timestamps = u8::from(era == Era::From317);
     bpf::attach(
-        &network.server,
+        server,
         ETH0,
         &[("lab_recycle_in", INGRESS), ("lab_recycle_out", EGRESS)],
         EbpfLoader::new().override_global(

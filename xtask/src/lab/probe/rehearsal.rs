@@ -13,7 +13,8 @@ use super::{
     bystander::{Bystander, Kind},
     case::{Case, Test},
     company::Company,
-    judge, killing,
+    cure, judge, killing,
+    name::{HostsFile, NAME},
     service::Service,
     state::State,
     wire::BothEnds,
@@ -50,7 +51,7 @@ pub(super) fn play(play: Play, stage: &Stage) -> Outcome {
 /// The network and the server of a test.
 struct Scene {
     // Dropped in this order: the network last.
-    _service: Service,
+    _services: Vec<Service>,
     _installed: Vec<Installed>,
     network: Network,
     port: u16,
@@ -68,7 +69,7 @@ impl Scene {
         } = play;
         let parameters = Parameters::draw(random, None);
         let name = format!("p{seed}{vantage}-{}", case.name);
-        let network = Network::build(&name, &parameters, false, false)?;
+        let network = Network::build(&name, &parameters, case.is_name_of_two, false)?;
         let installed = case
             .mechanisms
             .iter()
@@ -90,7 +91,10 @@ impl Scene {
             (last, 0)
         };
         Ok(Self {
-            _service: Service::start(&network.server, port, case.service)?,
+            _services: network
+                .servers()
+                .map(|host| Service::start(host, port, case.service))
+                .collect::<Result<_>>()?,
             _installed: installed,
             network,
             port,
@@ -143,7 +147,14 @@ fn rehearse(outcome: &mut Outcome, stage: &Stage) -> Result<()> {
     let company = (case.is_watched && stage.kill_on.is_none())
         .then(|| Company::start(host, interface, &stage.natdiag))
         .transpose()?;
-    let natdiag = || command(case, port, &stage.natdiag, host);
+    let hosts = case.is_name_of_two.then(HostsFile::write).transpose()?;
+    let natdiag = || {
+        let mut command = command(case, port, &stage.natdiag, host)?;
+        if let Some(hosts) = &hosts {
+            hosts.show_to(&mut command);
+        }
+        Ok(command)
+    };
     let mut said = None;
     if let Some(hook) = &stage.kill_on {
         let moment = Duration::from_millis(u64::from(random.between(50, 6_000)));
@@ -179,17 +190,18 @@ fn rehearse(outcome: &mut Outcome, stage: &Stage) -> Result<()> {
         outcome.notes.push(compared.summary);
         outcome.differences.extend(compared.differences);
     }
-    if let Some(said) = said.filter(|_| case.is_cured && outcome.differences.is_empty()) {
-        host.nft(&said.clamp()?)?;
-        let cured = natdiag()?.output().context("cannot run natdiag")?;
-        outcome.differences.extend(judge::not_cured(&cured)?);
+    if let Some(finding) = said.filter(|_| case.is_cured && outcome.differences.is_empty()) {
+        let failed = cure::try_out(&finding, host, &natdiag)?;
+        outcome.differences.extend(failed);
     }
     Ok(())
 }
 
 /// natdiag, about to test.
 fn command(case: &Case, port: u16, natdiag: &Path, host: &Namespace) -> Result<Command> {
-    let target = if case.is_v6 {
+    let target = if case.is_name_of_two {
+        format!("{NAME}:{port}")
+    } else if case.is_v6 {
         format!("[{SERVER_V6}]:{port}")
     } else {
         format!("{SERVER}:{port}")

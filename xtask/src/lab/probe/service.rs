@@ -28,7 +28,7 @@ const PERIOD: Duration = Duration::from_secs(9);
 
 /// What the server is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// It says something and closes.
     Closes,
     /// It speaks HTTP, and closes when asked to.
@@ -59,14 +59,14 @@ impl Kind {
 }
 
 /// A server; it ends when this does.
-pub(super) struct Service {
+pub(crate) struct Service {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Service {
     /// Listens on both families.
-    pub(super) fn start(host: &Namespace, port: u16, kind: Kind) -> Result<Self> {
+    pub(crate) fn start(host: &Namespace, port: u16, kind: Kind) -> Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         if kind == Kind::Absent {
             return Ok(Self {
