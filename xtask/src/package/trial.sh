@@ -72,6 +72,7 @@ dpkg --remove natdiag
 no_programs || fail "$(programs) programs are left after removal"
 pinned=$(find /run/natdiag /sys/fs/bpf -mindepth 1 2> /dev/null || true)
 [ -z "$pinned" ] || fail "something is pinned: $pinned"
+[ ! -e /run/natdiag ] || fail "the file system for pins is left"
 [ -z "$(tc filter show dev host0 ingress)$(tc filter show dev host0 egress)" ] || fail "a filter is left"
 [ -e /etc/natdiag/natdiag.toml ] || fail "the configuration went with the removal"
 rm /etc/natdiag/host0.toml
