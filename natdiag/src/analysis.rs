@@ -35,7 +35,7 @@ use self::{
     close_up::CloseUp,
     crossing::Sighting,
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
-    established::EstablishedTable,
+    established::{Established, EstablishedTable},
     evidence::SynEvidence,
     fares::Fares,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
@@ -142,6 +142,18 @@ impl Analysis {
     /// Notes what the kernel has counted about a suspect since its suspicion began.
     pub fn followed(&mut self, remote: Address, counts: FollowCounts) {
         self.established.set(remote, counts);
+    }
+
+    /// Notes what evidence says about established connections: what was counted since they were followed.
+    pub fn stated(&mut self, remote: Address, since: Timestamp, counts: FollowCounts) {
+        self.established.begin(remote, since);
+        self.established.set(remote, counts);
+    }
+
+    /// What established connections of a remote host have shown, if they were followed.
+    #[must_use]
+    pub fn established(&self, remote: Address) -> Option<&Established> {
+        self.established.get(remote)
     }
 
     /// Whether a remote host is under suspicion, so that its segments are wanted.

@@ -2,6 +2,7 @@
 //! leaves it is plain data. It decides nothing about the traffic.
 
 pub mod attach;
+pub mod cost;
 pub mod events;
 pub mod features;
 mod filter;

@@ -34,6 +34,10 @@ pub use self::{
     playback::Playback,
 };
 use self::{
+    evidence::{
+        Statement,
+        arrange::{Arranged, arrange},
+    },
     format::{Content, Format, Kind, MAGIC_LEN, Place, Stop},
     link::LinkHeader,
     pcap::Pcap,
@@ -57,6 +61,8 @@ pub struct Capture {
     current: Option<(Place, usize)>,
     progress: Progress,
     ending: Ending,
+    /// What evidence has said beside its packets and was not taken yet.
+    statements: Vec<Statement>,
 }
 
 /// How far a capture has been read.
@@ -93,49 +99,54 @@ impl Capture {
     /// # Errors
     /// There is no capture, or none that natdiag can read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        Self::open_through(path, |stream| stream)
+        let name = path.display().to_string();
+        let stream = source(path)?;
+        Self::read(name, stream)
     }
 
-    /// The same, with a stream around that of the file, such as one that shows how much was read.
+    /// Opens a file with a stream around that of the file, such as one that shows how much was read. Evidence that natdiag kept is put
+    /// into the order in which its packets were seen, and gives a capture for each interface.
     ///
     /// # Errors
     /// As above.
-    pub fn open_through(
+    pub fn open_each(
         path: &Path,
         through: impl FnOnce(Stream) -> Stream,
-    ) -> Result<Self, CaptureError> {
+    ) -> Result<Vec<Self>, CaptureError> {
         let name = path.display().to_string();
-        if name == STANDARD_INPUT {
-            return Self::read(name, through(Box::new(io::stdin())));
-        }
-        match File::open(path) {
-            Ok(file) => Self::read(name, through(Box::new(file))),
-            Err(source) => Err(CaptureError::Open { name, source }),
-        }
+        let (stream, packed) = unpack(&name, through(source(path)?))?;
+        let arranged = arrange(stream).map_err(|source| CaptureError::Read {
+            name: name.clone(),
+            source,
+        })?;
+        let parts = match arranged {
+            Arranged::Other(stream) => return Ok(vec![Self::unpacked(name, stream, packed)?]),
+            Arranged::Evidence(parts) => parts,
+        };
+        let is_one = parts.len() == 1;
+        let of_part = |(interface, octets): (String, Vec<u8>)| {
+            let name = if is_one {
+                name.clone()
+            } else {
+                format!("{name} ({interface})")
+            };
+            Self::unpacked(name, Box::new(Cursor::new(octets)), packed)
+        };
+        parts.into_iter().map(of_part).collect()
     }
 
     /// Reads a capture from a stream, and goes to the first packet.
     ///
     /// # Errors
     /// As above.
-    pub fn read(name: String, mut stream: Stream) -> Result<Self, CaptureError> {
-        let mut magic = Vec::new();
-        let begun = (&mut stream).take(MAGIC_LEN as u64).read_to_end(&mut magic);
-        match begun {
-            Err(source) if source.kind() == io::ErrorKind::IsADirectory => {
-                return Err(CaptureError::Directory { name });
-            }
-            Err(source) => return Err(CaptureError::Read { name, source }),
-            Ok(_) => {}
-        }
-        let packed = Kind::of(&magic) == Kind::Gzip;
-        let stream = Cursor::new(magic).chain(stream);
-        let window = if packed {
-            Window::new(Box::new(MultiGzDecoder::new(stream)))
-        } else {
-            Window::new(Box::new(stream))
-        };
-        let mut capture = Self::parse_header(name, window).map_err(|error| match error {
+    pub fn read(name: String, stream: Stream) -> Result<Self, CaptureError> {
+        let (stream, packed) = unpack(&name, stream)?;
+        Self::unpacked(name, stream, packed)
+    }
+
+    fn unpacked(name: String, stream: Stream, packed: bool) -> Result<Self, CaptureError> {
+        let header = Self::parse_header(name, Window::new(stream));
+        let mut capture = header.map_err(|error| match error {
             // What is packed was something once.
             CaptureError::Empty { name } if packed => CaptureError::HeaderCut { name, octets: 0 },
             error => error,
@@ -193,6 +204,7 @@ impl Capture {
             current: None,
             progress: Progress::default(),
             ending: Ending::Complete,
+            statements: Vec::new(),
         })
     }
 
@@ -209,6 +221,17 @@ impl Capture {
             octets: self.window.offset(),
             ..self.progress
         }
+    }
+
+    /// Whether it is evidence that natdiag kept: what is not in it may have been there all the same.
+    #[must_use]
+    pub fn is_evidence(&self) -> bool {
+        self.format.is_evidence()
+    }
+
+    /// What evidence has said beside its packets, up to here.
+    pub fn take_statements(&mut self) -> Vec<Statement> {
+        std::mem::take(&mut self.statements)
     }
 
     /// How it ended, once there are no more packets.
@@ -252,6 +275,12 @@ impl Capture {
                         self.progress.damaged += 1;
                         self.window.consume(element.len);
                     }
+                    Content::Said(until, statement) => {
+                        self.progress.time = self.progress.time.max(until);
+                        self.statements
+                            .extend(statement.map(|statement| *statement));
+                        self.window.consume(element.len);
+                    }
                     Content::Other => self.window.consume(element.len),
                 },
                 Err(Stop::Incomplete) => match self.window.fill() {
@@ -267,6 +296,47 @@ impl Capture {
             }
         }
     }
+}
+
+/// The octets of a file, or of standard input.
+fn source(path: &Path) -> Result<Stream, CaptureError> {
+    if path.as_os_str() == STANDARD_INPUT {
+        return Ok(Box::new(io::stdin()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(source) => Err(CaptureError::Open {
+            name: path.display().to_string(),
+            source,
+        }),
+    }
+}
+
+/// Takes off what gzip has done to a stream. Returns also whether it has.
+fn unpack(name: &str, mut stream: Stream) -> Result<(Stream, bool), CaptureError> {
+    let mut magic = Vec::new();
+    let begun = (&mut stream).take(MAGIC_LEN as u64).read_to_end(&mut magic);
+    match begun {
+        Err(source) if source.kind() == io::ErrorKind::IsADirectory => {
+            return Err(CaptureError::Directory {
+                name: name.to_owned(),
+            });
+        }
+        Err(source) => {
+            return Err(CaptureError::Read {
+                name: name.to_owned(),
+                source,
+            });
+        }
+        Ok(_) => {}
+    }
+    let packed = Kind::of(&magic) == Kind::Gzip;
+    let stream = Cursor::new(magic).chain(stream);
+    Ok(if packed {
+        (Box::new(MultiGzDecoder::new(stream)), true)
+    } else {
+        (Box::new(stream), false)
+    })
 }
 
 /// Why something that begins like this is no capture.

@@ -17,8 +17,10 @@ use self::interface::WatchedInterface;
 use crate::{
     analysis::{crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     bpf::{attach::AttachError, load::LoadError, maps::MapsError},
+    capture::evidence::Statement,
     clock::Clock,
     config::{HookChoice, Top, TrialConfig},
+    cost::InterfaceCost,
     event::Timestamp,
     host::link::Link,
     names::Names,
@@ -165,6 +167,15 @@ impl Engine {
             .unwrap_or_default()
     }
 
+    /// What was counted of the established connections of a remote host, if they were followed.
+    #[must_use]
+    pub fn followed(&self, interface: &str, remote: IpAddr) -> Option<Statement> {
+        let mut interfaces = self.interfaces.iter();
+        interfaces
+            .find(|known| known.link().name == interface)?
+            .followed(remote)
+    }
+
     /// Lets go of interfaces that have vanished and of those that are not wanted any more: detaches, takes everything that
     /// is left, and gives the last word about each.
     ///
@@ -283,6 +294,14 @@ impl Engine {
             own_cpu_ns: Some(self.clock.own_cpu_ns()),
             names: Names::default(),
         })
+    }
+
+    /// What watching takes. Of programs nothing is told unless it is asked for: what the kernel does not measure is 0.
+    pub fn costs(&mut self, with_programs: bool) -> Vec<InterfaceCost> {
+        let interfaces = self.interfaces.iter_mut();
+        interfaces
+            .map(|interface| interface.cost(with_programs))
+            .collect()
     }
 
     /// Detaches everything, and takes everything that is left.

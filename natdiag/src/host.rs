@@ -8,4 +8,5 @@ pub mod link;
 pub mod netlink;
 pub mod path;
 pub mod route;
+pub mod tap;
 pub mod traffic;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod colour;
 pub mod command;
 pub mod config;
+pub mod cost;
 pub mod daemon;
 pub mod engine;
 pub mod error;

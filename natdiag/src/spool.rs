@@ -26,6 +26,8 @@ pub struct Spool {
     extension: &'static str,
     limits: Limits,
     current: Option<Current>,
+    /// Counts the files of a run.
+    begun: u64,
     is_failing: bool,
 }
 
@@ -59,6 +61,7 @@ impl Spool {
             extension,
             limits,
             current: None,
+            begun: 0,
             is_failing: false,
         };
         spool.begin(now)?;
@@ -140,10 +143,21 @@ impl Spool {
         false
     }
 
+    /// The number, among the files of a run, of the one that an item of this length would be written to.
+    #[must_use]
+    pub fn file_of(&self, len: usize) -> u64 {
+        let goes_on = |current: &Current| !self.is_full(current, len);
+        let has_file = self.current.as_ref().is_some_and(goes_on);
+        self.begun + u64::from(!has_file)
+    }
+
+    /// Whether an item of this length no longer fits.
+    fn is_full(&self, current: &Current, len: usize) -> bool {
+        current.len > 0 && current.len + len as u64 > self.limits.size.as_u64()
+    }
+
     fn try_write(&mut self, item: &[u8], now: Timestamp) -> io::Result<()> {
-        let len = item.len() as u64;
-        let is_full =
-            |current: &Current| current.len > 0 && current.len + len > self.limits.size.as_u64();
+        let is_full = |current: &Current| self.is_full(current, item.len());
         if self.current.as_ref().is_some_and(is_full) {
             self.rotate(now)?;
         }
@@ -158,7 +172,7 @@ impl Spool {
             current.file.set_len(current.len)?;
             return Err(error);
         }
-        current.len += len;
+        current.len += item.len() as u64;
         Ok(())
     }
 
@@ -181,6 +195,7 @@ impl Spool {
             .create_new(true)
             .mode(FILE_MODE)
             .open(&path)?;
+        self.begun += 1;
         self.current = Some(Current {
             file,
             len: 0,

@@ -1,11 +1,15 @@
 //! What a whole run has found: one diagnosis per source, and what cannot be seen from there. The views show it.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use natdiag_common::counter::Counter;
 
 use crate::{
-    analysis::{crossing::Crossing, diagnosis::Diagnosis, verdict},
+    analysis::{
+        crossing::Crossing,
+        diagnosis::{Diagnosis, RemoteDiagnosis},
+        verdict,
+    },
     event::Timestamp,
     host::traffic::Octets,
     names::Names,
@@ -55,6 +59,13 @@ pub struct SourceSurvey {
 }
 
 impl SourceSurvey {
+    /// What was found about a remote host, if it is shown.
+    #[must_use]
+    pub fn remote(&self, address: IpAddr) -> Option<&RemoteDiagnosis> {
+        let mut remotes = self.diagnosis.remotes.iter();
+        remotes.find(|remote| remote.address == address)
+    }
+
     /// Whether no packet was seen that says anything about anybody.
     #[must_use]
     pub fn has_seen_nothing(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The systemd units that are shipped, as systemd itself reads them.
+//! What is shipped: the systemd units, as systemd itself reads them, and the guide that goes with the alerts.
 
 use std::{fs, path::Path, process::Command};
 
@@ -41,5 +41,23 @@ fn the_units_are_valid_and_as_closed_as_stated() {
             assert!(output.status.success(), "{unit}: {said}");
             assert!(!said.contains("ignoring"), "{unit}: {said}");
         }
+    }
+}
+
+#[test]
+fn every_alert_has_its_entry_in_the_guide() {
+    let rules = include_str!("../../deploy/prometheus/natdiag.rules.yml");
+    let guide = include_str!("../../docs/operations.md");
+    let alerts: Vec<_> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .collect();
+    assert!(alerts.len() > 8, "{alerts:?}");
+    for alert in alerts {
+        let is_there = guide
+            .lines()
+            .filter_map(|line| line.strip_prefix('|')?.split('|').next())
+            .any(|first| first.contains(&format!("`{alert}`")));
+        assert!(is_there, "{alert} is not in docs/operations.md");
     }
 }

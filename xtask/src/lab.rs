@@ -2,6 +2,7 @@
 //! TCP, runs natdiag on one of the interfaces, and fails where its report is not the expected one.
 
 mod bpf;
+mod evidence;
 mod expectation;
 pub(crate) mod interrupt;
 mod judge;
@@ -65,6 +66,9 @@ pub(crate) struct Args {
     /// is seen.
     #[arg(long, value_name = "N", default_value_t = 0)]
     again: usize,
+    /// Lets natdiag's daemon keep evidence as well, and replays it: it must give what it was kept for.
+    #[arg(long)]
+    evidence: bool,
     /// Leaves the namespaces behind, for a look at them; the next run without it removes them.
     #[arg(long)]
     keep: bool,
@@ -88,6 +92,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         jobs,
         seconds,
         again,
+        evidence,
         keep,
         json,
         capture_only,
@@ -106,6 +111,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         seed,
         seconds,
         keep,
+        evidence,
         natdiag: (!capture_only).then(build_natdiag).transpose()?,
         directory: results_directory()?,
     };
@@ -162,6 +168,7 @@ pub(crate) fn play_under(seed: u64, jobs: usize) -> Result<Vec<Played>> {
         seed,
         seconds: None,
         keep: false,
+        evidence: false,
         natdiag: Some(build_natdiag()?),
         directory: results_directory()?,
     };

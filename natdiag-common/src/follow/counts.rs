@@ -72,6 +72,32 @@ pub struct FollowCounts {
 impl FollowCounter {
     /// Number of counters.
     pub const COUNT: usize = Self::LeftOut as usize + 1;
+
+    /// A name for each counter, in their order.
+    pub const NAMES: [&str; Self::COUNT] = [
+        "sent-small",
+        "sent-small-repeated",
+        "sent-large",
+        "sent-large-repeated",
+        "sent-large-acknowledged",
+        "sent-small-stuck",
+        "sent-large-stuck",
+        "received-small",
+        "received-small-repeated",
+        "received-large",
+        "received-large-repeated",
+        "hole",
+        "hole-filled",
+        "given-up",
+        "hole-left-large",
+        "hole-left-small",
+        "outside-window",
+        "duplicate-ack",
+        "sent-older-timestamp",
+        "received-older-timestamp",
+        "reset-unprovoked",
+        "left-out",
+    ];
 }
 
 impl FollowCounts {
@@ -123,7 +149,8 @@ impl FollowCounts {
         }
     }
 
-    fn words(&self) -> impl Iterator<Item = u64> {
+    /// All counters, in their order.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
         let Self {
             counters,
             reset_after,
@@ -136,7 +163,8 @@ impl FollowCounts {
             .copied()
     }
 
-    fn words_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+    /// All counters, in their order, to be changed.
+    pub fn words_mut(&mut self) -> impl Iterator<Item = &mut u64> {
         let Self {
             counters,
             reset_after,

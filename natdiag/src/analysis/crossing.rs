@@ -58,6 +58,12 @@ enum Kind {
 }
 
 impl Sighting {
+    /// When it was seen.
+    #[must_use]
+    pub const fn time(&self) -> Timestamp {
+        self.time
+    }
+
     /// What is to be joined of a segment, if anything.
     #[must_use]
     pub fn of(event: &Event, segment: &Segment) -> Option<Self> {

@@ -11,10 +11,12 @@ use natdiag_common::{
 };
 
 use super::{
+    cost::RingGauge,
     load::WatchObject,
     log::KernelLog,
-    maps::{MapsError, address},
+    maps::{MapsError, address, gauge},
 };
+use crate::cost::Fill;
 
 /// How long a record is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
 /// the writing of the record.
@@ -23,6 +25,7 @@ pub const HOLD_BACK_NS: u64 = 5_000_000;
 /// The ring of records of one interface.
 pub struct Records {
     ring: RingBuf<MapData>,
+    gauge: RingGauge,
     order: Order,
     charged: u64,
     log: Option<KernelLog>,
@@ -31,8 +34,10 @@ pub struct Records {
 impl Records {
     /// Takes the ring out of the object.
     pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
+        let ring = object.take_map(names::MAP_RECORDS)?;
         Ok(Self {
-            ring: object.take_map(names::MAP_RECORDS)?,
+            gauge: gauge(names::MAP_RECORDS, &ring, object.options().records_octets)?,
+            ring,
             order: Order::default(),
             charged: 0,
             log: object.take_log(),
@@ -44,6 +49,7 @@ impl Records {
         if let Some(log) = &mut self.log {
             log.flush();
         }
+        self.gauge.look();
         for _ in 0..limit {
             let Some(item) = self.ring.next() else {
                 return true;
@@ -54,6 +60,16 @@ impl Records {
             }
         }
         false
+    }
+
+    /// How full the ring was at most since the last call.
+    pub(crate) fn ring(&mut self) -> Fill {
+        let (used, capacity) = self.gauge.take_most();
+        Fill {
+            name: "records",
+            used,
+            capacity,
+        }
     }
 
     /// Records taken so far that count for some remote host, as nothing else counts their packets.

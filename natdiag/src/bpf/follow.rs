@@ -3,20 +3,35 @@
 
 use std::collections::BTreeMap;
 
-use aya::maps::{Array, MapData, PerCpuArray};
+use aya::{
+    Ebpf,
+    maps::{Array, MapData, PerCpuArray},
+};
 use natdiag_common::{
     Address, LinkType,
-    follow::{FollowCounts, SUSPECTS_PER_SET, suspect_set},
+    follow::{FollowCounts, SUSPECTS, SUSPECTS_PER_SET, suspect_set},
     names,
 };
 
 use super::{
     attach::classifier::Place,
-    load,
+    cost, load,
     maps::MapsError,
     pair::{self, Pair, PairError, Position},
 };
-use crate::{FOLLOW_OBJECT, config::TcHook, host::link::Link};
+use crate::{
+    FOLLOW_OBJECT,
+    config::TcHook,
+    cost::{Fill, Runs},
+    host::link::Link,
+};
+
+/// How many suspects are followed while nobody is.
+pub const NOBODY_FOLLOWED: Fill = Fill {
+    name: "suspects",
+    used: 0,
+    capacity: SUSPECTS as u64,
+};
 
 /// Places of one set, as userspace writes them: the octets of the addresses.
 type Set = [u8; 16 * SUSPECTS_PER_SET as usize];
@@ -27,6 +42,8 @@ pub struct Follower {
     suspects: Array<MapData, Set>,
     counts: PerCpuArray<MapData, FollowCounts>,
     followed: BTreeMap<Address, Followed>,
+    /// The programs, which tell how long they ran.
+    object: Ebpf,
 }
 
 /// Where a suspect's counters are, and what they were when its suspicion began.
@@ -55,7 +72,23 @@ impl Follower {
             suspects: load::take_map(&mut ebpf, names::MAP_SUSPECTS)?,
             counts: load::take_map(&mut ebpf, names::MAP_FOLLOW_COUNTS)?,
             followed: BTreeMap::new(),
+            object: ebpf,
         })
+    }
+
+    /// What the programs have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        cost::runs(&self.object)
+    }
+
+    /// How many of the places for suspects are taken.
+    #[must_use]
+    pub fn occupied(&self) -> Fill {
+        Fill {
+            used: self.followed.len() as u64,
+            ..NOBODY_FOLLOWED
+        }
     }
 
     /// Follows these remote hosts and nobody else. Of three in one set, one

@@ -11,8 +11,8 @@ use aya::{
 use natdiag_common::{LinkType, names};
 use thiserror::Error;
 
-use super::{features, log::KernelLog, maps::MapsError};
-use crate::WATCH_OBJECT;
+use super::{cost, features, log::KernelLog, maps::MapsError};
+use crate::{WATCH_OBJECT, cost::Runs};
 
 /// How the lines begin that the verifier ends its log with (`print_verification_stats`, kernel/bpf/verifier.c).
 const STATISTICS: [&str; 3] = ["verification time", "stack depth", "processed "];
@@ -191,6 +191,12 @@ impl WatchObject {
         M: TryFrom<Map, Error = MapError>,
     {
         take_map(&mut self.ebpf, name)
+    }
+
+    /// What the programs have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        cost::runs(&self.ebpf)
     }
 
     /// Takes what the programs log, where it has not been taken before.

@@ -1,5 +1,7 @@
 //! Reads the kernel's counters: the totals, the resident slots and the ring of spills, as plain data.
 
+use std::io;
+
 use aya::maps::{MapData, MapError, PerCpuArray, RingBuf};
 use bytes::Buf;
 use natdiag_common::{
@@ -11,9 +13,11 @@ use natdiag_common::{
 use thiserror::Error;
 
 use super::{
+    cost::RingGauge,
     load::WatchObject,
     reconcile::{Increment, Reconciler},
 };
+use crate::cost::Fill;
 
 /// Why a map cannot be used.
 #[derive(Debug, Error)]
@@ -30,6 +34,15 @@ pub enum MapsError {
         #[source]
         source: MapError,
     },
+    /// The positions of a ring cannot be read.
+    #[error("cannot see how full the BPF ring `{map}` is")]
+    Positions {
+        /// Which.
+        map: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl MapsError {
@@ -45,6 +58,9 @@ pub struct Counters {
     slots: PerCpuArray<MapData, RemoteSlot>,
     spills: RingBuf<MapData>,
     spills_capacity: usize,
+    spills_gauge: RingGauge,
+    /// Slots that held a remote host when they were last collected, and all.
+    occupied: (u64, u64),
     reconciler: Reconciler,
 }
 
@@ -53,11 +69,16 @@ impl Counters {
     pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
         let slots = object.take_map(names::MAP_REMOTE_SLOTS)?;
         let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus);
+        let spills: RingBuf<MapData> = object.take_map(names::MAP_SPILLS)?;
+        let spills_octets = object.options().spills_octets;
+        let spills_gauge = gauge(names::MAP_SPILLS, &spills, spills_octets)?;
         Ok(Self {
             totals: object.take_map(names::MAP_TOTALS)?,
             slots,
-            spills: object.take_map(names::MAP_SPILLS)?,
-            spills_capacity: object.options().spills_octets as usize / size_of::<Spill>(),
+            spills,
+            spills_capacity: spills_octets as usize / size_of::<Spill>(),
+            spills_gauge,
+            occupied: (0, 0),
             reconciler: Reconciler::new(cpus),
         })
     }
@@ -80,6 +101,7 @@ impl Counters {
 
     /// Takes at most `limit` spills from the ring. Returns whether the ring is empty.
     pub fn drain_spills(&mut self, limit: usize, mut merge: impl FnMut(Increment)) -> bool {
+        self.spills_gauge.look();
         for _ in 0..limit {
             let Some(item) = self.spills.next() else {
                 return true;
@@ -108,14 +130,37 @@ impl Counters {
             })?;
         // What has been spilled before the copies were made is in the ring, which holds no more than this.
         self.drain_spills(self.spills_capacity, &mut merge);
+        self.occupied = (0, 0);
         for (place, copy) in copies.iter().enumerate() {
             for (cpu, slot) in copy.iter().enumerate() {
+                self.occupied.0 += u64::from(slot.address != Address::default());
+                self.occupied.1 += 1;
                 if let Some(increment) = self.reconciler.resident(cpu, place, slot) {
                     merge(increment);
                 }
             }
         }
         Ok(())
+    }
+
+    /// How full the ring of spills was at most since the last call.
+    pub(crate) fn ring(&mut self) -> Fill {
+        let (used, capacity) = self.spills_gauge.take_most();
+        Fill {
+            name: "spills",
+            used,
+            capacity,
+        }
+    }
+
+    /// How many slots held a remote host when everything was last taken.
+    pub(crate) const fn occupied(&self) -> Fill {
+        let (used, capacity) = self.occupied;
+        Fill {
+            name: "remote-slots",
+            used,
+            capacity,
+        }
     }
 
     /// Packets that some remote host should have been counted for, less those that were, here or by as many records,
@@ -130,6 +175,15 @@ impl Counters {
             .wrapping_sub(accounted.wrapping_add(missed))
             .cast_signed()
     }
+}
+
+/// Looks at how full a ring is.
+pub(super) fn gauge(
+    map: &'static str,
+    ring: &RingBuf<MapData>,
+    octets: u32,
+) -> Result<RingGauge, MapsError> {
+    RingGauge::new(ring, octets).map_err(|source| MapsError::Positions { map, source })
 }
 
 /// Reads an address from the first of these octets, of which there are enough.

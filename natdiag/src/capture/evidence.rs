@@ -1,7 +1,9 @@
 //! Writing captures: packets that a finding rests on, each from its record, as a section of a pcapng file
 //! (draft-ietf-opsawg-pcapng). A section stands for itself, so that sections one behind the other are a file.
 
+pub(super) mod arrange;
 mod rebuild;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +19,20 @@ use pcap_file::{
             interface_description::{
                 InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
             },
+            interface_statistics::{InterfaceStatisticsBlock, InterfaceStatisticsOption},
             opt_common::CommonOption,
             section_header::{SectionHeaderBlock, SectionHeaderOption},
         },
     },
 };
 
-pub use self::rebuild::packet;
+pub use self::{rebuild::packet, statement::Statement};
+use crate::event::Timestamp;
+
+/// What wrote a section of evidence, whose packets were chosen.
+const PROGRAM: &str = "natdiag evidence ";
+/// What wrote a section with everything there was of some hosts.
+const PROGRAM_FULL: &str = "natdiag ";
 
 /// Bits 0 and 1 of the flags word (section 4.3.1).
 const RECEIVED: u32 = 0b01;
@@ -38,6 +47,12 @@ pub struct About<'a> {
     pub hooks: &'a [String],
     /// What the packets are evidence for.
     pub finding: &'a str,
+    /// Since when the interface is watched.
+    pub start: Timestamp,
+    /// Up to when it was judged: whatever is not there up to then did not come.
+    pub judged: Timestamp,
+    /// What was counted beside the packets, since the suspicion began.
+    pub statement: Option<Statement>,
 }
 
 /// A packet of a section.
@@ -49,23 +64,63 @@ pub struct Exhibit {
     pub why: String,
 }
 
-/// Writes a section.
+/// A packet as it was.
+#[derive(Clone, Debug)]
+pub struct WholePacket {
+    /// When it passed.
+    pub time: Timestamp,
+    /// Whether it was sent.
+    pub is_sent: bool,
+    /// It, from its IP header.
+    pub octets: Vec<u8>,
+}
+
+/// Writes a section of evidence.
 ///
 /// # Errors
 /// The library refuses a block.
 pub fn section(about: &About<'_>, exhibits: &[Exhibit]) -> Result<Vec<u8>, PcapNgWriteError> {
-    let program = concat!("natdiag ", env!("CARGO_PKG_VERSION"));
+    write(PROGRAM, about, exhibits.iter().map(block))
+}
+
+/// Writes a section of whole packets.
+///
+/// # Errors
+/// The library refuses a block.
+pub fn full_section(
+    about: &About<'_>,
+    packets: &[WholePacket],
+) -> Result<Vec<u8>, PcapNgWriteError> {
+    let blocks = packets.iter().map(|packet| EnhancedPacketBlock {
+        interface_id: 0,
+        timestamp: since_1970(packet.time),
+        original_len: u32::try_from(packet.octets.len()).unwrap_or(u32::MAX),
+        data: Cow::Borrowed(&packet.octets),
+        options: vec![
+            flags(!packet.is_sent),
+            EnhancedPacketOption::Common(comment(about.finding)),
+        ],
+    });
+    write(PROGRAM_FULL, about, blocks)
+}
+
+fn write<'a>(
+    program: &str,
+    about: &About<'_>,
+    packets: impl Iterator<Item = EnhancedPacketBlock<'a>>,
+) -> Result<Vec<u8>, PcapNgWriteError> {
+    let program = format!("{program}{}", env!("CARGO_PKG_VERSION"));
     let header = SectionHeaderBlock {
         endianness: Endianness::Little,
         options: vec![
-            SectionHeaderOption::UserApplication(Cow::Borrowed(program)),
+            SectionHeaderOption::UserApplication(Cow::Owned(program)),
             SectionHeaderOption::Common(comment(about.finding)),
         ],
         ..SectionHeaderBlock::default()
     };
     let mut writer = PcapNgWriter::with_section_header(Vec::new(), header)?;
     writer.write_pcapng_block(InterfaceDescriptionBlock {
-        // Records hold no link header.
+        // Neither records nor whole packets have a link header.
         linktype: DataLink::RAW,
         snaplen: 0,
         options: vec![
@@ -74,16 +129,29 @@ pub fn section(about: &About<'_>, exhibits: &[Exhibit]) -> Result<Vec<u8>, PcapN
             InterfaceDescriptionOption::IfTsResol(InterfaceTsResolution::NANO),
         ],
     })?;
-    for exhibit in exhibits {
-        writer.write_pcapng_block(block(exhibit))?;
+    for packet in packets {
+        writer.write_pcapng_block(packet)?;
     }
+    let mut options = vec![
+        InterfaceStatisticsOption::IsbStartTime(since_1970(about.start)),
+        InterfaceStatisticsOption::IsbEndTime(since_1970(about.judged)),
+    ];
+    let stated = about.statement.map(|statement| statement.to_string());
+    options
+        .extend(stated.map(|text| {
+            InterfaceStatisticsOption::Common(CommonOption::Comment(Cow::Owned(text)))
+        }));
+    writer.write_pcapng_block(InterfaceStatisticsBlock {
+        interface_id: 0,
+        timestamp: since_1970(about.judged),
+        options,
+    })?;
     Ok(writer.into_inner())
 }
 
 fn block(exhibit: &Exhibit) -> EnhancedPacketBlock<'_> {
     let record = &exhibit.record;
     let data = packet(record);
-    let is_received = record.direction == natdiag_common::Direction::Ingress as u8;
     EnhancedPacketBlock {
         interface_id: 0,
         timestamp: Duration::from_nanos(record.time_ns),
@@ -92,10 +160,18 @@ fn block(exhibit: &Exhibit) -> EnhancedPacketBlock<'_> {
             .max(u32::try_from(data.len()).unwrap_or(u32::MAX)),
         data: Cow::Owned(data),
         options: vec![
-            EnhancedPacketOption::Flags(if is_received { RECEIVED } else { SENT }),
+            flags(record.direction == natdiag_common::Direction::Ingress as u8),
             EnhancedPacketOption::Common(comment(&exhibit.why)),
         ],
     }
+}
+
+fn flags(is_received: bool) -> EnhancedPacketOption<'static> {
+    EnhancedPacketOption::Flags(if is_received { RECEIVED } else { SENT })
+}
+
+const fn since_1970(time: Timestamp) -> Duration {
+    Duration::from_nanos(time.0)
 }
 
 fn comment(text: &str) -> CommonOption<'_> {

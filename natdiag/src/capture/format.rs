@@ -2,7 +2,7 @@
 
 use natdiag_common::Direction;
 
-use super::{pcap::Pcap, pcapng::PcapNg};
+use super::{evidence::Statement, pcap::Pcap, pcapng::PcapNg};
 use crate::event::Timestamp;
 
 /// Longest element in octets; more is taken for damage. Wireshark writes and reads no longer pcapng block either.
@@ -24,6 +24,8 @@ pub(super) enum Content {
     Packet(Place),
     /// A packet that cannot be read; the next element can.
     Damaged,
+    /// What evidence says up to a time, perhaps with what was counted beside its packets.
+    Said(Timestamp, Option<Box<Statement>>),
     /// No packet.
     Other,
 }
@@ -106,6 +108,14 @@ impl Format {
         match self {
             Self::Pcap(pcap) => pcap.parse(octets),
             Self::PcapNg(pcapng) => pcapng.parse(octets),
+        }
+    }
+
+    /// Whether what comes is evidence that natdiag kept, and no capture of everything.
+    pub(super) fn is_evidence(&self) -> bool {
+        match self {
+            Self::Pcap(_) => false,
+            Self::PcapNg(pcapng) => pcapng.is_evidence(),
         }
     }
 }

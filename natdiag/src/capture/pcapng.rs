@@ -9,12 +9,16 @@ use natdiag_common::Direction;
 use pcap_file::pcapng::{
     Block, PcapNgParseError, PcapNgParser, RawBlock,
     blocks::{
-        ENHANCED_PACKET_BLOCK, PACKET_BLOCK, SIMPLE_PACKET_BLOCK,
-        enhanced_packet::EnhancedPacketOption, packet::PacketOption,
+        ENHANCED_PACKET_BLOCK, INTERFACE_STATISTIC_BLOCK, PACKET_BLOCK, SIMPLE_PACKET_BLOCK,
+        enhanced_packet::EnhancedPacketOption, interface_statistics::InterfaceStatisticsOption,
+        opt_common::CommonOption, packet::PacketOption,
     },
 };
 
-use super::format::{Content, Element, MAX_ELEMENT_LEN, Place, Stop};
+use super::{
+    evidence::arrange::is_ours,
+    format::{Content, Element, MAX_ELEMENT_LEN, Place, Stop},
+};
 use crate::event::Timestamp;
 
 /// Type and length stand before the body of a block.
@@ -43,12 +47,30 @@ impl PcapNg {
             ENHANCED_PACKET_BLOCK | PACKET_BLOCK | SIMPLE_PACKET_BLOCK => {
                 self.place(block).map_or(Content::Damaged, Content::Packet)
             }
+            INTERFACE_STATISTIC_BLOCK if self.is_evidence() => self.said(block),
             _ => Content::Other,
         };
         Ok(Element {
             len: octets.len() - rest.len(),
             content,
         })
+    }
+
+    /// Whether natdiag has kept this section as evidence.
+    pub(super) fn is_evidence(&self) -> bool {
+        is_ours(self.parser.section())
+    }
+
+    /// What evidence says beside its packets.
+    fn said(&self, block: RawBlock<'_>) -> Content {
+        let Ok(Block::InterfaceStatistics(said)) = block.try_into_block(self.parser.state()) else {
+            return Content::Other;
+        };
+        let statement = said.options.iter().find_map(|option| match option {
+            InterfaceStatisticsOption::Common(CommonOption::Comment(text)) => text.parse().ok(),
+            _ => None,
+        });
+        Content::Said(timestamp(said.timestamp), statement.map(Box::new))
     }
 
     /// Finds the frame in a packet block.

@@ -6,6 +6,7 @@ use natdiag_common::counter::Counter;
 use super::{
     Capture, CaptureError, Ending,
     dissect::{Dissected, Dissector},
+    evidence::Statement,
     link_type_name,
     reorder::{Reorder, WINDOW_NS},
 };
@@ -78,6 +79,7 @@ impl Playback {
     /// # Errors
     /// The capture has ended, and it held nothing but link headers that natdiag does not know.
     pub fn play(&mut self, end: Option<Timestamp>) -> Result<(), CaptureError> {
+        self.take_statements();
         while let Some(packet) = self.capture.packet() {
             if end.is_some_and(|end| packet.time >= end) {
                 break;
@@ -88,6 +90,11 @@ impl Playback {
             }
             self.settle();
             self.capture.advance();
+            self.take_statements();
+        }
+        if self.next_time().is_none() {
+            // Evidence says up to when nothing more came.
+            self.now = self.now.max(self.capture.progress().time);
         }
         self.observe_until(self.now);
         self.advance(self.now);
@@ -112,6 +119,18 @@ impl Playback {
         }
     }
 
+    /// Takes what evidence says beside its packets.
+    fn take_statements(&mut self) {
+        for statement in self.capture.take_statements() {
+            let Statement {
+                remote,
+                since,
+                counts,
+            } = statement;
+            self.analysis.stated(remote.into(), since, counts);
+        }
+    }
+
     /// Lets the time of the capture pass.
     fn settle(&mut self) {
         // What may still come is not older than this.
@@ -120,7 +139,8 @@ impl Playback {
         if settled.since(self.advanced) >= ADVANCE_NS {
             self.advance(settled);
         }
-        if self.now.since(self.suspected) >= SUSPICION_PERIOD_NS {
+        // Of established connections, evidence has the sums and not the segments.
+        if !self.capture.is_evidence() && self.now.since(self.suspected) >= SUSPICION_PERIOD_NS {
             self.suspected = self.now;
             self.dissector.follow(self.analysis.suspects(settled));
         }

@@ -111,6 +111,10 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", help_heading = "Evidence")]
     #[serde(deserialize_with = "text")]
     pub evidence_total: Option<ByteSize>,
+    /// Keep every packet of these remote hosts as well, whole; needs CAP_NET_RAW
+    #[arg(long, value_name = "CIDR", help_heading = "Evidence")]
+    #[serde(deserialize_with = "texts")]
+    pub full: Vec<Network>,
 
     /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9435 [default: not]
     #[arg(long, value_name = "ADDRESS", help_heading = "Metrics")]
@@ -125,6 +129,15 @@ pub struct Settings {
     /// File with NAME:PASSWORD, without which nobody gets metrics
     #[arg(long, value_name = "FILE", help_heading = "Metrics")]
     pub metrics_password: Option<PathBuf>,
+    /// File with a certificate and those that sign it (PEM): by TLS only
+    #[arg(long, value_name = "FILE", help_heading = "Metrics")]
+    pub metrics_certificate: Option<PathBuf>,
+    /// File with the key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "Metrics")]
+    pub metrics_key: Option<PathBuf>,
+    /// Have the kernel measure its programs, 1 s in 60; needs CAP_SYS_ADMIN
+    #[arg(long, help_heading = "Metrics")]
+    pub measure_cost: bool,
 }
 
 impl Settings {
@@ -153,10 +166,14 @@ impl Settings {
             evidence_size: self.evidence_size.or(others.evidence_size),
             evidence_age: self.evidence_age.or(others.evidence_age),
             evidence_total: self.evidence_total.or(others.evidence_total),
+            full: list_or(self.full, others.full),
             metrics: self.metrics.or(others.metrics),
             metrics_remotes: self.metrics_remotes.or(others.metrics_remotes),
             metrics_connections: self.metrics_connections.or(others.metrics_connections),
             metrics_password: self.metrics_password.or(others.metrics_password),
+            metrics_certificate: self.metrics_certificate.or(others.metrics_certificate),
+            metrics_key: self.metrics_key.or(others.metrics_key),
+            measure_cost: self.measure_cost || others.measure_cost,
         }
     }
 }

@@ -3,18 +3,23 @@
 mod evidence;
 mod exhibition;
 mod failure;
+mod full;
 mod links;
+mod measure;
 mod notice;
 mod reload;
 mod settings;
 mod signals;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 pub use self::failure::DaemonError;
 use self::{
     evidence::EvidenceFiles,
+    exhibition::Metrics,
+    full::FullFiles,
     links::present,
+    measure::Measure,
     notice::Notice,
     signals::{Signal, Signals},
 };
@@ -32,10 +37,7 @@ use crate::{
     error::in_full,
     event::Timestamp,
     journal::Journal,
-    metrics::{
-        families::{self, Snapshot},
-        http::Exhibition,
-    },
+    metrics::families::{self, Snapshot},
     privilege::{self, reduce},
     report::event::Happening,
     spool::Spool,
@@ -80,8 +82,10 @@ struct Daemon {
     changes: Changes,
     journal: Journal,
     evidence: Option<EvidenceFiles>,
+    full: Option<FullFiles>,
     notice: Notice,
-    exhibition: Option<Exhibition>,
+    metrics: Option<Metrics>,
+    measure: Measure,
     /// Interfaces that could not be attached, by index, and when to try again.
     refused: BTreeMap<u32, Timestamp>,
     /// Whether nothing is attached any more: the privileges for it are gone.
@@ -110,18 +114,30 @@ impl Daemon {
                 Ok::<_, DaemonError>(EvidenceFiles::new(spool, evidence.packets))
             })
             .transpose()?;
-        let exhibition = match &config.metrics {
+        let full = config.evidence.as_ref();
+        let full = full
+            .filter(|evidence| !evidence.full.is_empty())
+            .map(|evidence| {
+                let spool = open(&evidence.folder, "full", "pcapng", evidence.limits, now)?;
+                FullFiles::open(&evidence.full, spool).map_err(DaemonError::Full)
+            })
+            .transpose()?;
+        let measures = config.metrics.as_ref().is_some_and(|it| it.measure_cost);
+        let measure = Measure::new(measures)?;
+        let metrics = match &config.metrics {
             Some(metrics) => Some(exhibition::open(metrics).await?),
             None => None,
         };
         let mut daemon = Self {
-            exhibition,
+            metrics,
+            measure,
             selection: selection(&config),
             config,
             engine,
             changes: Changes::default(),
             journal: Journal::new(findings),
             evidence,
+            full,
             notice: Notice::new(),
             refused: BTreeMap::new(),
             is_closed: false,
@@ -147,7 +163,8 @@ impl Daemon {
         let user = user.as_deref().map(reduce::user).transpose()?;
         let spools = || {
             let evidence = self.evidence.iter().map(EvidenceFiles::spool);
-            self.journal.spool().into_iter().chain(evidence)
+            let full = self.full.iter().map(FullFiles::spool);
+            self.journal.spool().into_iter().chain(evidence).chain(full)
         };
         if let Some(user) = &user {
             for spool in spools() {
@@ -155,8 +172,14 @@ impl Daemon {
                 given.map_err(|source| DaemonError::folder(spool, source))?;
             }
         }
-        let folders: Vec<_> = spools().map(|spool| spool.folder().to_owned()).collect();
-        let given = reduce::reduce(user.as_ref(), self.config.hotplug, &folders)?;
+        let mut folders: Vec<_> = spools().map(|spool| spool.folder().to_owned()).collect();
+        folders.dedup();
+        let metrics = self.config.metrics.as_ref();
+        let needs = reduce::Needs {
+            attaching: self.config.hotplug,
+            measuring: metrics.is_some_and(|metrics| metrics.measure_cost),
+        };
+        let given = reduce::reduce(user.as_ref(), needs, &folders)?;
         tracing::info!("{}", given.join("; "));
         for spool in spools() {
             let reached = spool.check();
@@ -186,7 +209,9 @@ impl Daemon {
                 _ = signs.tick() => self.notice.alive(),
                 _ = looks.tick() => { self.look()?; }
                 _ = judgements.tick() => self.judge()?,
+                () = self.measure.turn() => {}
                 worked = self.engine.work() => worked?,
+                taken = full::take(&mut self.full) => self.keep_whole(taken),
             }
         }
     }
@@ -275,30 +300,55 @@ impl Daemon {
         if let Some(evidence) = &mut self.evidence {
             evidence.collect(&mut self.engine, &self.changes, &survey);
         }
-        self.for_each_spool(|spool| spool.turn(survey.end));
-        if let (Some(exhibition), Some(metrics)) = (&self.exhibition, &self.config.metrics) {
-            let snapshot = Snapshot {
-                survey: &survey,
-                changes: &self.changes,
-                remotes: metrics.remotes,
-                events_lost: self.journal.lost(),
-            };
-            match families::text(&snapshot) {
-                Ok(text) => exhibition.show(text),
-                Err(error) => tracing::error!(%error, "metrics have no text"),
-            }
+        if let Some(full) = &mut self.full {
+            full.write(&self.engine, survey.end);
         }
+        self.for_each_spool(|spool| spool.turn(survey.end));
+        self.exhibit(&survey);
         let findings: u64 = self.changes.open().values().sum();
         self.notice.status(&survey, findings);
         Ok(())
     }
 
+    /// Writes whole packets, where enough have come.
+    fn keep_whole(&mut self, taken: io::Result<()>) {
+        let now = self.engine.now();
+        match (taken, &mut self.full) {
+            (Ok(()), Some(full)) if full.is_due() => full.write(&self.engine, now),
+            (Ok(()), _) => {}
+            (Err(error), full) => {
+                tracing::error!(%error, "whole packets are kept no longer");
+                *full = None;
+            }
+        }
+    }
+
+    /// Gives out the metrics of what was judged.
+    fn exhibit(&mut self, survey: &Survey) {
+        let (Some(metrics), Some(config)) = (&self.metrics, &self.config.metrics) else {
+            return;
+        };
+        let snapshot = Snapshot {
+            survey,
+            changes: &self.changes,
+            remotes: config.remotes,
+            events_lost: self.journal.lost(),
+            costs: &self.engine.costs(self.measure.tells()),
+        };
+        match families::text(&snapshot) {
+            Ok(text) => metrics.exhibition.show(text),
+            Err(error) => tracing::error!(%error, "metrics have no text"),
+        }
+    }
+
     fn for_each_spool(&mut self, act: impl FnMut(&mut Spool)) {
         let evidence = self.evidence.iter_mut().map(EvidenceFiles::spool_mut);
+        let full = self.full.iter_mut().map(FullFiles::spool_mut);
         self.journal
             .spool_mut()
             .into_iter()
             .chain(evidence)
+            .chain(full)
             .for_each(act);
     }
 

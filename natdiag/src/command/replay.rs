@@ -33,15 +33,13 @@ pub enum ReplayError {
 /// A capture gives nothing, or the report cannot be shown.
 pub fn replay(config: &ReplayConfig, view: &mut dyn View) -> Result<Survey, ReplayError> {
     let progress = Progress::over(config);
-    let mut playbacks = config
-        .files
-        .iter()
-        .map(|file| {
-            let capture = Capture::open_through(file, |stream| progress.watch(stream))?;
+    let mut playbacks = Vec::new();
+    for file in &config.files {
+        for capture in Capture::open_each(file, |stream| progress.watch(stream))? {
             let playback = Playback::new(capture, config.local.clone());
-            Ok(playback.with_filter(config.filter.clone()))
-        })
-        .collect::<Result<Vec<_>, CaptureError>>()?;
+            playbacks.push(playback.with_filter(config.filter.clone()));
+        }
+    }
     let top = config.top.limit();
     let mut crossing = Crossing::default();
     let names = command::names(config.names);
@@ -99,8 +97,18 @@ fn survey(
     top: usize,
     names: &Names,
 ) -> Survey {
-    for (source, playback) in playbacks.iter_mut().enumerate() {
-        crossing.take(source, playback.take_sightings());
+    // Played one after the other, but seen side by side.
+    let mut sightings: Vec<_> = playbacks
+        .iter_mut()
+        .enumerate()
+        .flat_map(|(source, playback)| {
+            let sightings = playback.take_sightings().into_iter();
+            sightings.map(move |sighting| (source, sighting))
+        })
+        .collect();
+    sightings.sort_by_key(|(_, sighting)| sighting.time());
+    for (source, sighting) in sightings {
+        crossing.take(source, [sighting]);
     }
     let start = playbacks.iter().filter_map(Playback::start).min();
     let end = playbacks.iter().map(Playback::now).max();

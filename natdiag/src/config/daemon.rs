@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use thiserror::Error;
 
 pub use self::file::{FileError, parse};
-use super::{HookChoice, InterfacePattern};
+use super::{HookChoice, InterfacePattern, Network};
 use crate::{analysis::filter::Filter, cli::daemon::Settings};
 
 /// Where the configuration file is, unless it is named.
@@ -26,6 +26,8 @@ const DEFAULT_EVIDENCE: Limits = Limits {
     ..DEFAULT_FINDINGS
 };
 const DEFAULT_EVIDENCE_PACKETS: u32 = 2000;
+/// Every packet of the machine goes through their filter.
+const MAX_FULL: usize = 64;
 const DEFAULT_METRICS_REMOTES: usize = 50;
 const DEFAULT_METRICS_CONNECTIONS: u32 = 8;
 
@@ -83,6 +85,8 @@ pub struct EvidenceConfig {
     pub limits: Limits,
     /// Packets kept of a remote host while it has a finding.
     pub packets: u32,
+    /// Remote hosts of which every packet is kept, whole.
+    pub full: Vec<Network>,
 }
 
 /// How metrics are served.
@@ -96,6 +100,19 @@ pub struct MetricsConfig {
     pub connections: u32,
     /// File with the name and the password that are asked for.
     pub password: Option<PathBuf>,
+    /// Files for TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether the kernel measures what the programs cost.
+    pub measure_cost: bool,
+}
+
+/// Files in PEM form, for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those that sign it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// How the files of a folder are bounded.
@@ -123,6 +140,11 @@ pub enum DaemonConfigError {
     /// Two settings exclude each other.
     #[error("`{0}` and `{1}` exclude each other; leave one out")]
     Together(&'static str, &'static str),
+    /// So many hosts would cost every packet too much.
+    #[error(
+        "`full` names {0} networks; every packet is compared with each, so name at most {MAX_FULL}"
+    )]
+    FullTooMany(usize),
     /// One file would be nearly all that fits.
     #[error("`{size_key}` is {size}; make it at most half of `{total_key}`, which is {total}")]
     SizeAboveTotal {
@@ -207,15 +229,20 @@ fn evidence(settings: &Settings) -> Result<Option<EvidenceConfig>, DaemonConfigE
             (settings.evidence_size.is_some(), "evidence-size"),
             (settings.evidence_age.is_some(), "evidence-age"),
             (settings.evidence_total.is_some(), "evidence-total"),
+            (!settings.full.is_empty(), "full"),
         ],
     )?;
     fit(limits, "evidence-size", "evidence-total")?;
+    if settings.full.len() > MAX_FULL {
+        return Err(DaemonConfigError::FullTooMany(settings.full.len()));
+    }
     Ok(settings.evidence.clone().map(|folder| EvidenceConfig {
         folder,
         limits,
         packets: settings
             .evidence_packets
             .map_or(DEFAULT_EVIDENCE_PACKETS, Into::into),
+        full: settings.full.clone(),
     }))
 }
 
@@ -230,8 +257,23 @@ fn metrics(settings: &Settings) -> Result<Option<MetricsConfig>, DaemonConfigErr
                 "metrics-connections",
             ),
             (settings.metrics_password.is_some(), "metrics-password"),
+            (
+                settings.metrics_certificate.is_some(),
+                "metrics-certificate",
+            ),
+            (settings.metrics_key.is_some(), "metrics-key"),
+            (settings.measure_cost, "measure-cost"),
         ],
     )?;
+    let tls = match (&settings.metrics_certificate, &settings.metrics_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        (None, None) => None,
+        (Some(_), None) => return Err(alone("metrics-certificate", "metrics-key")),
+        (None, Some(_)) => return Err(alone("metrics-key", "metrics-certificate")),
+    };
     Ok(settings.metrics.map(|listen| MetricsConfig {
         listen,
         remotes: settings.metrics_remotes.unwrap_or(DEFAULT_METRICS_REMOTES),
@@ -239,6 +281,8 @@ fn metrics(settings: &Settings) -> Result<Option<MetricsConfig>, DaemonConfigErr
             .metrics_connections
             .map_or(DEFAULT_METRICS_CONNECTIONS, Into::into),
         password: settings.metrics_password.clone(),
+        tls,
+        measure_cost: settings.measure_cost,
     }))
 }
 
@@ -266,9 +310,13 @@ fn need(
     settings: &[(bool, &'static str)],
 ) -> Result<(), DaemonConfigError> {
     match settings.iter().find(|(is_set, _)| *is_set) {
-        Some(&(_, setting)) if !is_there => Err(DaemonConfigError::Alone { setting, needed }),
+        Some(&(_, setting)) if !is_there => Err(alone(setting, needed)),
         _ => Ok(()),
     }
+}
+
+const fn alone(setting: &'static str, needed: &'static str) -> DaemonConfigError {
+    DaemonConfigError::Alone { setting, needed }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::{
 use foldhash::fast::FixedState;
 use natdiag_common::{Direction, record::Record};
 
+use crate::analysis::scope;
+
 /// Most records kept of one remote host: the handshakes and closings of a hundred connections.
 const MAX_PER_REMOTE: usize = 512;
 /// Most records kept in all, at 140 octets each.
@@ -72,15 +74,20 @@ impl Keeper {
     }
 }
 
-/// Whom a record is evidence about: the host that it is counted for, or the far side.
+/// Whom a record is evidence about: the host that it is counted for, or the far side. On the inner side of a NAT the far side is a
+/// client of ours; there it is about whom the client talks to.
 fn remote(record: &Record) -> IpAddr {
-    let counted = record.tally().map(|tally| tally.remote);
-    let far = if record.direction == Direction::Ingress as u8 {
-        record.source
+    let (source, destination) = (record.source.into(), record.destination.into());
+    let (far, near) = if record.direction == Direction::Ingress as u8 {
+        (source, destination)
     } else {
-        record.destination
+        (destination, source)
     };
-    counted.unwrap_or(far).into()
+    match record.tally() {
+        Some(tally) => tally.remote.into(),
+        None if scope::is_behind_nat(far, near) => near,
+        None => far,
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +119,26 @@ mod tests {
         assert_eq!((taken[0].time_ns, taken[511].time_ns), (88, 599));
         assert_eq!(keeper.take(address(1)), []);
         assert_eq!(keeper.take(address(2)), []);
+    }
+
+    #[test]
+    fn inside_of_a_nat_a_record_is_about_whom_the_client_talks_to() {
+        let mut keeper = Keeper::default();
+        let [client, server] = [[10, 60, 1, 2], [203, 0, 113, 80]];
+        keeper.keep(Record {
+            source: Address::from_ipv4(client),
+            destination: Address::from_ipv4(server),
+            direction: Direction::Ingress as u8,
+            ..Record::ZERO
+        });
+        keeper.keep(Record {
+            source: Address::from_ipv4(server),
+            destination: Address::from_ipv4(client),
+            direction: Direction::Egress as u8,
+            ..Record::ZERO
+        });
+        assert_eq!(keeper.take(client.into()), []);
+        assert_eq!(keeper.take(server.into()).len(), 2);
     }
 
     #[test]

@@ -9,12 +9,14 @@ use crate::{
     bpf::{
         attach::{Attachment, attach},
         events::{HOLD_BACK_NS, Records},
-        follow::Follower,
+        follow::{Follower, NOBODY_FOLLOWED},
         load::{LoadOptions, WatchObject},
         maps::{Counters, MapsError},
         reconcile::Increment,
     },
+    capture::evidence::Statement,
     clock::Clock,
+    cost::InterfaceCost,
     daemon::evidence::Keeper,
     engine::{Attached, EngineError, EngineOptions, remedy::RemedyOnTrial},
     error::in_full,
@@ -49,6 +51,8 @@ pub(super) struct WatchedInterface {
     link: Link,
     link_type: LinkType,
     attachment: Option<Attachment>,
+    /// The programs, which tell how long they ran.
+    programs: WatchObject,
     following: Following,
     remedy: Option<RemedyOnTrial>,
     counters: Counters,
@@ -98,6 +102,7 @@ impl WatchedInterface {
             notes,
             link_type,
             attachment: Some(attachment),
+            programs: object,
             following: Following::Idle,
             remedy: options.trial.map(|trial| RemedyOnTrial::new(trial, clock)),
             counters,
@@ -145,6 +150,28 @@ impl WatchedInterface {
             octets: self.carried.so_far(),
             diagnosis: self.analysis.diagnose(now, top),
         })
+    }
+
+    /// What watching it takes.
+    pub(super) fn cost(&mut self, with_programs: bool) -> InterfaceCost {
+        let follower = match &self.following {
+            Following::Active(follower) => Some(follower),
+            Following::Idle | Following::Refused => None,
+        };
+        let mut programs = Vec::new();
+        if with_programs {
+            programs = self.programs.runs();
+            programs.extend(follower.map(|follower| follower.runs()).unwrap_or_default());
+        }
+        InterfaceCost {
+            interface: self.link.name.clone(),
+            rings: vec![self.records.ring(), self.counters.ring()],
+            maps: vec![
+                self.counters.occupied(),
+                follower.map_or(NOBODY_FOLLOWED, |follower| follower.occupied()),
+            ],
+            programs,
+        }
     }
 
     /// Decides whose established connections are followed, and has the kernel follow them.
@@ -219,6 +246,16 @@ impl WatchedInterface {
     pub(super) fn take_evidence(&mut self, remote: IpAddr) -> Vec<Record> {
         let keeper = self.keeper.as_mut();
         keeper.map(|keeper| keeper.take(remote)).unwrap_or_default()
+    }
+
+    /// What was counted of the established connections of a remote host, if they were followed.
+    pub(super) fn followed(&self, remote: IpAddr) -> Option<Statement> {
+        let established = self.analysis.established(remote.into())?;
+        Some(Statement {
+            remote,
+            since: established.since()?,
+            counts: established.counts(),
+        })
     }
 
     /// By what it is watched.

@@ -9,6 +9,7 @@ use prometheus::{
 
 use crate::{
     analysis::{diagnosis::RemoteCounters, table::DEFAULT_CAPACITY},
+    cost::InterfaceCost,
     daemon::changes::{Changes, Place},
     survey::{SourceSurvey, Survey},
 };
@@ -26,6 +27,8 @@ pub struct Snapshot<'a> {
     pub remotes: usize,
     /// Events that could not be written.
     pub events_lost: u64,
+    /// What watching takes.
+    pub costs: &'a [InterfaceCost],
 }
 
 /// The metrics in the text format 0.0.4.
@@ -47,6 +50,7 @@ pub fn families(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
     let mut families = of_run(snapshot);
     families.extend(of_interfaces(snapshot));
     families.extend(of_remotes(snapshot));
+    families.extend(of_costs(snapshot.costs));
     families
 }
 
@@ -129,6 +133,43 @@ fn of_interfaces(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
         add(&mut findings, &labels, count(number));
     }
     vec![packets, malformed, missed, remotes, overflow, findings]
+}
+
+fn of_costs(costs: &[InterfaceCost]) -> Vec<MetricFamily> {
+    let mut used = gauges(
+        "natdiag_ring_used_bytes",
+        "The most that waited in a ring of the kernel's programs since the last judgement.",
+    );
+    let mut size = gauges("natdiag_ring_size_bytes", "What a ring has room for.");
+    let mut entries = gauges("natdiag_map_entries", "Entries of a map that are in use.");
+    let mut capacity = gauges("natdiag_map_capacity", "Entries that a map has room for.");
+    let mut time = totals(
+        "natdiag_bpf_run_seconds_total",
+        "Run time of the kernel's programs, while the kernel measured it.",
+    );
+    let mut runs = totals(
+        "natdiag_bpf_runs_total",
+        "Runs of the kernel's programs, while the kernel counted them.",
+    );
+    for cost in costs {
+        let interface = ("interface", cost.interface.as_str());
+        for ring in &cost.rings {
+            let labels = [interface, ("ring", ring.name)];
+            add(&mut used, &labels, count(ring.used));
+            add(&mut size, &labels, count(ring.capacity));
+        }
+        for map in &cost.maps {
+            let labels = [interface, ("map", map.name)];
+            add(&mut entries, &labels, count(map.used));
+            add(&mut capacity, &labels, count(map.capacity));
+        }
+        for program in &cost.programs {
+            let labels = [interface, ("program", program.program.as_str())];
+            add(&mut time, &labels, seconds(program.time_ns));
+            add(&mut runs, &labels, count(program.count));
+        }
+    }
+    vec![used, size, entries, capacity, time, runs]
 }
 
 fn missed_by(source: &SourceSurvey) -> [(&'static str, u64); 4] {
@@ -248,9 +289,35 @@ fn seconds(ns: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::{
+        cost::{Fill, Runs},
+        report::fixture,
+    };
+
+    /// What an interface takes, whose programs the kernel measures.
+    fn cost() -> InterfaceCost {
+        let fill = |name, used, capacity| Fill {
+            name,
+            used,
+            capacity,
+        };
+        InterfaceCost {
+            interface: "ens5".to_owned(),
+            rings: vec![fill("records", 1520, 1 << 24), fill("spills", 0, 1 << 24)],
+            maps: vec![fill("remote-slots", 7, 2048), fill("suspects", 1, 16)],
+            programs: vec![Runs {
+                program: "natdiag_tc_in".to_owned(),
+                count: 1_000_000,
+                time_ns: 25_000_000,
+            }],
+        }
+    }
 
     fn of(survey: &Survey, remotes: usize) -> String {
+        of_all(survey, remotes, &[])
+    }
+
+    fn of_all(survey: &Survey, remotes: usize, costs: &[InterfaceCost]) -> String {
         let mut changes = Changes::default();
         changes.compare(survey, u64::MAX);
         let text = text(&Snapshot {
@@ -258,6 +325,7 @@ mod tests {
             changes: &changes,
             remotes,
             events_lost: 2,
+            costs,
         });
         String::from_utf8(text.unwrap())
             .unwrap()
@@ -266,7 +334,34 @@ mod tests {
 
     #[test]
     fn metrics_read_well() {
-        insta::assert_snapshot!("metrics", of(&fixture::tw_recycle(), 50));
+        insta::assert_snapshot!("metrics", of_all(&fixture::tw_recycle(), 50, &[cost()]));
+    }
+
+    #[test]
+    fn run_time_is_absent_where_the_kernel_does_not_measure_it() {
+        let unmeasured = InterfaceCost {
+            programs: Vec::new(),
+            ..cost()
+        };
+        let text = of_all(&fixture::healthy(), 50, &[unmeasured]);
+        assert!(!text.contains("natdiag_bpf_"), "{text}");
+    }
+
+    #[test]
+    fn every_metric_is_in_the_guide() {
+        let guide = include_str!("../../../docs/operations.md");
+        let text = of_all(&fixture::tw_recycle(), 50, &[cost()]);
+        let names: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+            .collect();
+        assert!(names.len() > 15, "{names:?}");
+        for name in names {
+            let is_there = guide
+                .lines()
+                .any(|line| line.starts_with('|') && line.contains(&format!("`{name}")));
+            assert!(is_there, "{name} is not in docs/operations.md");
+        }
     }
 
     #[test]

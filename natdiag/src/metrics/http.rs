@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -20,11 +19,20 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use super::access::{Access, Credentials};
+use crate::error::in_full;
 
 /// How long a client may take to ask.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection lasts at most.
+/// How long a connection lasts at most, with the handshake of TLS.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing is accepted after the system had no room for one more connection.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
@@ -48,39 +56,21 @@ impl Exhibition {
     }
 }
 
-/// The header by which a client shows that it knows name and password (RFC 7617).
-#[derive(Clone)]
-pub struct Credentials(String);
-
-impl Credentials {
-    /// Of `NAME:PASSWORD`. `None` if that is not it.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
-        let (name, password) = text.trim_end_matches(['\r', '\n']).split_once(':')?;
-        let is_usable = !name.is_empty() && !password.is_empty();
-        is_usable.then(|| {
-            let encoded = BASE64_STANDARD.encode(format!("{name}:{password}"));
-            Self(format!("Basic {encoded}"))
-        })
-    }
-
-    /// Compares in a time that does not tell where they differ.
-    fn admit(&self, header: &[u8]) -> bool {
-        let wanted = self.0.as_bytes();
-        let differences = wanted
-            .iter()
-            .zip(header)
-            .fold(0, |sum, (one, other)| sum | (one ^ other));
-        wanted.len() == header.len() && differences == 0
-    }
-}
-
 /// A server that listens.
 pub struct Server {
     listener: TcpListener,
     exhibition: Exhibition,
-    credentials: Option<Credentials>,
+    access: Access,
     places: Arc<Semaphore>,
+}
+
+/// Why a client got no answer.
+#[derive(Debug, Error)]
+enum ScrapeError {
+    #[error("TLS failed")]
+    Tls(#[source] io::Error),
+    #[error("HTTP failed")]
+    Http(#[from] hyper::Error),
 }
 
 impl Server {
@@ -91,13 +81,13 @@ impl Server {
     pub async fn listen(
         address: SocketAddr,
         connections: u32,
-        credentials: Option<Credentials>,
+        access: Access,
         exhibition: Exhibition,
     ) -> io::Result<Self> {
         Ok(Self {
             listener: TcpListener::bind(address).await?,
             exhibition,
-            credentials,
+            access,
             places: Arc::new(Semaphore::new(connections as usize)),
         })
     }
@@ -112,10 +102,6 @@ impl Server {
 
     /// Serves for ever. Those who find no place wait in the system's queue.
     pub async fn serve(self) -> Infallible {
-        let answerer = Arc::new(Answerer {
-            exhibition: self.exhibition,
-            credentials: self.credentials,
-        });
         loop {
             // It is closed never.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
@@ -129,26 +115,53 @@ impl Server {
                     continue;
                 }
             };
-            let answerer = Arc::clone(&answerer);
+            let conversation = receive(stream, self.access.clone(), self.exhibition.clone());
             tokio::spawn(async move {
-                let answer = service_fn(move |request| {
-                    let response = answerer.answer(&request);
-                    async { Ok::<_, Infallible>(response) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIMEOUT)
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), answer);
-                match timeout(CONNECTION_TIMEOUT, connection).await {
+                match timeout(CONNECTION_TIMEOUT, conversation).await {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::debug!(%error, "a scrape failed"),
+                    Ok(Err(error)) => tracing::debug!(error = in_full(&error), "a scrape failed"),
                     Err(_) => tracing::debug!("a scrape took too long"),
                 }
                 drop(place);
             });
         }
     }
+}
+
+async fn receive(
+    stream: TcpStream,
+    access: Access,
+    exhibition: Exhibition,
+) -> Result<(), ScrapeError> {
+    let demands = access.demands();
+    let answerer = Answerer {
+        exhibition,
+        credentials: demands.credentials,
+    };
+    match demands.tls {
+        None => converse(stream, answerer).await,
+        Some(tls) => {
+            let stream = tls.accept(stream).await.map_err(ScrapeError::Tls)?;
+            converse(stream, answerer).await
+        }
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    answerer: Answerer,
+) -> Result<(), ScrapeError> {
+    let answer = service_fn(|request| {
+        let response = answerer.answer(&request);
+        async { Ok::<_, Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), answer)
+        .await?;
+    Ok(())
 }
 
 struct Answerer {

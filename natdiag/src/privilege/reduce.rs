@@ -1,4 +1,7 @@
-//! Giving up what is not needed any more: capabilities, the user root, new privileges, and writing anywhere but to a few folders.
+//! Giving up what is not needed any more: capabilities, the user root, new privileges, writing anywhere but to a few folders, and
+//! system calls that a watcher has no use for.
+
+mod calls;
 
 use std::path::PathBuf;
 
@@ -53,6 +56,15 @@ pub enum ReduceError {
     NewPrivileges(#[source] Errno),
 }
 
+/// What is still needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Attaching to interfaces that appear, and following the connections of suspects.
+    pub attaching: bool,
+    /// Having the kernel measure the run time of programs.
+    pub measuring: bool,
+}
+
 /// What was given up, one sentence each.
 pub type Given = Vec<String>;
 
@@ -71,19 +83,19 @@ pub fn user(name: &str) -> Result<User, ReduceError> {
     }
 }
 
-/// Gives up everything but what attaching needs, or that as well; and from here on writes to these folders only. This must run
-/// before there is a second thread.
+/// Gives up everything but what is needed; and from here on writes to these folders only. This must run before there is a second
+/// thread.
 ///
 /// # Errors
 /// The system refuses, other than for a feature that the kernel lacks.
 pub fn reduce(
     user: Option<&User>,
-    may_attach: bool,
+    needs: Needs,
     folders: &[PathBuf],
 ) -> Result<Given, ReduceError> {
     let mut given = Vec::new();
     let held = caps::read(None, CapSet::Permitted)?;
-    let kept = kept(&held, may_attach);
+    let kept = kept(&held, needs);
     // Where it may not be done, nothing could be got from there either: new privileges are refused below.
     if held.contains(&Capability::CAP_SETPCAP) {
         for capability in held.difference(&kept) {
@@ -109,20 +121,25 @@ pub fn reduce(
         close_files(folders)
             .unwrap_or_else(|why| format!("writing to files is not restricted: {why}")),
     );
+    given.push(match calls::refuse() {
+        Ok(()) => "system calls that no watcher needs are refused".to_owned(),
+        Err(why) => format!("system calls are not refused: {why}"),
+    });
     Ok(given)
 }
 
 /// What is kept of what is held.
-fn kept(held: &CapsHashSet, may_attach: bool) -> CapsHashSet {
-    if !may_attach {
-        return CapsHashSet::new();
-    }
-    let needed = NEEDED.iter().map(|(capability, _)| *capability);
-    let kept: CapsHashSet = needed.filter(|needed| held.contains(needed)).collect();
+fn kept(held: &CapsHashSet, needs: Needs) -> CapsHashSet {
+    let attaching = NEEDED.iter().map(|(capability, _)| *capability);
+    let mut kept: CapsHashSet = attaching
+        .filter(|capability| needs.attaching && held.contains(capability))
+        .collect();
     // It stands in for those that a kernel before 5.8 does not know.
-    let stands_in = kept.len() < NEEDED.len() && held.contains(&Capability::CAP_SYS_ADMIN);
-    let stand_in = stands_in.then_some(Capability::CAP_SYS_ADMIN);
-    kept.into_iter().chain(stand_in).collect()
+    let stands_in = needs.attaching && kept.len() < NEEDED.len();
+    if (stands_in || needs.measuring) && held.contains(&Capability::CAP_SYS_ADMIN) {
+        kept.insert(Capability::CAP_SYS_ADMIN);
+    }
+    kept
 }
 
 fn names(capabilities: &CapsHashSet) -> String {
@@ -176,19 +193,32 @@ mod tests {
 
     #[test]
     fn what_attaching_needs_is_kept_and_nothing_else() {
+        let needs = |attaching, measuring| Needs {
+            attaching,
+            measuring,
+        };
         let held = caps::all();
-        assert_eq!(
-            names(&kept(&held, true)),
-            "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"
-        );
-        assert_eq!(names(&kept(&held, false)), "");
+        for (needs, want) in [
+            (needs(true, false), "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"),
+            (
+                needs(true, true),
+                "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN",
+            ),
+            (needs(false, true), "CAP_SYS_ADMIN"),
+            (needs(false, false), ""),
+        ] {
+            assert_eq!(names(&kept(&held, needs)), want);
+        }
         let old = [
             Capability::CAP_SYS_ADMIN,
             Capability::CAP_NET_ADMIN,
             Capability::CAP_CHOWN,
         ];
         let old = old.into_iter().collect();
-        assert_eq!(names(&kept(&old, true)), "CAP_NET_ADMIN, CAP_SYS_ADMIN");
+        assert_eq!(
+            names(&kept(&old, needs(true, false))),
+            "CAP_NET_ADMIN, CAP_SYS_ADMIN"
+        );
     }
 
     #[test]

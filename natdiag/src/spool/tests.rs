@@ -175,3 +175,17 @@ fn a_full_disk_loses_whole_items_and_writing_goes_on() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn it_is_known_to_which_file_an_item_would_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = spool(folder.path());
+    let first = spool.file_of(11);
+    assert!(spool.write(b"0123456789\n", at(1)));
+    assert_eq!(spool.file_of(9), first);
+    assert_eq!(spool.file_of(10), first + 1);
+    assert!(spool.write(b"0123456789\n", at(2)));
+    assert_eq!(spool.file_of(9), first + 1);
+    spool.finish(at(3));
+    assert_eq!(spool.file_of(1), first + 2);
+}

@@ -150,12 +150,18 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
         "interfaces_come_and_go_and_the_last_of_each_is_told",
         || {
             let mut daemon = Daemon::start(
-                "interface = ['v0', 'wan*']\nexclude = ['wan9']\nfindings = 'FOLDER/findings'\ninterval = '100ms'",
+                "interface = ['v0', 'wan*', '192.0.2.0/24']\nexclude = ['wan9']\nfindings = 'FOLDER/findings'\ninterval = '100ms'",
             );
             wait_until("natdiag to attach", || tcx_programs("v0") == 2);
             ip("link add wan0 type veth peer name wan9");
             wait_until("natdiag to attach to wan0", || tcx_programs("wan0") == 2);
             assert_eq!(tcx_programs("wan9"), 0);
+            // By the network of an address that comes later than the interface.
+            ip("link add c0 type veth peer name c1");
+            ip("address add 192.0.2.7/24 dev c0");
+            wait_until("natdiag to attach to c0", || tcx_programs("c0") == 2);
+            ip("address del 192.0.2.7/24 dev c0");
+            wait_until("natdiag to let c0 go", || tcx_programs("c0") == 0);
             send(&fragments());
             wait_until("a finding", || {
                 !daemon.events_of("finding-appeared").is_empty()
@@ -168,12 +174,12 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
             wait_until("natdiag to let wan0 go", || tcx_programs("lan0") == 0);
             ip("link del v0");
             wait_until("natdiag to miss v0", || {
-                daemon.events_of("interface-released").len() == 2
+                daemon.events_of("interface-released").len() == 3
             });
             wait_until("the finding to end", || {
                 !daemon.events_of("finding-ended").is_empty()
             });
-            let released = &daemon.events_of("interface-released")[1];
+            let released = &daemon.events_of("interface-released")[2];
             assert_eq!(released["interface"], "v0");
             assert_eq!(released["report"]["schema"], "natdiag.report/1");
             let counters = &released["report"]["remotes"][0]["counters"];
@@ -319,6 +325,95 @@ fn replay_of_the_evidence_gives_the_finding() {
     });
 }
 
+/// Files of evidence, the oldest first: finished ones, and the last.
+fn evidence(daemon: &Daemon, stem: &str) -> Vec<PathBuf> {
+    let folder = fs::read_dir(daemon.folder().join("evidence")).unwrap();
+    let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        name.starts_with(stem)
+    });
+    files.sort();
+    files
+}
+
+fn replay(file: &Path) -> Value {
+    let output = Command::new(NATDIAG)
+        .args(["replay", "--output", "json"])
+        .arg(file)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn each_file_of_evidence_gives_the_finding_by_itself() {
+    in_namespace("each_file_of_evidence_gives_the_finding_by_itself", || {
+        let mut daemon = Daemon::start(
+            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
+             evidence = 'FOLDER/evidence'\nevidence-size = '4KiB'\nevidence-total = '1MiB'",
+        );
+        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        send(&fragments());
+        wait_until("evidence", || {
+            let files = evidence(&daemon, "evidence");
+            fs::metadata(&files[0]).unwrap().len() > 4096
+        });
+        // One fragment a file, had it not those of the file before.
+        for _ in 0..3 {
+            let files = evidence(&daemon, "evidence").len();
+            send(&fragments()[..1]);
+            wait_until("a new file", || evidence(&daemon, "evidence").len() > files);
+        }
+        assert_eq!(daemon.end(), Some(0));
+        let files = evidence(&daemon, "evidence");
+        assert!(files.len() >= 4, "{files:?}");
+        for file in files {
+            let report = replay(&file);
+            let finding = &report["remotes"][0]["findings"][0];
+            assert_eq!(finding["cause"], "udp-fragmentation", "{}", file.display());
+        }
+    });
+}
+
+#[test]
+fn packets_of_named_hosts_are_kept_whole_and_without_privileges() {
+    in_namespace(
+        "packets_of_named_hosts_are_kept_whole_and_without_privileges",
+        || {
+            let mut daemon = Daemon::start(&format!(
+                "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nuser = 'nobody'\n\
+                 evidence = 'FOLDER/evidence'\nfull = ['{SERVER}', '2001:db8::1']"
+            ));
+            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            wait_until("natdiag to give up", || {
+                daemon.logs("runs as the user nobody")
+            });
+            assert_eq!(status(&daemon, "CapPrm"), format!("{ATTACHING:016x}"));
+            let frames = fragments();
+            send(&frames);
+            wait_until("whole packets", || {
+                evidence(&daemon, "full")
+                    .iter()
+                    .any(|file| fs::metadata(file).unwrap().len() > 0)
+            });
+            assert_eq!(daemon.end(), Some(0));
+            let files = evidence(&daemon, "full");
+            let [file] = files.as_slice() else {
+                panic!("{files:?}")
+            };
+            // Without their Ethernet headers, of 14 octets each.
+            let octets: usize = frames.iter().map(|frame| frame.len() - 14).sum();
+            let report = replay(file);
+            assert_eq!(report["totals"][0]["packets"], frames.len());
+            let remote = &report["remotes"][0];
+            assert_eq!(remote["address"], SERVER.to_string());
+            assert_eq!(remote["findings"][0]["cause"], "udp-fragmentation");
+            assert!(fs::metadata(file).unwrap().len() as usize > octets);
+        },
+    );
+}
+
 /// A field of the process's status, such as `CapEff`.
 fn status(daemon: &Daemon, field: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
@@ -344,6 +439,8 @@ fn what_is_not_needed_any_more_is_given_up() {
         });
         assert_eq!(status(&daemon, "Uid"), "65534 65534 65534 65534");
         assert_eq!(status(&daemon, "NoNewPrivs"), "1");
+        // A filter of system calls.
+        assert_eq!(status(&daemon, "Seccomp"), "2");
         for set in ["CapPrm", "CapEff", "CapBnd"] {
             assert_eq!(status(&daemon, set), format!("{ATTACHING:016x}"), "{set}");
         }
@@ -387,6 +484,7 @@ fn privileges_are_kept_where_that_is_asked_for() {
         let mut daemon = Daemon::start("interface = ['v0']\nkeep-privileges = true");
         wait_until("natdiag to attach", || tcx_programs("v0") == 2);
         assert_eq!(status(&daemon, "NoNewPrivs"), "0");
+        assert_eq!(status(&daemon, "Seccomp"), "0");
         assert_eq!(daemon.end(), Some(0));
     });
 }

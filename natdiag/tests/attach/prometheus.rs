@@ -8,6 +8,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
@@ -20,8 +22,8 @@ use crate::{
 struct Prometheus(Child);
 
 impl Prometheus {
-    /// Starts one that scrapes natdiag and evaluates the rules every second.
-    fn start(folder: &Path) -> Self {
+    /// Starts one that scrapes natdiag and evaluates the rules every second. `access` says how it gets metrics.
+    fn start(folder: &Path, access: &str) -> Self {
         let config = folder.join("prometheus.yml");
         let rules = deploy("prometheus/natdiag.rules.yml");
         let text = format!(
@@ -29,7 +31,7 @@ impl Prometheus {
              rule_files: ['{}']\n\
              scrape_configs:\n\
              - job_name: natdiag\n  \
-               basic_auth: {{username: scraper, password: secret}}\n  \
+               {access}\n  \
                static_configs: [{{targets: ['127.0.0.1:9435']}}]\n",
             rules.display()
         );
@@ -110,17 +112,24 @@ fn page(path: &str, headers: &str) -> String {
     body.to_owned()
 }
 
-/// Every query of the dashboard, with its variables set.
+/// Every query of the dashboard and of its variables, with the variables set.
 fn dashboard_queries() -> Vec<String> {
     let text = fs::read_to_string(deploy("grafana/natdiag.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let selectors = variables.filter_map(|variable| {
+        let query = variable["definition"]
+            .as_str()?
+            .strip_prefix("label_values(")?;
+        query.rsplit_once(", ").map(|(selector, _)| selector)
+    });
     targets
-        .map(|target| {
-            target["expr"]
-                .as_str()
-                .unwrap()
+        .map(|target| target["expr"].as_str().unwrap())
+        .chain(selectors)
+        .map(|query| {
+            query
                 .replace("$instance", ".*")
                 .replace("$interface", ".*")
                 .replace("$__rate_interval", "1m")
@@ -141,11 +150,12 @@ fn prometheus_scrapes_and_every_query_of_the_dashboard_has_an_answer() {
         fs::write(&password, "scraper:secret\n").unwrap();
         let mut daemon = Daemon::start(&format!(
             "interface = ['v0']\ninterval = '200ms'\nfindings = 'FOLDER/findings'\n\
-             metrics = '127.0.0.1:9435'\nmetrics-password = '{}'",
+             metrics = '127.0.0.1:9435'\nmetrics-password = '{}'\nmeasure-cost = true",
             password.display()
         ));
         wait_until("natdiag to attach", || tcx_programs("v0") == 2);
-        let prometheus = Prometheus::start(folder.path());
+        let access = "basic_auth: {username: scraper, password: secret}";
+        let prometheus = Prometheus::start(folder.path(), access);
         send(&fragments());
         wait_until("a finding", || {
             !daemon.events_of("finding-appeared").is_empty()
@@ -173,6 +183,11 @@ fn prometheus_scrapes_and_every_query_of_the_dashboard_has_an_answer() {
             Prometheus::query("natdiag_remote_fragments_total{protocol='udp'} == 100")
                 .is_ok_and(|samples| samples.len() == 1)
         });
+        wait_until("the kernel to measure a program", || {
+            send(&fragments());
+            Prometheus::query("natdiag_bpf_run_seconds_total{program='natdiag_tc_in'} > 0")
+                .is_ok_and(|samples| samples.len() == 1)
+        });
         for query in dashboard_queries() {
             let mut last = Err("not asked".to_owned());
             wait_until(&format!("an answer to `{query}`"), || {
@@ -180,6 +195,65 @@ fn prometheus_scrapes_and_every_query_of_the_dashboard_has_an_answer() {
                 last.as_ref().is_ok_and(|samples| !samples.is_empty())
             });
         }
+        drop(prometheus);
+        assert_eq!(daemon.end(), Some(0));
+    });
+}
+
+/// Writes a new certificate for `localhost`, signed by itself, and its key.
+fn certify(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    for (name, label, der) in [
+        ("certificate", "CERTIFICATE", made.cert.der().to_vec()),
+        ("key", "PRIVATE KEY", made.signing_key.serialize_der()),
+    ] {
+        let text = BASE64_STANDARD.encode(der);
+        let text = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+#[test]
+fn prometheus_scrapes_by_tls_and_a_new_certificate_needs_no_restart() {
+    const NAME: &str = "prometheus_scrapes_by_tls_and_a_new_certificate_needs_no_restart";
+    if !is_there("prometheus", NAME) {
+        return;
+    }
+    in_namespace(NAME, || {
+        ip("link set lo up");
+        let folder = tempfile::tempdir().unwrap();
+        certify(folder.path());
+        let trusted = folder.path().join("trusted");
+        let certificate = folder.path().join("certificate");
+        fs::copy(&certificate, &trusted).unwrap();
+        let here = folder.path().display();
+        let mut daemon = Daemon::start(&format!(
+            "interface = ['v0']\ninterval = '200ms'\nmetrics = '127.0.0.1:9435'\n\
+             metrics-certificate = '{here}/certificate'\nmetrics-key = '{here}/key'"
+        ));
+        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        let access = format!(
+            "scheme: https\n  tls_config: {{ca_file: '{here}/trusted', server_name: localhost}}"
+        );
+        let prometheus = Prometheus::start(folder.path(), &access);
+        let is_up = |up: u8| {
+            Prometheus::query(&format!("up == {up}")).is_ok_and(|samples| samples.len() == 1)
+        };
+        wait_until("Prometheus to scrape", || is_up(1));
+        let before = fs::read(&certificate).unwrap();
+        let key = fs::read(folder.path().join("key")).unwrap();
+        certify(folder.path());
+        daemon.signal(Signal::SIGHUP);
+        wait_until("Prometheus to meet a stranger", || is_up(0));
+        fs::write(&certificate, "no certificate\n").unwrap();
+        daemon.signal(Signal::SIGHUP);
+        wait_until("natdiag to refuse the file", || {
+            daemon.logs("certificate` (`metrics-certificate`) holds no certificate")
+        });
+        fs::write(&certificate, before).unwrap();
+        fs::write(folder.path().join("key"), key).unwrap();
+        daemon.signal(Signal::SIGHUP);
+        wait_until("Prometheus to scrape again", || is_up(1));
         drop(prometheus);
         assert_eq!(daemon.end(), Some(0));
     });

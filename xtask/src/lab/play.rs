@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Error, Result, anyhow};
 
 use super::{
+    evidence::Keeping,
     expectation, interrupt, judge,
     mechanism::{Installed, Mechanism},
     namespace::Namespace,
@@ -38,6 +39,8 @@ pub(crate) struct Stage {
     pub(crate) seconds: Option<u64>,
     /// Whether namespaces stay.
     pub(crate) keep: bool,
+    /// Whether natdiag's daemon keeps evidence.
+    pub(crate) evidence: bool,
     /// natdiag's program, unless nothing is to be judged.
     pub(crate) natdiag: Option<PathBuf>,
     /// Where captures and reports go, a directory per scenario.
@@ -81,7 +84,17 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
         let before = Duration::from_secs(scenario.unwatched_seconds);
         traffic::play(&network, &parameters, scenario.traffic, before, &mut random)?;
     }
+    let interfaces: Vec<_> = watched.iter().map(|watched| watched.interface).collect();
     let observers = Observers::start(host, watched, stage.natdiag.as_deref(), &directory)?;
+    let keeps = stage.natdiag.as_deref().filter(|_| stage.evidence);
+    let keeping = keeps
+        .map(|natdiag| {
+            Ok::<_, Error>((
+                Keeping::start(host, &interfaces, natdiag, &directory)?,
+                natdiag,
+            ))
+        })
+        .transpose()?;
     let seconds = stage.seconds.unwrap_or(scenario.seconds);
     let experience = perform(scenario, seconds, &network, &parameters, &mut random)?;
     let observation = observers.finish(host)?;
@@ -106,6 +119,9 @@ fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     if let Some(natdiag) = &stage.natdiag {
         let judged = judge::judge(scenario, natdiag, &observation, &installed)?;
         verdict.differences.extend(judged);
+    }
+    if let Some((keeping, natdiag)) = keeping {
+        verdict.differences.extend(keeping.finish(natdiag)?);
     }
     write_verdict(&directory, &verdict)?;
     Ok(verdict)

@@ -12,6 +12,7 @@ use crate::{
     analysis::diagnosis::Diagnosis,
     capture::{Capture, Playback, dissect::Dissector},
     daemon::evidence::Keeper,
+    survey::SourceSurvey,
 };
 
 /// The record of a packet, as the kernel would make it; `None` where it makes none.
@@ -79,11 +80,25 @@ fn evidence(capture: &Path) -> (Vec<u8>, Diagnosis) {
                 interface: "eth0",
                 hooks: &["tcx ingress".to_owned()],
                 finding: remote.findings[0].cause.as_str(),
+                start: Timestamp(1),
+                judged: until,
+                statement: None,
             };
             file.extend(section(&about, &exhibits).unwrap());
         }
     }
     (file, playback.survey(0).diagnosis)
+}
+
+/// What the replay of evidence of one interface gives.
+fn replay(path: &Path) -> SourceSurvey {
+    let [capture] = Capture::open_each(path, |stream| stream)
+        .unwrap()
+        .try_into()
+        .unwrap_or_else(|all: Vec<_>| panic!("{} interfaces", all.len()));
+    let mut playback = Playback::new(capture, Vec::new());
+    playback.play(None).unwrap();
+    playback.survey(0)
 }
 
 /// Each remote host with a finding, and the causes.
@@ -113,9 +128,7 @@ fn replay_of_the_evidence_gives_the_finding_that_it_was_kept_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("evidence.pcapng");
         fs::write(&path, file).unwrap();
-        let mut playback = Playback::new(Capture::open(&path).unwrap(), Vec::new());
-        playback.play(None).unwrap();
-        let survey = playback.survey(0);
+        let survey = replay(&path);
         assert_eq!(causes(&survey.diagnosis), wanted, "{name}");
         assert_eq!(survey.notes, Vec::<String>::new(), "{name}");
     }
@@ -160,4 +173,110 @@ fn tshark_reads_the_evidence_and_its_comments() {
         .filter(|line| line.starts_with("eth0\ta test\t1\t"));
     assert!(syns.count() > 20, "{text}");
     assert!(text.lines().all(|line| line.ends_with('\t')), "{text}");
+}
+
+/// A file with sections of these interfaces, each with SYNs at these seconds.
+fn file_of(sections: &[(&str, &[u64])]) -> Vec<u8> {
+    let syn = fixture::all()
+        .into_iter()
+        .find_map(|fixture| {
+            let record = record(&fixture.packet, Direction::Egress)?;
+            (record.tcp_flags == natdiag_common::wire::tcp::SYN).then_some(record)
+        })
+        .unwrap();
+    let sections = sections.iter().flat_map(|(interface, seconds)| {
+        let exhibits: Vec<_> = seconds
+            .iter()
+            .map(|second| {
+                let mut record = syn;
+                record.time_ns = second * 1_000_000_000;
+                let why = "a test".to_owned();
+                Exhibit { record, why }
+            })
+            .collect();
+        let about = About {
+            interface,
+            hooks: &[],
+            finding: "a test",
+            start: Timestamp(1),
+            judged: Timestamp(100_000_000_000),
+            statement: None,
+        };
+        section(&about, &exhibits).unwrap()
+    });
+    sections.collect()
+}
+
+/// The name of each capture in a file, and the seconds of its packets.
+fn seconds(octets: &[u8]) -> Vec<(String, Vec<u64>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.pcapng");
+    fs::write(&path, octets).unwrap();
+    let captures = Capture::open_each(&path, |stream| stream).unwrap();
+    let mut all = Vec::new();
+    for mut capture in captures {
+        let mut seconds = Vec::new();
+        while let Some(packet) = capture.packet() {
+            seconds.push(packet.time.0 / 1_000_000_000);
+            capture.advance();
+        }
+        let name = capture.name().replace(&path.display().to_string(), "FILE");
+        all.push((name, seconds));
+    }
+    all
+}
+
+#[test]
+fn evidence_is_played_in_the_order_of_time_and_each_interface_by_itself() {
+    let one = file_of(&[("eth0", &[5, 6]), ("eth0", &[1, 2, 7])]);
+    assert_eq!(seconds(&one), [("FILE".to_owned(), vec![1, 2, 5, 6, 7])]);
+    let two = file_of(&[("lan", &[5, 6]), ("wan", &[4]), ("lan", &[1, 2])]);
+    assert_eq!(
+        seconds(&two),
+        [
+            ("FILE (lan)".to_owned(), vec![1, 2, 5, 6]),
+            ("FILE (wan)".to_owned(), vec![4])
+        ]
+    );
+}
+
+#[test]
+fn evidence_that_was_cut_off_is_played_up_to_there() {
+    let whole = file_of(&[("eth0", &[5, 6]), ("eth0", &[1, 2])]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.pcapng");
+    // In the last block, which says up to when nothing more came.
+    fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+    let survey = replay(&path);
+    assert_eq!(seconds(&whole[..whole.len() - 7])[0].1, [1, 2, 5, 6]);
+    assert!(
+        survey.notes[0].contains("behind packet 4"),
+        "{:?}",
+        survey.notes
+    );
+}
+
+#[test]
+fn what_evidence_says_beside_its_packets_is_played() {
+    let mut counts = natdiag_common::follow::FollowCounts::ZERO;
+    counts.increment(natdiag_common::follow::FollowCounter::ReceivedLarge);
+    let statement = Statement {
+        remote: "203.0.113.80".parse().unwrap(),
+        since: Timestamp(7),
+        counts,
+    };
+    let about = About {
+        interface: "eth0",
+        hooks: &[],
+        finding: "a test",
+        start: Timestamp(1),
+        judged: Timestamp(9_000_000_000),
+        statement: Some(statement),
+    };
+    let octets = section(&about, &[]).unwrap();
+    let mut capture =
+        Capture::read("test".to_owned(), Box::new(std::io::Cursor::new(octets))).unwrap();
+    assert!(capture.is_evidence());
+    assert_eq!(capture.take_statements(), [statement]);
+    assert_eq!(capture.progress().time, Timestamp(9_000_000_000));
 }

@@ -1,6 +1,10 @@
-//! Keeps the packets that findings rest on, as many for each finding as are allowed.
+//! Keeps the packets that findings rest on, as many for each remote host as are allowed. What both sides of a NAT host show together is
+//! kept from every interface.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+};
 
 use natdiag_common::{
     record::{Record, flag},
@@ -14,7 +18,7 @@ use crate::{
         evidence::Fate,
         mark::Prediction,
     },
-    capture::evidence::{About, Exhibit, section},
+    capture::evidence::{About, Exhibit, Statement, section},
     config::daemon::Limits,
     daemon::changes::{Changes, Place},
     engine::Engine,
@@ -22,11 +26,25 @@ use crate::{
     survey::{SourceSurvey, Survey},
 };
 
+/// Packets with which a new file begins for a host that has some in the file before: each file shall give the finding by itself.
+const CARRIED: usize = 512;
+
 /// The files, and how much of each finding is in them.
 pub(super) struct EvidenceFiles {
     spool: Spool,
     packets: u32,
-    kept: BTreeMap<Place, u32>,
+    kept: BTreeMap<Place, Kept>,
+}
+
+/// What was kept of a remote host on an interface.
+#[derive(Default)]
+struct Kept {
+    packets: u32,
+    /// The newest of these.
+    newest: VecDeque<Exhibit>,
+    statement: Option<Statement>,
+    /// The file that the last was written to.
+    file: Option<u64>,
 }
 
 impl EvidenceFiles {
@@ -53,57 +71,86 @@ impl EvidenceFiles {
 
     /// Keeps what has come for the findings that last.
     pub(super) fn collect(&mut self, engine: &mut Engine, changes: &Changes, survey: &Survey) {
-        self.kept.retain(|place, _| changes.is_open(place));
-        for place in changes.places() {
-            let Some((source, remote)) = subject(survey, place) else {
-                continue;
-            };
-            let kept = self.kept.entry(place.clone()).or_default();
-            let room = self.packets.saturating_sub(*kept) as usize;
-            if room == 0 {
-                continue;
-            }
-            let records = engine.take_evidence(&place.interface, remote.address);
-            let exhibits: Vec<_> = records
-                .into_iter()
-                .take(room)
-                .map(|record| Exhibit {
-                    why: why(&record, remote),
-                    record,
-                })
+        let remotes: BTreeSet<_> = changes.places().filter_map(|place| place.remote).collect();
+        self.kept
+            .retain(|place, _| place.remote.is_some_and(|it| remotes.contains(&it)));
+        for address in remotes {
+            let findings: Vec<_> = survey
+                .sources
+                .iter()
+                .filter_map(|source| source.remote(address))
+                .flat_map(|remote| &remote.findings)
                 .collect();
-            if exhibits.is_empty() {
-                continue;
+            for source in &survey.sources {
+                self.keep(engine, source, address, &findings, survey);
             }
-            let about = About {
-                interface: &source.name,
-                hooks: &source.hooks,
-                finding: &in_words(&remote.findings),
-            };
-            match section(&about, &exhibits) {
-                Ok(octets) => {
-                    if self.spool.write(&octets, survey.end) {
-                        *kept += u32::try_from(exhibits.len()).unwrap_or(u32::MAX);
-                    }
+        }
+    }
+
+    /// Keeps what has come of a remote host on one interface.
+    fn keep(
+        &mut self,
+        engine: &mut Engine,
+        source: &SourceSurvey,
+        address: IpAddr,
+        findings: &[&Finding],
+        survey: &Survey,
+    ) {
+        let place = Place {
+            interface: source.name.clone(),
+            remote: Some(address),
+        };
+        let remote = source.remote(address);
+        let kept = self.kept.entry(place).or_default();
+        let room = self.packets.saturating_sub(kept.packets) as usize;
+        let new: Vec<_> = engine
+            .take_evidence(&source.name, address)
+            .into_iter()
+            .take(room)
+            .map(|record| Exhibit {
+                why: why(&record, remote, findings),
+                record,
+            })
+            .collect();
+        let statement = engine.followed(&source.name, address);
+        if new.is_empty() && statement == kept.statement {
+            return;
+        }
+        let about = About {
+            interface: &source.name,
+            hooks: &source.hooks,
+            finding: &in_words(findings),
+            start: survey.start,
+            judged: survey.end,
+            statement,
+        };
+        let written = section(&about, &new).and_then(|octets| {
+            let file = self.spool.file_of(octets.len());
+            if kept.file.is_none_or(|known| known == file) {
+                return Ok((octets, file));
+            }
+            let all: Vec<_> = kept.newest.iter().chain(&new).cloned().collect();
+            let octets = section(&about, &all)?;
+            let file = self.spool.file_of(octets.len());
+            Ok((octets, file))
+        });
+        match written {
+            Ok((octets, file)) => {
+                if self.spool.write(&octets, survey.end) {
+                    kept.packets += u32::try_from(new.len()).unwrap_or(u32::MAX);
+                    kept.statement = statement;
+                    kept.file = Some(file);
+                    kept.newest.extend(new);
+                    let surplus = kept.newest.len().saturating_sub(CARRIED);
+                    kept.newest.drain(..surplus);
                 }
-                Err(error) => tracing::error!(%error, "evidence has no form"),
             }
+            Err(error) => tracing::error!(%error, "evidence has no form"),
         }
     }
 }
 
-fn subject<'a>(
-    survey: &'a Survey,
-    place: &Place,
-) -> Option<(&'a SourceSurvey, &'a RemoteDiagnosis)> {
-    let mut sources = survey.sources.iter();
-    let source = sources.find(|source| source.name == place.interface)?;
-    let mut remotes = source.diagnosis.remotes.iter();
-    let remote = remotes.find(|remote| Some(remote.address) == place.remote)?;
-    Some((source, remote))
-}
-
-fn in_words(findings: &[Finding]) -> String {
+fn in_words(findings: &[&Finding]) -> String {
     let words: Vec<_> = findings
         .iter()
         .map(|finding| format!("{}: {}", finding.cause.as_str(), finding.summary))
@@ -112,18 +159,19 @@ fn in_words(findings: &[Finding]) -> String {
 }
 
 /// Why a packet is evidence: the causes that it may speak for, what it is, and for a SYN what was predicted and what became of it.
-fn why(record: &Record, remote: &RemoteDiagnosis) -> String {
-    let causes: Vec<_> = remote
-        .findings
+fn why(record: &Record, remote: Option<&RemoteDiagnosis>, findings: &[&Finding]) -> String {
+    let causes: BTreeSet<_> = findings
         .iter()
         .map(|finding| finding.cause.as_str())
         .collect();
-    let syns = remote.close_up.iter().flat_map(|close_up| &close_up.syns);
+    let close_up = remote.and_then(|remote| remote.close_up.as_ref());
+    let syns = close_up.iter().flat_map(|close_up| &close_up.syns);
     let fate = syns
         .rev()
         .find(|syn| syn.sent.0 == record.time_ns)
         .map(in_word)
         .unwrap_or_default();
+    let causes: Vec<_> = causes.into_iter().collect();
     format!("{}: {}{fate}", causes.join(", "), kind(record))
 }
 

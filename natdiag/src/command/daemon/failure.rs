@@ -5,9 +5,10 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use thiserror::Error;
 
 use crate::{
-    bpf::maps::MapsError,
+    bpf::{cost::StatisticsError, maps::MapsError},
     config::daemon::{DaemonConfigError, FileError},
     engine::EngineError,
+    metrics::access::AccessError,
     privilege::{MissingPrivileges, reduce::ReduceError},
     spool::Spool,
 };
@@ -71,18 +72,18 @@ pub enum DaemonError {
         #[source]
         source: io::Error,
     },
-    /// The file with the password cannot be read.
-    #[error("cannot read `{}` (`metrics-password`)", .path.display())]
-    Password {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file with the password holds none.
-    #[error("`{}` (`metrics-password`) must hold one line, NAME:PASSWORD", .0.display())]
-    NoPassword(PathBuf),
+    /// It cannot be said who may have metrics.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The kernel does not measure.
+    #[error(
+        "cannot have the kernel measure what the programs cost (`measure-cost`): that needs CAP_SYS_ADMIN; or set \
+             kernel.bpf_stats_enabled=1 by sysctl and leave `measure-cost` out"
+    )]
+    Measure(#[from] StatisticsError),
+    /// Whole packets cannot be had.
+    #[error("cannot open a packet socket (`full`); start natdiag with CAP_NET_RAW")]
+    Full(#[source] io::Error),
     /// Signals cannot be awaited.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),

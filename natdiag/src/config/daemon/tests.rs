@@ -31,10 +31,14 @@ evidence-packets = 100
 evidence-size = "1MiB"
 evidence-age = "1h"
 evidence-total = "10MiB"
+full = ["203.0.113.80"]
 metrics = "127.0.0.1:9435"
 metrics-remotes = 0
 metrics-connections = 2
 metrics-password = "/etc/natdiag/metrics.password"
+metrics-certificate = "/etc/natdiag/metrics.pem"
+metrics-key = "/etc/natdiag/metrics.key"
+measure-cost = true
 "#;
 
 #[test]

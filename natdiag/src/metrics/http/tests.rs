@@ -1,17 +1,33 @@
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
+use crate::metrics::access::Demands;
 
 /// A server with two places, that gives out some metrics.
 async fn serve(credentials: Option<&str>) -> SocketAddr {
+    let access = Access::default();
+    access.set(Demands {
+        credentials: credentials.map(|text| Credentials::of(text).unwrap()),
+        tls: None,
+    });
+    serve_to(access).await
+}
+
+async fn serve_to(access: Access) -> SocketAddr {
     let exhibition = Exhibition::default();
     exhibition.show(b"natdiag_findings 1\n".to_vec());
-    let credentials = credentials.map(|text| Credentials::read(text).unwrap());
     let address = "127.0.0.1:0".parse().unwrap();
-    let server = Server::listen(address, 2, credentials, exhibition)
+    let server = Server::listen(address, 2, access, exhibition)
         .await
         .unwrap();
     let address = server.address().unwrap();
@@ -25,6 +41,43 @@ async fn ask(address: SocketAddr, request: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// TLS of a server, and what a client that trusts it needs.
+fn tls() -> (Demands, TlsConnector) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate: CertificateDer<'static> = made.cert.der().clone();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let server = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let mut trusted = RootCertStore::empty();
+    trusted.add(certificate).unwrap();
+    let client = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let demands = Demands {
+        credentials: None,
+        tls: Some(TlsAcceptor::from(Arc::new(server))),
+    };
+    (demands, TlsConnector::from(Arc::new(client)))
+}
+
+async fn ask_by_tls(address: SocketAddr, client: &TlsConnector) -> io::Result<String> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = client.connect(name, stream).await?;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -84,13 +137,6 @@ fn metrics_are_for_those_who_know_the_password() {
 }
 
 #[test]
-fn credentials_need_a_name_and_a_password() {
-    for text in ["", "scraper", ":secret", "scraper:", "\n"] {
-        assert!(Credentials::read(text).is_none(), "{text:?}");
-    }
-}
-
-#[test]
 fn who_says_nothing_keeps_a_place_for_seconds_only() {
     run(async {
         let address = serve(None).await;
@@ -105,5 +151,31 @@ fn who_says_nothing_keeps_a_place_for_seconds_only() {
         let waited_ns = clock.monotonic_ns() - begin_ns;
         assert!(waited_ns >= 4_000_000_000, "all places were taken");
         drop(silent);
+    });
+}
+
+#[test]
+fn tls_is_asked_of_everybody_and_a_new_certificate_needs_no_restart() {
+    run(async {
+        let access = Access::default();
+        let (demands, client) = tls();
+        access.set(demands);
+        let address = serve_to(access.clone()).await;
+        let answer = ask_by_tls(address, &client).await.unwrap();
+        assert!(answer.ends_with("natdiag_findings 1\n"), "{answer}");
+        let mut plain = TcpStream::connect(address).await.unwrap();
+        plain
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        // It may be a reset or an alert of TLS; no metrics in any case.
+        let _ = plain.read_to_end(&mut answer).await;
+        assert!(!String::from_utf8_lossy(&answer).contains("natdiag"));
+        let (renewed, other) = tls();
+        access.set(renewed);
+        assert!(ask_by_tls(address, &client).await.is_err());
+        let answer = ask_by_tls(address, &other).await.unwrap();
+        assert!(answer.ends_with("natdiag_findings 1\n"), "{answer}");
     });
 }
