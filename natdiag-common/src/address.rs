@@ -9,6 +9,7 @@ use core::{
 ///
 /// Two words and not sixteen octets: LLVM would carry each octet in a register of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(transparent)]
 pub struct Address([u64; 2]);
 

@@ -37,6 +37,7 @@ impl Counter {
 
 /// The counters of one CPU for one interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C)]
 pub struct Totals {
     /// Indexed by [`Counter`].
@@ -169,6 +170,7 @@ pub enum RemoteCounter {
 
 /// Protocols that fragments are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(usize)]
 pub enum FragmentProtocol {
     /// Protocol 6.
@@ -259,6 +261,7 @@ pub const REMOTE_WORDS: usize = 32;
 /// Counters of one remote host, as the kernel keeps them: they are spilled before they could wrap. Small, because a
 /// flood from many hosts has them copied and cleared for nearly every packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C, align(8))]
 pub struct RemoteCounts {
     /// Indexed by [`RemoteCounter`].

@@ -14,6 +14,7 @@
     reason = "octets taken apart have no names of their own"
 )]
 
+pub mod abi;
 pub mod address;
 pub mod classify;
 pub mod counter;

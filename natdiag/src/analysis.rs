@@ -17,7 +17,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod timeline;
+pub(crate) mod timeline;
 pub mod tracker;
 pub mod verdict;
 
@@ -30,6 +30,7 @@ use natdiag_common::{
     follow::{self, FlowEnds, FollowCounts, FollowedSegment},
     wire::tcp::SYN,
 };
+use serde::{Deserialize, Serialize};
 
 use self::{
     close_up::CloseUp,
@@ -57,7 +58,7 @@ const CLOSE_UPS: usize = 1000;
 const MAX_FRAGMENTING: usize = 1 << 18;
 
 /// Everything that is known about the traffic of one source: an interface or a capture.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Analysis {
     table: Table,
     tracker: Tracker,
@@ -70,6 +71,7 @@ pub struct Analysis {
     suspicion: Suspicion,
     suspects: Vec<Address>,
     /// What is to be joined with what other sources see, if anything.
+    #[serde(skip)]
     sightings: Option<Vec<Sighting>>,
     established: EstablishedTable,
 }
@@ -81,6 +83,18 @@ impl Analysis {
         Self {
             table: Table::with_capacity(remotes),
             ..Self::default()
+        }
+    }
+
+    /// Makes what was saved whole again, after a time in which nobody looked if `gap` names one: then what became of SYNs
+    /// in it is not known. Nobody is under suspicion at first.
+    pub fn restore(&mut self, gap: Option<(Timestamp, Timestamp)>) {
+        self.table.restore();
+        for remote in std::mem::take(&mut self.suspects) {
+            self.established.end(remote);
+        }
+        if let Some((from, to)) = gap {
+            self.tracker.records_missed(from, to);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The command line exactly as typed. It knows no file and no interface; `config` makes sense of it.
 
 pub mod daemon;
+pub mod detach;
 pub mod probe;
 
 use std::{path::PathBuf, time::Duration};
@@ -57,6 +58,14 @@ pub enum Command {
     /// wins. SIGHUP has the file read again; nothing that was counted is lost by it.
     #[command(verbatim_doc_comment, after_long_help = daemon::EXAMPLES)]
     Daemon(Box<daemon::DaemonArgs>),
+    /// Take away what `natdiag daemon` has left in the kernel
+    ///
+    /// A daemon with `state` leaves its programs attached and its counters pinned, so that the next
+    /// one loses nothing. This removes them, and filters that a killed natdiag has left, and says
+    /// what it removed. It refuses where a natdiag that runs is in charge.
+    #[command(verbatim_doc_comment, after_long_help = detach::EXAMPLES)]
+    #[command(override_usage = "natdiag detach <-i IFACE|--all> [--pin DIR]")]
+    Detach(detach::DetachArgs),
     /// Look at this host itself
     #[command(subcommand)]
     Check(Check),

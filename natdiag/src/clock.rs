@@ -28,6 +28,13 @@ impl Clock {
         }
     }
 
+    /// Goes on with the offset of an earlier run since the same boot of the machine: its times and those to come are in order,
+    /// also where the wall clock has been set.
+    #[must_use]
+    pub const fn resume(epoch_ns: u64) -> Self {
+        Self { epoch_ns }
+    }
+
     /// What `CLOCK_MONOTONIC` 0 is, in nanoseconds since 1970.
     #[must_use]
     pub const fn epoch_ns(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod daemon;
+pub mod detach;
 pub mod pages;
 pub mod probe;
 pub mod replay;
@@ -18,6 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::{
     check::{attach::CheckAttachError, server::CheckServerError},
     daemon::DaemonError,
+    detach::DetachError,
     pages::PagesError,
     probe::ProbeError,
     replay::ReplayError,
@@ -52,6 +54,9 @@ pub enum CommandError {
     /// Watching unattended failed.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// Detaching failed.
+    #[error(transparent)]
+    Detach(#[from] DetachError),
     /// Reading captures failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -86,6 +91,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
             graded(form, args.top, |view| watch(&args.try_into()?, view))
         }
         Command::Daemon(args) => daemon(args),
+        Command::Detach(args) => Ok(detach::detach(args, &mut io::stdout().lock())?),
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),

@@ -2,9 +2,11 @@
 //! are the commands'.
 
 mod interface;
+mod opening;
 mod remedy;
+mod saved;
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use natdiag_common::record::Record;
 use thiserror::Error;
@@ -13,10 +15,11 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use self::interface::WatchedInterface;
+pub use self::saved::SavedEngine;
+use self::{interface::WatchedInterface, saved::SavedInterface};
 use crate::{
-    analysis::{crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError},
+    analysis::{Analysis, crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
+    bpf::{attach::AttachError, load::LoadError, maps::MapsError, pins::PinRoot},
     capture::evidence::Statement,
     clock::Clock,
     config::{HookChoice, Top, TrialConfig},
@@ -76,6 +79,8 @@ pub struct EngineOptions {
     pub trial: Option<TrialConfig>,
     /// Whether the newest records of every remote host are kept as evidence.
     pub keeps_evidence: bool,
+    /// Where programs and maps are pinned, if they are to stay when the process ends.
+    pub pins: Option<Arc<PinRoot>>,
 }
 
 /// By what an interface is watched.
@@ -85,6 +90,8 @@ pub struct Attached {
     pub hooks: Vec<String>,
     /// Why these, what was refused, who else is attached: one sentence each.
     pub notes: Vec<String>,
+    /// Whether what an earlier run knew is gone on with.
+    pub goes_on: bool,
 }
 
 /// Everything under watch.
@@ -94,6 +101,8 @@ pub struct Engine {
     start: Timestamp,
     end: Option<Timestamp>,
     interfaces: Vec<WatchedInterface>,
+    /// What an earlier run knew about interfaces that are not watched yet.
+    earlier: Vec<SavedInterface<Analysis>>,
     /// Joins what several interfaces see.
     crossing: Crossing,
     turns: Interval,
@@ -112,6 +121,7 @@ impl Engine {
             start: clock.now(),
             end: None,
             interfaces: Vec::new(),
+            earlier: Vec::new(),
             crossing: Crossing::default(),
             turns: ticks(BETWEEN_TURNS),
             checks: ticks(BETWEEN_CHECKS),
@@ -119,14 +129,58 @@ impl Engine {
         }
     }
 
+    /// Goes on with what an earlier run has saved, for each interface whose pinned state it belongs to.
+    #[must_use]
+    pub fn resume(self, saved: SavedEngine<Analysis>) -> Self {
+        Self {
+            clock: Clock::resume(saved.epoch_ns),
+            start: saved.start,
+            earlier: saved.interfaces,
+            ..self
+        }
+    }
+
+    /// What is to be saved for another run. `is_last` says that nothing will be taken from the kernel after this.
+    #[must_use]
+    pub fn saved(&self, is_last: bool) -> SavedEngine<&Analysis> {
+        let interfaces = self.interfaces.iter();
+        SavedEngine {
+            epoch_ns: self.clock.epoch_ns(),
+            start: self.start,
+            interfaces: interfaces
+                .filter_map(|interface| interface.saved(is_last))
+                .collect(),
+        }
+    }
+
+    /// Takes everything up to now and nothing any more, from the interfaces whose programs stay for another run to go on with.
+    /// The others are for [`Self::let_go`]. Returns the names of those that stay.
+    ///
+    /// # Errors
+    /// The counters of an interface cannot be read.
+    pub fn pause(&mut self) -> Result<Vec<String>, MapsError> {
+        let mut paused = Vec::new();
+        for interface in &mut self.interfaces {
+            if interface.pause()? {
+                paused.push(interface.link().name.clone());
+            }
+        }
+        self.cross();
+        Ok(paused)
+    }
+
     /// Attaches to an interface.
     ///
     /// # Errors
     /// Its link layer is unknown, or the kernel refuses.
     pub fn attach(&mut self, link: Link) -> Result<Attached, EngineError> {
-        let interface = WatchedInterface::open(link, &self.options, self.clock)?;
+        let mut earlier = self.earlier.iter();
+        let saved = earlier
+            .position(|saved| saved.name == link.name)
+            .map(|place| self.earlier.swap_remove(place));
+        let interface = WatchedInterface::open(link, &self.options, saved, self.clock)?;
         let attached = interface.attached();
-        if self.interfaces.is_empty() {
+        if self.interfaces.is_empty() && !attached.goes_on {
             self.start = self.clock.now();
         }
         self.interfaces.push(interface);

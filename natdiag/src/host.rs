@@ -5,6 +5,7 @@ pub mod conntrack;
 pub mod ethtool;
 pub mod holder;
 pub mod link;
+pub mod lock;
 pub mod netlink;
 pub mod path;
 pub mod route;

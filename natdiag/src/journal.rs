@@ -44,6 +44,11 @@ impl Journal {
         }
     }
 
+    /// Counts on from what an earlier run has lost.
+    pub const fn resume(&mut self, lost: u64) {
+        self.lost = lost;
+    }
+
     /// Events that could not be written.
     #[must_use]
     pub const fn lost(&self) -> u64 {

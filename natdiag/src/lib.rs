@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod bpf;
 pub mod capture;
 pub mod check;
+pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod colour;

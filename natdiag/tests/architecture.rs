@@ -33,7 +33,9 @@ const RULES: &[Rule] = &[
             "std::time",
             "Instant::now",
             "SystemTime",
-            "serde",
+            // That its types can be saved is derived. What is shown has types of its own.
+            "serde_json",
+            "Serializer",
             "tracing::",
             "tokio::",
             "crate::report",

@@ -18,11 +18,12 @@ fn the_units_are_valid_and_as_closed_as_stated() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/systemd");
+    // The services need it.
+    let mount = "run-natdiag.mount";
+    fs::copy(shipped.join(mount), folder.path().join(mount)).unwrap();
     for unit in ["natdiag.service", "natdiag@.service"] {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../deploy/systemd")
-            .join(unit);
-        let text = fs::read_to_string(shipped).unwrap();
+        let text = fs::read_to_string(shipped.join(unit)).unwrap();
         // It looks whether the program is there.
         let text = text.replace("/usr/bin/natdiag", env!("CARGO_BIN_EXE_natdiag"));
         let file = folder.path().join(unit);

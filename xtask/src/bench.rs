@@ -4,7 +4,7 @@
 mod clock;
 mod driver;
 mod kind;
-mod live;
+pub(crate) mod live;
 mod programs;
 mod replay;
 mod rig;

@@ -48,6 +48,16 @@ pub(crate) mod evaluate {
     }
 }
 
+/// natdiag on a busy network for long.
+pub(crate) mod soak {
+    pub(crate) use super::Args;
+
+    /// Runs `cargo xtask soak`; returns only on an error.
+    pub(crate) fn run(args: Args) -> super::Result<super::ExitCode> {
+        super::hand_over("soak", super::Profile::Release, args)
+    }
+}
+
 /// What watching costs.
 pub(crate) mod bench {
     pub(crate) use super::Args;

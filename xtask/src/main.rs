@@ -22,13 +22,15 @@ mod run;
 #[cfg(feature = "programs")]
 mod screens;
 mod setup;
+#[cfg(feature = "programs")]
+mod soak;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 #[cfg(not(feature = "programs"))]
-use handover::{bench, evaluate, kernels, lab, probe, screens};
+use handover::{bench, evaluate, kernels, lab, probe, screens, soak};
 #[cfg(feature = "programs")]
 use lab::probe;
 
@@ -58,6 +60,8 @@ enum Task {
     Evaluate(evaluate::Args),
     /// Measures what watching costs
     Bench(bench::Args),
+    /// Runs natdiag on a busy network for long, with faults, and checks that it holds
+    Soak(soak::Args),
     /// Loads, attaches and counts on real kernels in QEMU
     Kernels(kernels::Args),
     /// Makes the Debian package
@@ -76,6 +80,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Probe(args) => probe::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),
         Task::Bench(args) => bench::run(args),
+        Task::Soak(args) => soak::run(args),
         Task::Kernels(args) => kernels::run(args),
         Task::Package(args) => package::run(&args),
         Task::Screens(args) => screens::run(&args),

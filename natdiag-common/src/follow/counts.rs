@@ -59,6 +59,7 @@ pub enum FollowCounter {
 
 /// Counters of one suspect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C)]
 pub struct FollowCounts {
     /// Indexed by [`FollowCounter`].

@@ -2,6 +2,7 @@
 
 /// A TCP sequence number (RFC 9293, section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(transparent)]
 pub struct SeqNumber(pub u32);
 
@@ -21,6 +22,7 @@ impl SeqNumber {
 
 /// A TCP timestamp value (RFC 7323, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(transparent)]
 pub struct TsVal(pub u32);
 

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use natdiag_common::{counter::FragmentPosition, wire::seq::TsVal};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     analysis::{
@@ -27,7 +28,7 @@ pub struct CloseUp {
 }
 
 /// One SYN sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentSyn {
     /// When.
     pub sent: Timestamp,
@@ -46,7 +47,7 @@ pub struct RecentSyn {
 }
 
 /// The newest SYNs to one remote host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RecentSyns {
     sent: u64,
     newest: VecDeque<RecentSyn>,
@@ -98,7 +99,7 @@ impl RecentSyns {
 }
 
 /// Fragments by position and by the length of the whole packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FragmentSizes {
     counts: [[u32; Self::BUCKETS]; FragmentPosition::ALL.len()],
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use natdiag_common::counter::Totals;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::close_up::CloseUp;
 
@@ -80,7 +81,7 @@ pub struct RemoteCounters {
 }
 
 /// Causes that a finding can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the report")]
 pub enum Cause {
     TwRecycle,
@@ -149,7 +150,7 @@ impl Cause {
 }
 
 /// What a finding means for connections. Ordered: the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// It explains what is seen and harms nobody.
     Info,

@@ -9,6 +9,7 @@ use natdiag_common::{
         FLOWS, FlowEnds, FollowCounter, FollowCounts, FollowedFlow, FollowedSegment, flow_place,
     },
 };
+use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 
@@ -16,7 +17,7 @@ use crate::event::Timestamp;
 const MAX_KEPT: usize = 1 << 16;
 
 /// Evidence about one remote host, since its suspicion began. What was before is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Established {
     /// When the first suspicion began.
     since: Option<Timestamp>,
@@ -68,9 +69,11 @@ impl Established {
 }
 
 /// Evidence about all remote hosts that are or were under suspicion.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct EstablishedTable {
     remotes: HashMap<Address, Established, FixedState>,
+    // Those of a capture, which is never saved.
+    #[serde(skip)]
     flows: FlowTable,
 }
 

@@ -8,6 +8,7 @@ pub mod writes;
 use std::net::IpAddr;
 
 use natdiag_common::wire::seq::TsVal;
+use serde::{Deserialize, Serialize};
 
 use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
 use crate::{
@@ -24,7 +25,7 @@ const MAX_OPEN: usize = 32;
 const MAX_HOLE_PORTS: usize = 8;
 
 /// What became of one SYN transmission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
     /// Nothing yet.
     Pending,
@@ -37,7 +38,7 @@ pub enum Fate {
 }
 
 /// Dropped and answered SYNs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Dropped.
     pub dropped: u64,
@@ -90,7 +91,7 @@ impl Outcomes {
 }
 
 /// SYNs from one local address to one port of the remote host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Who sent them.
     pub local: IpAddr,
@@ -101,7 +102,7 @@ pub struct Service {
 }
 
 /// Connections by the fates of all their SYNs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
     /// No SYN of theirs was answered.
     pub failed: u64,
@@ -112,7 +113,7 @@ pub struct Connections {
 }
 
 /// How one SYN transmission counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct SynClass {
     /// What the rule of tcp_tw_recycle says.
@@ -149,7 +150,7 @@ impl SynClass {
 }
 
 /// All that is known about SYNs sent to one remote host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SynEvidence {
     /// With a timestamp below a live mark.
     pub predicted_drop: Outcomes,
@@ -381,7 +382,7 @@ impl SynEvidence {
 }
 
 /// What a connection's SYNs have come to, for [`Connections`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionFates {
     /// Dropped SYNs that count.
     pub dropped: u32,

@@ -12,6 +12,7 @@ use std::{
 
 use foldhash::fast::FixedState;
 use natdiag_common::counter::FragmentProtocol;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     analysis::close_up::FragmentSizes,
@@ -34,7 +35,7 @@ const MAX_OPEN: usize = 1 << 16;
 const MAX_GAPS: usize = 64;
 
 /// Datagrams from one remote host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Datagrams {
     /// All octets were seen within 30 s, by [`FragmentProtocol`].
     pub complete: [u64; FragmentProtocol::ALL.len()],
@@ -57,7 +58,7 @@ pub struct Datagrams {
 }
 
 /// What fragments of protocols other than TCP, UDP and `ICMP` carry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
     /// Packets of a tunnel.
     pub tunnels: bool,
@@ -89,7 +90,7 @@ impl Datagrams {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Key {
     source: IpAddr,
     destination: IpAddr,
@@ -98,7 +99,7 @@ struct Key {
     identification: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Datagram {
     opened: Timestamp,
     protocol: FragmentProtocol,
@@ -115,7 +116,7 @@ struct Datagram {
 }
 
 /// What was left out of the records of a host's fragments: what it says about a datagram is whether it changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Datagrams that the kernel kept no records of.
     pub datagrams: u64,
@@ -124,7 +125,7 @@ pub struct LeftOut {
 }
 
 /// Follows the datagrams of one source.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reassembly {
     open: HashMap<Key, Datagram, FixedState>,
     deadlines: VecDeque<(Timestamp, Key)>,
@@ -135,7 +136,7 @@ pub struct Reassembly {
 }
 
 /// What was found out about a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decision {
     /// All octets were seen.
     Complete(FragmentProtocol),

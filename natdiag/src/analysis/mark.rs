@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use natdiag_common::wire::seq::TsVal;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 
@@ -22,7 +23,7 @@ const HISTORY_NS: u64 = 4_000_000_000;
 const HISTORY: usize = 1024;
 
 /// A remembered timestamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The timestamp.
     pub tsval: TsVal,
@@ -31,7 +32,7 @@ pub struct Mark {
 }
 
 /// What the rule says about a SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Prediction {
     /// It carries a timestamp below a live mark.
     Drop,
@@ -44,7 +45,7 @@ pub enum Prediction {
 }
 
 /// The mark of one (local address, remote host), as it changed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MarkHistory {
     /// What was in force before the first of the changes.
     before: Option<Mark>,
@@ -52,7 +53,7 @@ pub struct MarkHistory {
     changes: VecDeque<Change>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Change {
     mark: Mark,
     at: Timestamp,

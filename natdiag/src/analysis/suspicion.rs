@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use natdiag_common::{Address, follow};
+use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 
@@ -17,7 +18,7 @@ pub const LONGEST_NS: u64 = 600_000_000_000;
 const REST_NS: u64 = 3_600_000_000_000;
 
 /// Remote hosts under suspicion.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Suspicion {
     since: BTreeMap<Address, Timestamp>,
     ended: BTreeMap<Address, Timestamp>,

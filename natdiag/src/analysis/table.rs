@@ -7,6 +7,7 @@ use natdiag_common::{
     Address,
     counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
 
@@ -20,13 +21,13 @@ const QUIET_NS: u64 = 600_000_000_000;
 const SEARCH_NS: u64 = 60_000_000_000;
 
 /// Counters of one remote host since the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     words: [u64; RemoteCounter::COUNT],
 }
 
 /// One remote host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Remote {
     /// Its address.
     pub address: Address,
@@ -37,8 +38,9 @@ pub struct Remote {
 }
 
 /// All remote hosts of one source.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Table {
+    #[serde(skip)]
     places: HashMap<Address, usize, FixedState>,
     remotes: Vec<Remote>,
     capacity: usize,
@@ -143,6 +145,11 @@ impl Table {
         }
     }
 
+    /// Makes what was saved whole again.
+    pub fn restore(&mut self) {
+        self.find_places();
+    }
+
     /// Adds to a remote host's counters. Where the table is full, `keep` says which quiet hosts must stay, and the
     /// addresses of those let go are returned.
     pub fn count(
@@ -215,13 +222,15 @@ impl Table {
             gone.push(remote.address);
         }
         self.overflow_remotes += gone.len() as u64;
-        self.places = self
-            .remotes
-            .iter()
-            .enumerate()
+        self.find_places();
+        gone
+    }
+
+    fn find_places(&mut self) {
+        let remotes = self.remotes.iter().enumerate();
+        self.places = remotes
             .map(|(place, remote)| (remote.address, place))
             .collect();
-        gone
     }
 }
 

@@ -14,25 +14,25 @@ use natdiag_common::{
 use crate::event::{Content, Event, Segment, Timestamp};
 
 /// Sequence numbers before the SYN and before the SYN-ACK.
-pub(super) const ISN: u32 = 1000;
-pub(super) const SERVER_ISN: u32 = 5000;
+pub(crate) const ISN: u32 = 1000;
+pub(crate) const SERVER_ISN: u32 = 5000;
 
 /// A millisecond in nanoseconds.
-pub(super) const MS: u64 = 1_000_000;
+pub(crate) const MS: u64 = 1_000_000;
 
 /// One connection as a client sees it.
 #[derive(Clone, Copy)]
-pub(super) struct Client {
-    pub(super) local: IpAddr,
-    pub(super) remote: IpAddr,
-    pub(super) port: u16,
-    pub(super) server_port: u16,
-    pub(super) isn: u32,
+pub(crate) struct Client {
+    pub(crate) local: IpAddr,
+    pub(crate) remote: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) server_port: u16,
+    pub(crate) isn: u32,
 }
 
 impl Client {
     /// A connection from the NAT's public address to the server.
-    pub(super) fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         Self {
             local: "203.0.113.1".parse().unwrap(),
             remote: "203.0.113.80".parse().unwrap(),
@@ -42,14 +42,14 @@ impl Client {
         }
     }
 
-    pub(super) fn from(self, local: &str) -> Self {
+    pub(crate) fn from(self, local: &str) -> Self {
         Self {
             local: local.parse().unwrap(),
             ..self
         }
     }
 
-    pub(super) fn to_port(self, server_port: u16) -> Self {
+    pub(crate) fn to_port(self, server_port: u16) -> Self {
         Self {
             server_port,
             ..self
@@ -57,28 +57,28 @@ impl Client {
     }
 
     /// With another sequence number of its SYN; for the SYN and what answers it.
-    pub(super) fn with_isn(self, isn: u32) -> Self {
+    pub(crate) fn with_isn(self, isn: u32) -> Self {
         Self { isn, ..self }
     }
 
-    pub(super) fn syn(self, ms: u64, tsval: Option<u32>) -> Event {
+    pub(crate) fn syn(self, ms: u64, tsval: Option<u32>) -> Event {
         self.sent(ms, SYN, self.isn, 0, options(tsval, 0))
     }
 
-    pub(super) fn syn_ack(self, ms: u64, tsecr: Option<u32>) -> Event {
+    pub(crate) fn syn_ack(self, ms: u64, tsecr: Option<u32>) -> Event {
         let mut options = options(tsecr.map(|_| 77), tsecr.unwrap_or(0));
         options.mss = Some(1460);
         self.received(ms, SYN | ACK, SERVER_ISN, self.isn + 1, options)
     }
 
     /// The server's FIN behind `octets` of response, acknowledging all of ours up to `ack`.
-    pub(super) fn fin_received(self, ms: u64, octets: u32, ack: u32, tsecr: Option<u32>) -> Event {
+    pub(crate) fn fin_received(self, ms: u64, octets: u32, ack: u32, tsecr: Option<u32>) -> Event {
         let options = options(tsecr.map(|_| 78), tsecr.unwrap_or(0));
         self.received(ms, FIN | ACK, SERVER_ISN + 1 + octets, ack, options)
     }
 
     /// Our FIN behind `octets` of request, acknowledging `acked` of the response.
-    pub(super) fn fin_sent(self, ms: u64, octets: u32, acked: u32, tsval: Option<u32>) -> Event {
+    pub(crate) fn fin_sent(self, ms: u64, octets: u32, acked: u32, tsval: Option<u32>) -> Event {
         self.sent(
             ms,
             FIN | ACK,
@@ -88,16 +88,16 @@ impl Client {
         )
     }
 
-    pub(super) fn reset_sent(self, ms: u64) -> Event {
+    pub(crate) fn reset_sent(self, ms: u64) -> Event {
         self.sent(ms, RST, ISN + 9, 0, TcpOptions::default())
     }
 
-    pub(super) fn refused(self, ms: u64) -> Event {
+    pub(crate) fn refused(self, ms: u64) -> Event {
         self.received(ms, RST | ACK, 0, ISN + 1, TcpOptions::default())
     }
 
     /// A whole connection that the server closes first, at `ms`.
-    pub(super) fn closed_by_server(self, ms: u64, tsval: u32) -> Vec<Event> {
+    pub(crate) fn closed_by_server(self, ms: u64, tsval: u32) -> Vec<Event> {
         vec![
             self.syn(ms, Some(tsval)),
             self.syn_ack(ms + 1, Some(tsval)),
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// A SYN that is sent three times and never answered.
-    pub(super) fn blocked(self, ms: u64, tsval: Option<u32>) -> Vec<Event> {
+    pub(crate) fn blocked(self, ms: u64, tsval: Option<u32>) -> Vec<Event> {
         let at = |late: u32| self.syn(ms + u64::from(late), tsval.map(|tsval| tsval + late));
         vec![at(0), at(1000), at(2000)]
     }

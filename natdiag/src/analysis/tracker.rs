@@ -25,6 +25,7 @@ use natdiag_common::{
         tcp::{ACK, FIN, RST, SYN},
     },
 };
+use serde::{Deserialize, Serialize};
 
 pub use self::network::Networks;
 use self::{
@@ -62,7 +63,7 @@ const MAX_REMOTES: usize = 1 << 20;
 pub(super) const MAX_FLOWS: usize = 1 << 19;
 
 /// The two ends of a connection, ours first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 struct FourTuple {
     local: IpAddr,
     local_port: u16,
@@ -71,7 +72,7 @@ struct FourTuple {
 }
 
 /// Who shares a mark: the address that the server sees, and the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct MarkKey {
     /// `None` stands for the address of the NAT that we are behind.
     local: Option<IpAddr>,
@@ -79,7 +80,7 @@ struct MarkKey {
 }
 
 /// What is known of one remote host across its connections.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct RemoteState {
     evidence: SynEvidence,
     handshake_ns: Option<u64>,
@@ -88,7 +89,7 @@ struct RemoteState {
 }
 
 /// Follows all connections of one source.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tracker {
     flows: HashMap<FourTuple, Flow, FixedState>,
     order: VecDeque<(FourTuple, u64)>,

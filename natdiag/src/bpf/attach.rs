@@ -4,6 +4,7 @@
 //! clsact filters are not, see `bpf::filter`.
 
 pub(super) mod classifier;
+mod pin;
 
 use aya::programs::{SchedClassifier, XdpMode, links::FdLink, loaded_programs};
 use natdiag_common::Direction;
@@ -11,9 +12,11 @@ use thiserror::Error;
 
 use self::classifier::{Failure, Guard, Place, attach_type};
 use super::{
+    cost::Programs,
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
     load::{LoadError, WatchObject},
+    pins::{PinError, PinFolder},
 };
 use crate::{
     config::HookChoice,
@@ -36,9 +39,12 @@ pub enum AttachError {
     /// The kernel does not take the programs.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// What is attached cannot be pinned, or what is pinned not be taken over.
+    #[error(transparent)]
+    Pin(#[from] PinError),
 }
 
-/// The programs on an interface. They are detached when this is dropped.
+/// The programs on an interface. They are detached when this is dropped, unless they are pinned.
 #[derive(Debug)]
 pub struct Attachment {
     // Dropped in this order: filters before their qdisc.
@@ -47,6 +53,7 @@ pub struct Attachment {
     _qdisc: Option<AddedQdisc>,
     choice_note: Option<String>,
     notes: Vec<String>,
+    pins: Option<PinFolder>,
 }
 
 /// One program on one hook.
@@ -54,7 +61,7 @@ pub struct Attachment {
 struct Hook {
     rung: Rung,
     direction: Direction,
-    _guard: Guard,
+    guard: Guard,
 }
 
 impl Attachment {
@@ -77,6 +84,26 @@ impl Attachment {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    /// Takes charge of the folder in which it is pinned.
+    #[must_use]
+    pub fn pinned_in(self, folder: PinFolder) -> Self {
+        Self {
+            pins: Some(folder),
+            ..self
+        }
+    }
+
+    /// Whether it stays when this process ends.
+    #[must_use]
+    pub const fn is_pinned(&self) -> bool {
+        self.pins.is_some()
+    }
+
+    /// Detaches, also what is pinned.
+    pub fn detach(self) -> Result<(), PinError> {
+        self.pins.map_or(Ok(()), |pins| pins.remove().map(drop))
+    }
 }
 
 /// Attaches the object's programs to an interface, for both directions or none.
@@ -85,36 +112,84 @@ pub fn attach(
     link: &Link,
     choice: HookChoice,
 ) -> Result<Attachment, AttachError> {
-    let mut attaching = Attaching {
-        object,
-        link,
-        qdisc: None,
-        choice_note: None,
-        notes: Vec::new(),
-    };
-    attaching.notes.extend(filter::tidy_up(link.index));
-    let ingress = attaching.climb(choice, Direction::Ingress)?;
-    let egress = attaching.climb(choice, Direction::Egress)?;
-    attaching.note_company(&ingress);
-    attaching.note_company(&egress);
-    Ok(Attachment {
+    Attaching::new(object, link, false).attach(choice)
+}
+
+/// Attaches the object's programs to an interface, and pins them and the object's maps in a folder that is empty: they
+/// stay when this process is gone. Returns the name that no other pinned state has as well.
+pub fn attach_and_pin(
+    object: &mut WatchObject,
+    link: &Link,
+    choice: HookChoice,
+    folder: &PinFolder,
+) -> Result<(Attachment, String), AttachError> {
+    let pinned = pin::attach(object, link, choice, folder);
+    if pinned.is_err()
+        && let Err(error) = folder.clear()
+    {
+        tracing::warn!(%error, "cannot remove what was pinned in part");
+    }
+    pinned
+}
+
+/// Takes over the hooks that another natdiag has pinned.
+pub fn take_over(
+    link: &Link,
+    choice: HookChoice,
+    folder: &PinFolder,
+    rungs: [Rung; 2],
+) -> Result<(Attachment, Programs), PinError> {
+    let [ingress, egress] = pin::hooks(link, choice, folder, rungs)?;
+    let programs = pin::programs(folder, rungs)?;
+    let attachment = Attachment {
         ingress,
         egress,
-        _qdisc: attaching.qdisc,
-        choice_note: attaching.choice_note,
-        notes: attaching.notes,
-    })
+        _qdisc: None,
+        choice_note: None,
+        notes: Vec::new(),
+        pins: None,
+    };
+    Ok((attachment, programs))
 }
 
 struct Attaching<'a> {
     object: &'a mut WatchObject,
     link: &'a Link,
+    /// Whether it is to outlive this process.
+    is_kept: bool,
     qdisc: Option<AddedQdisc>,
     choice_note: Option<String>,
     notes: Vec<String>,
 }
 
-impl Attaching<'_> {
+impl<'a> Attaching<'a> {
+    const fn new(object: &'a mut WatchObject, link: &'a Link, is_kept: bool) -> Self {
+        Self {
+            object,
+            link,
+            is_kept,
+            qdisc: None,
+            choice_note: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn attach(mut self, choice: HookChoice) -> Result<Attachment, AttachError> {
+        self.notes.extend(filter::tidy_up(self.link.index));
+        let ingress = self.climb(choice, Direction::Ingress)?;
+        let egress = self.climb(choice, Direction::Egress)?;
+        self.note_company(&ingress);
+        self.note_company(&egress);
+        Ok(Attachment {
+            ingress,
+            egress,
+            _qdisc: self.qdisc,
+            choice_note: self.choice_note,
+            notes: self.notes,
+            pins: None,
+        })
+    }
+
     /// Tries the hooks in their order.
     fn climb(&mut self, choice: HookChoice, direction: Direction) -> Result<Hook, AttachError> {
         let mut refusals = Vec::new();
@@ -125,7 +200,7 @@ impl Attaching<'_> {
                     return Ok(Hook {
                         rung: *rung,
                         direction,
-                        _guard: guard,
+                        guard,
                     });
                 }
                 Err(failure) => failure,
@@ -164,13 +239,9 @@ impl Attaching<'_> {
                     self.qdisc = classifier::add_qdisc(self.link)?;
                 }
                 self.object.load(rung.program(direction))?;
-                classifier::clsact(
-                    self.object.tc(rung.program(direction))?,
-                    self.link,
-                    direction,
-                    Place::First,
-                    self.qdisc.as_ref(),
-                )
+                let tc = self.object.tc(rung.program(direction))?;
+                let handle = filter::handle(self.is_kept, self.qdisc.is_some());
+                classifier::clsact(tc, self.link, direction, Place::First, handle)
             }
         }
     }

@@ -8,8 +8,7 @@ use std::{
 };
 
 use aya::{
-    Ebpf,
-    programs::ProgramError,
+    programs::{Program, ProgramError},
     sys::{Stats, SyscallError, enable_stats},
 };
 use nix::{
@@ -18,6 +17,7 @@ use nix::{
 };
 use thiserror::Error;
 
+use super::load::WatchObject;
 use crate::cost::Runs;
 
 /// Whether the kernel measures all the time (Linux 5.1).
@@ -51,9 +51,29 @@ pub fn is_measured_always() -> bool {
     fs::read_to_string(SWITCH).is_ok_and(|text| text.trim() == "1")
 }
 
-/// What the loaded programs of an object have taken so far.
-pub(super) fn runs(object: &Ebpf) -> Vec<Runs> {
-    let loaded = object.programs().filter_map(|(name, program)| {
+/// The programs of an interface.
+#[derive(Debug)]
+pub enum Programs {
+    /// Those of an object of this process.
+    Loaded(WatchObject),
+    /// Those that another natdiag has pinned, with their names.
+    Pinned(Vec<(&'static str, Program)>),
+}
+
+impl Programs {
+    /// What they have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        match self {
+            Self::Loaded(object) => object.runs(),
+            Self::Pinned(programs) => runs(programs.iter().map(|(name, program)| (*name, program))),
+        }
+    }
+}
+
+/// What the programs that are loaded have taken so far.
+pub(super) fn runs<'a>(programs: impl Iterator<Item = (&'a str, &'a Program)>) -> Vec<Runs> {
+    let loaded = programs.filter_map(|(name, program)| {
         let info = match program.info() {
             Ok(info) => info,
             Err(ProgramError::NotLoaded) => return None,

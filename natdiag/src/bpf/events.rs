@@ -3,6 +3,8 @@
 //! CPUs write to one ring, each with a clock reading of its own shortly before; and a record of the way in may wait
 //! for one of the way out. So records are held back for a while and sorted.
 
+use std::vec;
+
 use aya::maps::{MapData, RingBuf};
 use bytes::Buf;
 use natdiag_common::{
@@ -12,9 +14,10 @@ use natdiag_common::{
 
 use super::{
     cost::RingGauge,
-    load::WatchObject,
+    load::{LoadOptions, WatchObject},
     log::KernelLog,
-    maps::{MapsError, address, gauge},
+    maps::{MapsError, address, gauge, typed},
+    pins::PinFolder,
 };
 use crate::cost::Fill;
 
@@ -28,19 +31,40 @@ pub struct Records {
     gauge: RingGauge,
     order: Order,
     charged: u64,
+    released: u64,
     log: Option<KernelLog>,
 }
 
 impl Records {
     /// Takes the ring out of the object.
     pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
-        let ring = object.take_map(names::MAP_RECORDS)?;
+        let ring = typed(names::MAP_RECORDS, |name| object.take_map(name))?;
+        Self::of(ring, object.options(), 0, object.take_log())
+    }
+
+    /// Reads on where another natdiag has stopped, after so many records that count for some remote host.
+    pub fn pinned(
+        folder: &PinFolder,
+        options: LoadOptions,
+        charged: u64,
+    ) -> Result<Self, MapsError> {
+        let ring = typed(names::MAP_RECORDS, |name| folder.map(name))?;
+        Self::of(ring, options, charged, None)
+    }
+
+    fn of(
+        ring: RingBuf<MapData>,
+        options: LoadOptions,
+        charged: u64,
+        log: Option<KernelLog>,
+    ) -> Result<Self, MapsError> {
         Ok(Self {
-            gauge: gauge(names::MAP_RECORDS, &ring, object.options().records_octets)?,
+            gauge: gauge(names::MAP_RECORDS, &ring, options.records_octets)?,
             ring,
             order: Order::default(),
-            charged: 0,
-            log: object.take_log(),
+            charged,
+            released: charged,
+            log,
         })
     }
 
@@ -55,7 +79,7 @@ impl Records {
                 return true;
             };
             if let Some(record) = decode(&item) {
-                self.charged += u64::from(record.counter != NO_COUNTER);
+                self.charged += u64::from(is_charged(&record));
                 self.order.held.push(record);
             }
         }
@@ -78,11 +102,28 @@ impl Records {
         self.charged
     }
 
+    /// The same, of those that were given out.
+    #[must_use]
+    pub const fn released(&self) -> u64 {
+        self.released
+    }
+
     /// Gives the records up to a time, in order. `before` is when draining began; what the ring still holds may be as
     /// old as the newest record taken.
     pub fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
-        self.order.release(before_ns, ring_is_empty)
+        let ready = self.order.release(before_ns, ring_is_empty);
+        self.released += ready
+            .as_slice()
+            .iter()
+            .filter(|ready| is_charged(ready))
+            .count() as u64;
+        ready
     }
+}
+
+/// Whether a record counts for some remote host.
+const fn is_charged(record: &Record) -> bool {
+    record.counter != NO_COUNTER
 }
 
 /// Records that wait for older ones.
@@ -92,7 +133,7 @@ struct Order {
 }
 
 impl Order {
-    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
+    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> vec::Drain<'_, Record> {
         self.held.sort_by_key(|record| record.time_ns);
         let newest_ns = self.held.last().map_or(0, |record| record.time_ns);
         let limit_ns = if ring_is_empty {

@@ -31,7 +31,20 @@ const TCA_BPF_NAME: u16 = 7;
 const TCA_BPF_ID: u16 = 11;
 
 /// Handle of a filter whose qdisc natdiag has added as well: "natd". The kernel gives low numbers.
-pub(super) const HANDLE_WITH_QDISC: u32 = 0x6e61_7464;
+const HANDLE_WITH_QDISC: u32 = 0x6e61_7464;
+/// The same of filters that are to outlive their process: "natk" without such a qdisc, "natp" with one.
+const HANDLE_KEPT: u32 = 0x6e61_746b;
+const HANDLE_KEPT_WITH_QDISC: u32 = 0x6e61_7470;
+
+/// The handle by which whoever finds a filter learns what else belongs to it; `None` leaves the choice to the kernel.
+pub(super) const fn handle(is_kept: bool, with_qdisc: bool) -> Option<u32> {
+    match (is_kept, with_qdisc) {
+        (false, false) => None,
+        (false, true) => Some(HANDLE_WITH_QDISC),
+        (true, false) => Some(HANDLE_KEPT),
+        (true, true) => Some(HANDLE_KEPT_WITH_QDISC),
+    }
+}
 
 /// A BPF filter of the clsact qdisc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +88,16 @@ impl Filter {
         .contains(&self.name.as_str())
     }
 
+    /// Whether it is to outlive its process.
+    const fn is_kept(&self) -> bool {
+        matches!(self.handle, HANDLE_KEPT | HANDLE_KEPT_WITH_QDISC)
+    }
+
+    /// Whether natdiag has added its qdisc as well.
+    const fn has_qdisc(&self) -> bool {
+        matches!(self.handle, HANDLE_WITH_QDISC | HANDLE_KEPT_WITH_QDISC)
+    }
+
     fn delete(&self) -> io::Result<()> {
         let message = tc_message(self.index, self.handle, self.parent, self.order);
         netlink::request(&Request::one(libc::RTM_DELTFILTER).octets(&message))?;
@@ -113,15 +136,40 @@ pub(super) fn tidy_up(index: u32) -> Option<String> {
 /// Deletes the filters of natdiags that are no more, and a qdisc that one of them had added, if nobody else has come to
 /// use it. Returns how many filters there were.
 fn delete_stale(index: u32) -> io::Result<usize> {
+    delete(index, &[Direction::Ingress, Direction::Egress], |filter| {
+        // Whoever gets the name is the only one who has it.
+        filter.is_ours() && !filter.is_kept() && Owner::claim(filter.program_id).is_ok()
+    })
+}
+
+/// Deletes the filters that no natdiag holds, also those that were to outlive theirs, and the qdisc as above. Returns how many
+/// filters there were.
+pub(super) fn delete_all_left(index: u32) -> io::Result<usize> {
+    delete(index, &[Direction::Ingress, Direction::Egress], |filter| {
+        filter.is_ours() && Owner::claim(filter.program_id).is_ok()
+    })
+}
+
+/// Deletes the filter of one program, and the qdisc as above. Returns how many filters there were.
+pub(super) fn delete_of(index: u32, direction: Direction, program_id: u32) -> io::Result<usize> {
+    delete(index, &[direction], |filter| {
+        filter.program_id == program_id
+    })
+}
+
+fn delete(
+    index: u32,
+    directions: &[Direction],
+    is_meant: impl Fn(&Filter) -> bool,
+) -> io::Result<usize> {
     let mut deleted = 0;
     let mut qdisc = None;
-    for direction in [Direction::Ingress, Direction::Egress] {
-        for filter in all(index, direction)? {
-            // Whoever gets the name is the only one who has it.
-            if filter.is_ours() && Owner::claim(filter.program_id).is_ok() {
+    for direction in directions {
+        for filter in all(index, *direction)? {
+            if is_meant(&filter) {
                 filter.delete()?;
                 deleted += 1;
-                if filter.handle == HANDLE_WITH_QDISC {
+                if filter.has_qdisc() {
                     qdisc = Some(AddedQdisc { index });
                 }
             }

@@ -79,7 +79,7 @@ impl Follower {
     /// What the programs have taken so far, where the kernel measures it.
     #[must_use]
     pub fn runs(&self) -> Vec<Runs> {
-        cost::runs(&self.object)
+        cost::runs(self.object.programs())
     }
 
     /// How many of the places for suspects are taken.

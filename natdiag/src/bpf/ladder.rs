@@ -31,6 +31,15 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// All ways.
+    pub const ALL: [Self; 5] = [
+        Self::XdpNativeFrags,
+        Self::XdpNative,
+        Self::Tcx,
+        Self::Clsact,
+        Self::XdpGeneric,
+    ];
+
     /// The hook's name in reports and in `--hook`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

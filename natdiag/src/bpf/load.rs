@@ -1,7 +1,7 @@
 //! Brings the programs into the kernel: one object per interface, so that each has maps of its own, and of its
 //! programs only those that are needed. What the verifier says is told in one line; its whole log is often thousands.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
@@ -180,28 +180,34 @@ impl WatchObject {
             .map_err(|error| refusal(program.name(), error))
     }
 
-    fn program(&mut self, program: WatchProgram) -> Result<&mut Program, LoadError> {
+    pub(super) fn program(&mut self, program: WatchProgram) -> Result<&mut Program, LoadError> {
         let name = program.name();
         self.ebpf.program_mut(name).ok_or(LoadError::Missing(name))
     }
 
-    /// Takes a map out of the object, as one of aya's types.
-    pub(super) fn take_map<M>(&mut self, name: &'static str) -> Result<M, MapsError>
-    where
-        M: TryFrom<Map, Error = MapError>,
-    {
-        take_map(&mut self.ebpf, name)
+    /// Pins a map that is still in the object.
+    pub(super) fn pin_map(&self, name: &'static str, place: &Path) -> Result<(), String> {
+        let map = self
+            .ebpf
+            .map(name)
+            .ok_or("the BPF object has no such map")?;
+        map.pin(place).map_err(|error| error.to_string())
     }
 
     /// What the programs have taken so far, where the kernel measures it.
     #[must_use]
     pub fn runs(&self) -> Vec<Runs> {
-        cost::runs(&self.ebpf)
+        cost::runs(self.ebpf.programs())
     }
 
     /// Takes what the programs log, where it has not been taken before.
     pub(super) const fn take_log(&mut self) -> Option<KernelLog> {
         self.log.take()
+    }
+
+    /// Takes a map out of the object.
+    pub(super) fn take_map(&mut self, name: &'static str) -> Result<Map, MapsError> {
+        self.ebpf.take_map(name).ok_or(MapsError::Missing(name))
     }
 
     /// The object itself, for programs that run on given frames (`BPF_PROG_TEST_RUN`).

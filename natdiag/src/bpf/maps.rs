@@ -1,8 +1,8 @@
 //! Reads the kernel's counters: the totals, the resident slots and the ring of spills, as plain data.
 
-use std::io;
+use std::{io, thread, time::Duration};
 
-use aya::maps::{MapData, MapError, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues, RingBuf};
 use bytes::Buf;
 use natdiag_common::{
     Address,
@@ -10,14 +10,22 @@ use natdiag_common::{
     names,
     slot::{RemoteSlot, Spill},
 };
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
     cost::RingGauge,
-    load::WatchObject,
+    load::{LoadOptions, WatchObject},
+    lost::Lost,
+    pins::PinFolder,
     reconcile::{Increment, Reconciler},
 };
 use crate::cost::Fill;
+
+/// How often slots are copied for want of a copy that is of one host.
+const CATCH_UPS: usize = 10;
+/// How long a CPU may take between making room in a ring and filling it, where it is taken away meanwhile.
+const UNFINISHED: Duration = Duration::from_millis(5);
 
 /// Why a map cannot be used.
 #[derive(Debug, Error)]
@@ -62,28 +70,79 @@ pub struct Counters {
     /// Slots that held a remote host when they were last collected, and all.
     occupied: (u64, u64),
     reconciler: Reconciler,
+    lost: Lost,
+}
+
+/// What has been merged of the counters, for whoever reads on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedCounts {
+    reconciler: Reconciler,
+    /// Records that count for some remote host.
+    records: u64,
+    lost: Lost,
+}
+
+impl SavedCounts {
+    /// Records that count for some remote host.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
 }
 
 impl Counters {
     /// Takes the maps out of the object, which can go then.
     pub fn take(object: &mut WatchObject) -> Result<Self, MapsError> {
-        let slots = object.take_map(names::MAP_REMOTE_SLOTS)?;
         let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus);
-        let spills: RingBuf<MapData> = object.take_map(names::MAP_SPILLS)?;
-        let spills_octets = object.options().spills_octets;
-        let spills_gauge = gauge(names::MAP_SPILLS, &spills, spills_octets)?;
+        let reconciler = Reconciler::new(cpus);
+        Self::of(object.options(), reconciler, |name| object.take_map(name))
+    }
+
+    /// Reads on where another natdiag has stopped. Unless what was saved is the last of it, some of what it has taken is lost.
+    pub fn pinned(
+        folder: &PinFolder,
+        options: LoadOptions,
+        saved: SavedCounts,
+        is_last: bool,
+    ) -> Result<Self, MapsError> {
+        let counters = Self::of(options, saved.reconciler, |name| folder.map(name))?;
+        let lost = if is_last {
+            saved.lost
+        } else {
+            saved.lost.and_more()
+        };
+        Ok(Self { lost, ..counters })
+    }
+
+    fn of(
+        options: LoadOptions,
+        reconciler: Reconciler,
+        mut map: impl FnMut(&'static str) -> Result<Map, MapsError>,
+    ) -> Result<Self, MapsError> {
+        let spills = typed(names::MAP_SPILLS, &mut map)?;
         Ok(Self {
-            totals: object.take_map(names::MAP_TOTALS)?,
-            slots,
+            totals: typed(names::MAP_TOTALS, &mut map)?,
+            slots: typed(names::MAP_REMOTE_SLOTS, &mut map)?,
+            spills_gauge: gauge(names::MAP_SPILLS, &spills, options.spills_octets)?,
             spills,
-            spills_capacity: spills_octets as usize / size_of::<Spill>(),
-            spills_gauge,
+            spills_capacity: options.spills_octets as usize / size_of::<Spill>(),
             occupied: (0, 0),
-            reconciler: Reconciler::new(cpus),
+            reconciler,
+            lost: Lost::NOTHING,
         })
     }
 
-    /// The counters over all packets.
+    /// What is to be saved, beside so many records.
+    #[must_use]
+    pub fn saved(&self, records: u64) -> SavedCounts {
+        SavedCounts {
+            reconciler: self.reconciler.clone(),
+            records,
+            lost: self.lost,
+        }
+    }
+
+    /// The counters over all packets. Packets that are known to be lost count as missed, and so do their records.
     pub fn totals(&self) -> Result<Totals, MapsError> {
         let per_cpu = self
             .totals
@@ -95,6 +154,11 @@ impl Counters {
         let mut sum = Totals::ZERO;
         for totals in per_cpu.iter() {
             sum.add(totals);
+        }
+        for counter in [Counter::MissedRemotes, Counter::MissedRecordsRing] {
+            if let Some(missed) = sum.counters.get_mut(counter as usize) {
+                *missed += self.lost.packets();
+            }
         }
         Ok(sum)
     }
@@ -120,16 +184,45 @@ impl Counters {
     /// The slots are copied before the ring is drained, so that whatever a copy holds beyond its epoch's spill is
     /// told apart by the epoch.
     pub fn collect(&mut self, mut merge: impl FnMut(Increment)) -> Result<(), MapsError> {
-        let copies: Vec<_> = self
-            .slots
-            .iter()
-            .collect::<Result<_, _>>()
-            .map_err(|source| MapsError::Refused {
-                map: names::MAP_REMOTE_SLOTS,
-                source,
-            })?;
+        let copies = self.copies()?;
         // What has been spilled before the copies were made is in the ring, which holds no more than this.
         self.drain_spills(self.spills_capacity, &mut merge);
+        self.merge_residents(&copies, merge);
+        Ok(())
+    }
+
+    /// Takes everything that has come while nobody read, and does not wait for what a natdiag that was killed has taken.
+    pub fn catch_up(&mut self, mut merge: impl FnMut(Increment)) -> Result<(), MapsError> {
+        for _ in 0..CATCH_UPS {
+            let copies = self.copies()?;
+            self.drain_spills(self.spills_capacity, &mut merge);
+            // One that was not finished hides those behind it.
+            thread::sleep(UNFINISHED);
+            self.drain_spills(self.spills_capacity, &mut merge);
+            let mut all_are_whole = true;
+            for (place, copy) in copies.iter().enumerate() {
+                for (cpu, slot) in copy.iter().enumerate() {
+                    all_are_whole &= self.reconciler.give_up_before(cpu, place, slot);
+                }
+            }
+            self.merge_residents(&copies, &mut merge);
+            if all_are_whole {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn copies(&self) -> Result<Vec<PerCpuValues<RemoteSlot>>, MapsError> {
+        let copies = self.slots.iter().collect::<Result<_, _>>();
+        copies.map_err(MapsError::refused(names::MAP_REMOTE_SLOTS))
+    }
+
+    fn merge_residents(
+        &mut self,
+        copies: &[PerCpuValues<RemoteSlot>],
+        mut merge: impl FnMut(Increment),
+    ) {
         self.occupied = (0, 0);
         for (place, copy) in copies.iter().enumerate() {
             for (cpu, slot) in copy.iter().enumerate() {
@@ -140,7 +233,26 @@ impl Counters {
                 }
             }
         }
+    }
+
+    /// Whether it is still being found out how much of what a killed natdiag had taken is lost.
+    #[must_use]
+    pub const fn searches_lost(&self) -> bool {
+        self.lost.is_open()
+    }
+
+    /// Looks how much may be lost, right after everything was taken, so many records among it.
+    pub fn read_lost(&mut self, records: u64) -> Result<(), MapsError> {
+        if self.lost.is_open() {
+            let left = self.unaccounted(&self.totals()?, records);
+            self.lost.read(u64::try_from(left).unwrap_or(0));
+        }
         Ok(())
+    }
+
+    /// Counts what is left over as lost, where something may be: nothing comes any more.
+    pub fn settle_lost(&mut self, unaccounted: i64) {
+        self.lost.settle(u64::try_from(unaccounted).unwrap_or(0));
     }
 
     /// How full the ring of spills was at most since the last call.
@@ -184,6 +296,14 @@ pub(super) fn gauge(
     octets: u32,
 ) -> Result<RingGauge, MapsError> {
     RingGauge::new(ring, octets).map_err(|source| MapsError::Positions { map, source })
+}
+
+/// A map as one of aya's types.
+pub(super) fn typed<M: TryFrom<Map, Error = MapError>>(
+    name: &'static str,
+    map: impl FnOnce(&'static str) -> Result<Map, MapsError>,
+) -> Result<M, MapsError> {
+    M::try_from(map(name)?).map_err(MapsError::refused(name))
 }
 
 /// Reads an address from the first of these octets, of which there are enough.

@@ -10,7 +10,7 @@ use super::{
         classifier::{self, Failure, Guard, Place},
         direction_name,
     },
-    filter::AddedQdisc,
+    filter::{self, AddedQdisc},
     load::{self, LoadError},
     maps::MapsError,
 };
@@ -129,7 +129,13 @@ impl Position<'_> {
             if qdisc.is_none() {
                 *qdisc = classifier::add_qdisc(self.link)?;
             }
-            classifier::clsact(program, self.link, direction, self.place, qdisc.as_ref())
+            classifier::clsact(
+                program,
+                self.link,
+                direction,
+                self.place,
+                filter::handle(false, qdisc.is_some()),
+            )
         })();
         on_clsact
             .map(|guard| ("clsact", guard))

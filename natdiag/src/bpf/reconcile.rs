@@ -10,6 +10,7 @@ use natdiag_common::{
     counter::{RemoteCounter, RemoteCounts},
     slot::{RemoteSlot, SLOTS, Spill},
 };
+use serde::{Deserialize, Serialize};
 
 /// What came to a remote host's counters since the last time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,14 @@ pub struct Increment {
 }
 
 /// What has been merged of each slot.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reconciler {
     books: Vec<Book>,
     counted: u64,
 }
 
 /// What has been merged of one slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Book {
     /// The epoch that is open.
     open: u32,
@@ -36,16 +37,27 @@ struct Book {
     merged: RemoteCounts,
 }
 
+impl Book {
+    /// Nothing is merged of this epoch yet.
+    const fn of_epoch(open: u32) -> Self {
+        Self {
+            open,
+            merged: RemoteCounts::ZERO,
+        }
+    }
+}
+
+/// Whether an epoch is later than another; they wrap.
+const fn is_ahead(epoch: u32, other: u32) -> bool {
+    epoch.wrapping_sub(other).cast_signed() > 0
+}
+
 impl Reconciler {
     /// Opens the books for the slots of so many CPUs.
     #[must_use]
     pub fn new(cpus: usize) -> Self {
-        let empty = Book {
-            open: 1,
-            merged: RemoteCounts::ZERO,
-        };
         Self {
-            books: vec![empty; cpus * SLOTS as usize],
+            books: vec![Book::of_epoch(1); cpus * SLOTS as usize],
             counted: 0,
         }
     }
@@ -58,10 +70,10 @@ impl Reconciler {
         } else {
             RemoteCounts::ZERO
         };
-        *book = Book {
-            open: spill.epoch.wrapping_add(1),
-            merged: RemoteCounts::ZERO,
-        };
+        // One that was given up as lost may come all the same.
+        if !is_ahead(book.open, spill.epoch) {
+            *book = Book::of_epoch(spill.epoch.wrapping_add(1));
+        }
         self.increment(spill.address, &before, &spill.counts)
     }
 
@@ -75,6 +87,19 @@ impl Reconciler {
         let before = book.merged;
         book.merged = slot.counts;
         self.increment(slot.address, &before, &slot.counts)
+    }
+
+    /// Gives up the spills that were to come before what a copy shows: whoever has taken them is gone. Returns `false`
+    /// where the copy is of two hosts, so that it cannot be said.
+    pub fn give_up_before(&mut self, cpu: usize, place: usize, slot: &RemoteSlot) -> bool {
+        let is_whole = slot.epoch_head == slot.epoch_tail;
+        if let Some(book) = self.book(cpu, place)
+            && is_whole
+            && is_ahead(slot.epoch_head, book.open)
+        {
+            *book = Book::of_epoch(slot.epoch_head);
+        }
+        is_whole
     }
 
     /// Packets merged so far. With those missed they are all that the kernel has charged to somebody.

@@ -63,6 +63,23 @@ pub struct Settings {
     #[arg(long, value_name = "PORT")]
     pub port: Vec<NonZeroU16>,
 
+    /// Folder for what is known, so that a restart loses nothing: programs and counters then stay
+    /// in the kernel when natdiag ends, until `natdiag detach` [default: nothing is kept]
+    #[arg(
+        long,
+        value_name = "DIR",
+        verbatim_doc_comment,
+        help_heading = "Restart"
+    )]
+    pub state: Option<PathBuf>,
+    /// How often to save what is known [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, help_heading = "Restart")]
+    #[serde(deserialize_with = "span")]
+    pub state_interval: Option<Duration>,
+    /// Folder on a BPF file system for what stays in the kernel [default: /sys/fs/bpf/natdiag]
+    #[arg(long, value_name = "DIR", help_heading = "Restart")]
+    pub pin: Option<PathBuf>,
+
     /// Watch only what is there at the start; then no privilege is needed any more, and none kept
     #[arg(long, help_heading = "Privileges")]
     pub no_hotplug: bool,
@@ -153,6 +170,9 @@ impl Settings {
             remote: list_or(self.remote, others.remote),
             local: list_or(self.local, others.local),
             port: list_or(self.port, others.port),
+            state: self.state.or(others.state),
+            state_interval: self.state_interval.or(others.state_interval),
+            pin: self.pin.or(others.pin),
             no_hotplug: self.no_hotplug || others.no_hotplug,
             user: self.user.or(others.user),
             keep_privileges: self.keep_privileges || others.keep_privileges,

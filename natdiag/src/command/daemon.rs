@@ -10,8 +10,9 @@ mod notice;
 mod reload;
 mod settings;
 mod signals;
+mod state;
 
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
 
 pub use self::failure::DaemonError;
 use self::{
@@ -22,8 +23,12 @@ use self::{
     measure::Measure,
     notice::Notice,
     signals::{Signal, Signals},
+    state::StateFolder,
 };
+use tokio::time::Interval;
+
 use crate::{
+    checkpoint::Saved,
     cli::daemon::DaemonArgs,
     config::{
         Top,
@@ -86,6 +91,7 @@ struct Daemon {
     notice: Notice,
     metrics: Option<Metrics>,
     measure: Measure,
+    state: Option<StateFolder>,
     /// Interfaces that could not be attached, by index, and when to try again.
     refused: BTreeMap<u32, Timestamp>,
     /// Whether nothing is attached any more: the privileges for it are gone.
@@ -94,14 +100,24 @@ struct Daemon {
 
 impl Daemon {
     async fn start(config: DaemonConfig) -> Result<Self, DaemonError> {
-        let engine = Engine::new(EngineOptions {
+        let state = config.state.as_ref();
+        let state = state.map(StateFolder::open).transpose()?.flatten();
+        let mut engine = Engine::new(EngineOptions {
             filter: config.filter.clone(),
             hook: config.hook,
             // Those with findings come in any case.
             top: Top::Busiest(0),
             trial: None,
             keeps_evidence: config.evidence.is_some(),
+            pins: state.as_ref().map(|state| Arc::clone(&state.pins)),
         });
+        let mut changes = Changes::default();
+        let mut events_lost = 0;
+        if let Some(earlier) = state.as_ref().and_then(StateFolder::read) {
+            engine = engine.resume(earlier.engine);
+            changes = earlier.changes;
+            events_lost = earlier.events_lost;
+        }
         let now = engine.now();
         let findings = config.findings.folder.as_deref();
         let findings = findings
@@ -134,14 +150,16 @@ impl Daemon {
             selection: selection(&config),
             config,
             engine,
-            changes: Changes::default(),
+            changes,
             journal: Journal::new(findings),
+            state,
             evidence,
             full,
             notice: Notice::new(),
             refused: BTreeMap::new(),
             is_closed: false,
         };
+        daemon.journal.resume(events_lost);
         daemon.tell(&Happening::Started);
         if let Some(refusal) = daemon.look()?
             && !daemon.engine.is_attached()
@@ -171,8 +189,13 @@ impl Daemon {
                 let given = spool.give_to(user.uid.as_raw(), user.gid.as_raw());
                 given.map_err(|source| DaemonError::folder(spool, source))?;
             }
+            if let Some(state) = &self.state {
+                state.give_to(user.uid.as_raw(), user.gid.as_raw())?;
+            }
         }
-        let mut folders: Vec<_> = spools().map(|spool| spool.folder().to_owned()).collect();
+        let state = self.state.iter().flat_map(StateFolder::folders);
+        let folders = spools().map(|spool| spool.folder().to_owned());
+        let mut folders: Vec<_> = folders.chain(state).collect();
         folders.dedup();
         let metrics = self.config.metrics.as_ref();
         let needs = reduce::Needs {
@@ -192,6 +215,7 @@ impl Daemon {
         let mut looks = ticks(BETWEEN_LOOKS);
         let mut judgements = ticks(self.config.interval);
         let mut signs = ticks(self.notice.between_signs_of_life());
+        let mut saves = self.saves(Duration::ZERO);
         self.judge()?;
         self.notice.ready();
         loop {
@@ -210,6 +234,10 @@ impl Daemon {
                 _ = looks.tick() => { self.look()?; }
                 _ = judgements.tick() => self.judge()?,
                 () = self.measure.turn() => {}
+                _ = saves.tick(), if self.state.is_some() => {
+                    let took = self.save(false);
+                    saves = self.saves(took);
+                }
                 worked = self.engine.work() => worked?,
                 taken = full::take(&mut self.full) => self.keep_whole(taken),
             }
@@ -268,25 +296,58 @@ impl Daemon {
     }
 
     fn welcome(&mut self, name: &str, attached: &Attached) {
-        tracing::info!(interface = name, hooks = ?attached.hooks, "watching");
+        let hooks = &attached.hooks;
+        if attached.goes_on {
+            tracing::info!(
+                interface = name,
+                ?hooks,
+                "watching on where an earlier natdiag stopped"
+            );
+        } else {
+            tracing::info!(interface = name, ?hooks, "watching");
+        }
         self.tell(&Happening::Attached {
             interface: name,
             hooks: &attached.hooks,
             notes: &attached.notes,
+            goes_on: attached.goes_on,
         });
     }
 
     /// Tells the last of an interface.
     fn release(&mut self, source: SourceSurvey) {
         tracing::info!(interface = source.name, "not watching any more");
-        let now = self.engine.now();
-        let survey = Survey {
+        let survey = self.about(source);
+        self.tell(&Happening::Released(&survey));
+    }
+
+    fn about(&self, source: SourceSurvey) -> Survey {
+        Survey {
             start: self.engine.start(),
-            end: now,
+            end: self.engine.now(),
             sources: vec![source],
             ..Survey::default()
-        };
-        self.tell(&Happening::Released(&survey));
+        }
+    }
+
+    /// The times at which to save what is known, after that has taken so long.
+    fn saves(&self, took: Duration) -> Interval {
+        let state = self.config.state.as_ref();
+        let interval = state.map_or(Duration::MAX, |state| state.interval);
+        ticks(state::rest(interval, took))
+    }
+
+    /// Saves what is known, and says how long that took.
+    fn save(&mut self, is_last: bool) -> Duration {
+        let began = self.engine.now();
+        if let Some(state) = &mut self.state {
+            state.write(&Saved {
+                engine: self.engine.saved(is_last),
+                changes: &self.changes,
+                events_lost: self.journal.lost(),
+            });
+        }
+        Duration::from_nanos(self.engine.now().since(began))
     }
 
     /// Judges anew, and tells what has changed.
@@ -341,6 +402,25 @@ impl Daemon {
         }
     }
 
+    /// Tells how things stand with the interfaces that the kernel watches on.
+    fn keep(&mut self, paused: &[String]) -> Result<(), DaemonError> {
+        if paused.is_empty() {
+            return Ok(());
+        }
+        let survey = self.engine.survey()?;
+        self.save(true);
+        let sources = survey.sources.into_iter();
+        for source in sources.filter(|source| paused.contains(&source.name)) {
+            tracing::info!(
+                interface = source.name,
+                "the kernel counts on, for the next natdiag; `natdiag detach` ends that"
+            );
+            let survey = self.about(source);
+            self.tell(&Happening::Kept(&survey));
+        }
+        Ok(())
+    }
+
     fn for_each_spool(&mut self, act: impl FnMut(&mut Spool)) {
         let evidence = self.evidence.iter_mut().map(EvidenceFiles::spool_mut);
         let full = self.full.iter_mut().map(FullFiles::spool_mut);
@@ -356,11 +436,14 @@ impl Daemon {
         self.journal.tell(happening, self.engine.now());
     }
 
-    /// Detaches everything, and tells the last.
+    /// Detaches everything but what is pinned, saves what is known about that, and tells the last.
     fn close(&mut self) -> Result<(), DaemonError> {
         Notice::stopping();
+        let paused = self.engine.pause();
         let judged = self.judge();
-        let last = self.engine.let_go(|_| false);
+        let paused = paused?;
+        self.keep(&paused)?;
+        let last = self.engine.let_go(|link| paused.contains(&link.name));
         for source in last? {
             self.release(source);
         }

@@ -84,6 +84,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
         top: config.top,
         trial: config.trial,
         keeps_evidence: false,
+        pins: None,
     });
     for link in links {
         engine.attach(link)?;

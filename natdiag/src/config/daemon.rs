@@ -14,7 +14,11 @@ use crate::{analysis::filter::Filter, cli::daemon::Settings};
 /// Where the configuration file is, unless it is named.
 pub const DEFAULT_FILE: &str = "/etc/natdiag/natdiag.toml";
 
+/// Where natdiag pins, unless another folder is named.
+pub const DEFAULT_PIN: &str = "/sys/fs/bpf/natdiag";
+
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+const DEFAULT_STATE_INTERVAL: Duration = Duration::from_secs(30);
 const DEFAULT_QUIET: Duration = Duration::from_hours(1);
 const DEFAULT_FINDINGS: Limits = Limits {
     size: ByteSize::mib(16),
@@ -44,6 +48,8 @@ pub struct DaemonConfig {
     pub interval: Duration,
     /// What is looked at.
     pub filter: Filter,
+    /// What outlives the process, if anything.
+    pub state: Option<StateConfig>,
     /// Whether interfaces that appear later are attached.
     pub hotplug: bool,
     /// What natdiag goes on with once it is attached.
@@ -54,6 +60,17 @@ pub struct DaemonConfig {
     pub evidence: Option<EvidenceConfig>,
     /// Where metrics are served, if anywhere.
     pub metrics: Option<MetricsConfig>,
+}
+
+/// What outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateConfig {
+    /// The folder in which it is saved what is known.
+    pub folder: PathBuf,
+    /// How often.
+    pub interval: Duration,
+    /// The folder in which it is pinned what counts on.
+    pub pin: PathBuf,
 }
 
 /// What natdiag goes on with once it is attached.
@@ -166,6 +183,7 @@ impl TryFrom<Settings> for DaemonConfig {
         if settings.keep_privileges && settings.user.is_some() {
             return Err(DaemonConfigError::Together("user", "keep-privileges"));
         }
+        let state = state(&settings)?;
         let findings = findings(&settings)?;
         let evidence = evidence(&settings)?;
         let metrics = metrics(&settings)?;
@@ -179,6 +197,7 @@ impl TryFrom<Settings> for DaemonConfig {
                 locals: settings.local,
                 ports: settings.port.into_iter().map(NonZeroU16::get).collect(),
             },
+            state,
             hotplug: !settings.no_hotplug,
             privileges: if settings.keep_privileges {
                 Privileges::All
@@ -190,6 +209,23 @@ impl TryFrom<Settings> for DaemonConfig {
             metrics,
         })
     }
+}
+
+fn state(settings: &Settings) -> Result<Option<StateConfig>, DaemonConfigError> {
+    need(
+        settings.state.is_some(),
+        "state",
+        &[
+            (settings.state_interval.is_some(), "state-interval"),
+            (settings.pin.is_some(), "pin"),
+        ],
+    )?;
+    let pin = settings.pin.clone();
+    Ok(settings.state.clone().map(|folder| StateConfig {
+        folder,
+        interval: settings.state_interval.unwrap_or(DEFAULT_STATE_INTERVAL),
+        pin: pin.unwrap_or_else(|| PathBuf::from(DEFAULT_PIN)),
+    }))
 }
 
 fn findings(settings: &Settings) -> Result<FindingsConfig, DaemonConfigError> {

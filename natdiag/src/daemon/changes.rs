@@ -7,6 +7,8 @@ use std::{
     net::IpAddr,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     analysis::diagnosis::{Cause, Finding, RemoteCounters, Severity},
     event::Timestamp,
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// Where a finding belongs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// Name of the interface.
     pub interface: String,
@@ -46,7 +48,7 @@ impl Certainty {
 }
 
 /// What a finding was before.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     /// Its cause.
     pub cause: Cause,
@@ -130,7 +132,7 @@ pub struct Change {
 }
 
 /// A finding that lasts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
     number: u64,
     since: Timestamp,
@@ -138,7 +140,7 @@ struct Open {
 }
 
 /// What a place showed at the last look.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Known {
     open: Vec<Open>,
     symptoms: u64,
@@ -147,7 +149,7 @@ struct Known {
 }
 
 /// The findings that last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Changes {
     places: BTreeMap<Place, Known>,
     numbered: u64,

@@ -7,10 +7,10 @@ use natdiag_common::{LinkType, record::Record};
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter},
     bpf::{
-        attach::{Attachment, attach},
+        attach::Attachment,
+        cost::Programs,
         events::{HOLD_BACK_NS, Records},
         follow::{Follower, NOBODY_FOLLOWED},
-        load::{LoadOptions, WatchObject},
         maps::{Counters, MapsError},
         reconcile::Increment,
     },
@@ -18,13 +18,16 @@ use crate::{
     clock::Clock,
     cost::InterfaceCost,
     daemon::evidence::Keeper,
-    engine::{Attached, EngineError, EngineOptions, remedy::RemedyOnTrial},
+    engine::{
+        Attached, EngineError, EngineOptions, opening,
+        remedy::RemedyOnTrial,
+        saved::{Carried, SavedInterface},
+    },
     error::in_full,
     event::{Event, Timestamp},
     host::{
         address,
         link::{self, Link},
-        traffic::{self, Octets},
     },
     survey::{SourceKind, SourceSurvey},
 };
@@ -35,6 +38,10 @@ const RECORDS_PER_TURN: usize = 1 << 14;
 /// How often, and at what distance, the counters are read again when programs were running while they were detached.
 const LAST_READINGS: usize = 20;
 const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
+/// How often the counters are compared at first, and each time later, to find out what an earlier run has taken and not
+/// saved: some 10 ms, and next to nothing.
+const LOST_READINGS: usize = 500;
+const LOST_READINGS_MORE: usize = 5;
 
 /// The programs that follow connections of suspects.
 enum Following {
@@ -52,7 +59,11 @@ pub(super) struct WatchedInterface {
     link_type: LinkType,
     attachment: Option<Attachment>,
     /// The programs, which tell how long they ran.
-    programs: WatchObject,
+    programs: Programs,
+    /// The name of what is pinned.
+    generation: Option<String>,
+    /// Whether what an earlier run knew is gone on with.
+    goes_on: bool,
     following: Following,
     remedy: Option<RemedyOnTrial>,
     counters: Counters,
@@ -68,17 +79,12 @@ pub(super) struct WatchedInterface {
     carried: Carried,
 }
 
-/// What the interface has carried, by its own counters.
-struct Carried {
-    at_start: Option<Octets>,
-    newest: Option<Octets>,
-}
-
 impl WatchedInterface {
-    /// Attaches to an interface.
+    /// Puts an interface under watch, and goes on with what an earlier run has saved about it if that can be.
     pub(super) fn open(
         link: Link,
         options: &EngineOptions,
+        saved: Option<SavedInterface<Analysis>>,
         clock: Clock,
     ) -> Result<Self, EngineError> {
         let link_type = link
@@ -87,34 +93,102 @@ impl WatchedInterface {
                 interface: link.name.clone(),
                 device_type: link.device_type,
             })?;
-        let mut object = WatchObject::open(LoadOptions::new(link_type))?;
-        let counters = Counters::take(&mut object)?;
-        let records = Records::take(&mut object)?;
-        let attachment = attach(&mut object, &link, options.hook)?;
-        let choice = attachment.choice_note().map(str::to_owned);
-        let mut notes: Vec<String> = choice.into_iter().collect();
-        notes.extend_from_slice(attachment.notes());
-        if options.filter.is_on() {
-            notes.push(format!("a filter is on: only {}", options.filter));
-        }
-        Ok(Self {
-            hooks: attachment.hooks(),
-            notes,
+        let opened = opening::open(&link, link_type, options, saved, clock.now())?;
+        let goes_on = opened.goes_on;
+        let mut interface = Self {
+            hooks: opened.attachment.hooks(),
+            notes: opened.notes,
             link_type,
-            attachment: Some(attachment),
-            programs: object,
+            attachment: Some(opened.attachment),
+            programs: opened.programs,
+            generation: opened.generation,
+            goes_on,
             following: Following::Idle,
             remedy: options.trial.map(|trial| RemedyOnTrial::new(trial, clock)),
-            counters,
-            records,
-            analysis: Analysis::default(),
+            counters: opened.counters,
+            records: opened.records,
+            analysis: opened.analysis,
             filter: options.filter.clone(),
             keeper: options.keeps_evidence.then(Keeper::default),
             clock,
-            carried: Carried::start(&link),
+            carried: opened.carried,
             is_behind_nat: is_behind_nat(&link),
             link,
+        };
+        if goes_on {
+            interface.catch_up()?;
+        }
+        let filter = interface.filter.clone();
+        if filter.is_on() && !goes_on {
+            interface
+                .notes
+                .push(format!("a filter is on: only {filter}"));
+        }
+        Ok(interface)
+    }
+
+    /// Takes what has come while nobody read, and finds out how much an earlier run has taken and not saved.
+    fn catch_up(&mut self) -> Result<(), MapsError> {
+        let now = self.clock.now();
+        let (analysis, filter) = (&mut self.analysis, &self.filter);
+        let merge = |increment| count(analysis, filter, &increment, now);
+        self.counters.catch_up(merge)?;
+        self.search_lost(LOST_READINGS, now)?;
+        self.analysis.set_totals(&self.counters.totals()?, now);
+        Ok(())
+    }
+
+    /// Goes on finding out how much an earlier run has taken and not saved, if that is not known.
+    fn search_lost(&mut self, readings: usize, now: Timestamp) -> Result<(), MapsError> {
+        for _ in 0..readings {
+            if !self.counters.searches_lost() {
+                break;
+            }
+            let (analysis, filter) = (&mut self.analysis, &self.filter);
+            let merge = |increment| count(analysis, filter, &increment, now);
+            self.counters.drain_spills(usize::MAX, merge);
+            self.records.drain(RECORDS_PER_TURN);
+            self.counters.read_lost(self.records.charged())?;
+        }
+        Ok(())
+    }
+
+    /// What is to be saved, if it is of any use to another run. `is_last` says that nothing will be taken from the kernel
+    /// after this.
+    pub(super) fn saved(&self, is_last: bool) -> Option<SavedInterface<&Analysis>> {
+        let is_pinned = self.attachment.as_ref().is_some_and(Attachment::is_pinned);
+        let generation = self.generation.clone().filter(|_| is_pinned)?;
+        Some(SavedInterface {
+            name: self.link.name.clone(),
+            generation,
+            at: self.clock.now(),
+            is_last,
+            counts: self.counters.saved(self.records.released()),
+            carried: self.carried,
+            notes: self.notes.clone(),
+            analysis: &self.analysis,
         })
+    }
+
+    /// Takes everything up to now, and nothing any more. Returns whether the programs stay, for another run to go on with.
+    pub(super) fn pause(&mut self) -> Result<bool, MapsError> {
+        if !self.attachment.as_ref().is_some_and(Attachment::is_pinned) {
+            return Ok(false);
+        }
+        self.read_followed();
+        self.following = Following::Idle;
+        self.collect(self.clock.now())?;
+        self.take_records();
+        self.analysis.advance(self.clock.now());
+        Ok(true)
+    }
+
+    /// Takes all records, whatever may still come before them.
+    fn take_records(&mut self) {
+        while !self.records.drain(RECORDS_PER_TURN) {
+            self.observe(u64::MAX, false);
+        }
+        self.observe(u64::MAX, true);
     }
 
     /// Takes some of what has come. Returns whether that was all.
@@ -263,6 +337,7 @@ impl WatchedInterface {
         Attached {
             hooks: self.hooks.clone(),
             notes: self.notes.clone(),
+            goes_on: self.goes_on,
         }
     }
 
@@ -314,8 +389,12 @@ impl WatchedInterface {
 
     /// Detaches, takes everything that is left, and makes sure that nothing was lost on the way.
     pub(super) fn close(&mut self) -> Result<(), MapsError> {
-        if self.attachment.take().is_none() {
+        let Some(attachment) = self.attachment.take() else {
             return Ok(());
+        };
+        if let Err(error) = attachment.detach() {
+            let why = in_full(&error);
+            tracing::error!(interface = self.link.name, why, "something stays pinned");
         }
         self.read_followed();
         self.following = Following::Idle;
@@ -325,16 +404,18 @@ impl WatchedInterface {
         let mut unaccounted = 0;
         for _ in 0..LAST_READINGS {
             self.collect(self.clock.now())?;
-            while !self.records.drain(RECORDS_PER_TURN) {
-                self.observe(u64::MAX, false);
-            }
-            self.observe(u64::MAX, true);
+            self.take_records();
             let totals = self.counters.totals()?;
             unaccounted = self.counters.unaccounted(&totals, self.records.charged());
             if unaccounted == 0 {
                 break;
             }
             thread::sleep(BETWEEN_LAST_READINGS);
+        }
+        if self.counters.searches_lost() {
+            self.counters.settle_lost(unaccounted);
+            unaccounted = unaccounted.min(0);
+            self.collect(self.clock.now())?;
         }
         if unaccounted != 0 {
             tracing::error!(
@@ -355,6 +436,7 @@ impl WatchedInterface {
         let (analysis, filter) = (&mut self.analysis, &self.filter);
         self.counters
             .collect(|increment| count(analysis, filter, &increment, now))?;
+        self.search_lost(LOST_READINGS_MORE, now)?;
         self.analysis.set_totals(&self.counters.totals()?, now);
         Ok(())
     }
@@ -381,34 +463,6 @@ impl WatchedInterface {
             }
         }
     }
-}
-
-impl Carried {
-    fn start(link: &Link) -> Self {
-        let at_start = octets(link);
-        Self {
-            at_start,
-            newest: at_start,
-        }
-    }
-
-    /// Reads the counters; of an interface that is gone the last ones stay.
-    fn read(&mut self, link: &Link) {
-        self.newest = octets(link).or(self.newest);
-    }
-
-    fn so_far(&self) -> Option<Octets> {
-        Some(self.newest?.since(self.at_start?))
-    }
-}
-
-fn octets(link: &Link) -> Option<Octets> {
-    traffic::octets(link.index)
-        .inspect_err(|error| {
-            tracing::debug!(%error, interface = link.name, "the interface does not tell its octets");
-        })
-        .ok()
-        .flatten()
 }
 
 fn is_behind_nat(link: &Link) -> bool {

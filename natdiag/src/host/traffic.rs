@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::Buf;
+use serde::{Deserialize, Serialize};
 
 use super::{link, netlink::attribute};
 
@@ -10,7 +11,7 @@ use super::{link, netlink::attribute};
 const PACKET_COUNTS_LEN: usize = 16;
 
 /// Octets that an interface has carried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Octets {
     /// Received.
     pub received: u64,

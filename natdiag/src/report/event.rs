@@ -30,9 +30,13 @@ pub enum Happening<'a> {
         hooks: &'a [String],
         /// Why these.
         notes: &'a [String],
+        /// Whether what an earlier run knew is gone on with.
+        goes_on: bool,
     },
     /// An interface has vanished or is not wanted any more: the last report about it.
     Released(&'a Survey),
+    /// An interface is watched on in the kernel when this run ends: the last report of this run about it.
+    Kept(&'a Survey),
     /// A finding has appeared, changed, or ended.
     Finding(&'a Change),
     /// Events before this one could not be written.
@@ -63,8 +67,13 @@ enum Event<'a> {
         interface: &'a str,
         hooks: &'a [String],
         notes: &'a [String],
+        goes_on: bool,
     },
     InterfaceReleased {
+        interface: &'a str,
+        report: Report<'a>,
+    },
+    InterfaceKept {
         interface: &'a str,
         report: Report<'a>,
     },
@@ -131,22 +140,33 @@ impl<'a> From<&'a Happening<'a>> for Event<'a> {
                 interface,
                 hooks,
                 notes,
+                goes_on,
             } => Self::InterfaceAttached {
                 interface,
                 hooks,
                 notes,
+                goes_on: *goes_on,
             },
             Happening::Released(survey) => Self::InterfaceReleased {
-                interface: survey
-                    .sources
-                    .first()
-                    .map_or("", |source| source.name.as_str()),
+                interface: interface(survey),
+                report: Report::from(*survey),
+            },
+            Happening::Kept(survey) => Self::InterfaceKept {
+                interface: interface(survey),
                 report: Report::from(*survey),
             },
             Happening::Finding(change) => Self::from(*change),
             Happening::Lost { events } => Self::Lost { events: *events },
         }
     }
+}
+
+/// The interface that a survey is about.
+fn interface(survey: &Survey) -> &str {
+    survey
+        .sources
+        .first()
+        .map_or("", |source| source.name.as_str())
 }
 
 impl<'a> From<&'a Change> for Event<'a> {
@@ -208,6 +228,7 @@ mod tests {
                 interface: &source.name,
                 hooks: &source.hooks,
                 notes: &source.notes,
+                goes_on: false,
             },
             survey.start,
         );
@@ -228,6 +249,7 @@ mod tests {
             tell(&Happening::Finding(&change), survey.end);
         }
         tell(&Happening::Released(&last), survey.end);
+        tell(&Happening::Kept(&survey), survey.end);
         tell(&Happening::Lost { events: 3 }, survey.end);
         tell(&Happening::Stopped, survey.end);
         let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");

@@ -38,18 +38,14 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         // Also for the user as whom it may go on.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let file = write_config(folder.path(), config);
-        let mut command = Command::new(NATDIAG);
-        command
-            .args(["daemon", "--config"])
-            .arg(file)
-            .stderr(fs::File::create(folder.path().join("log")).unwrap())
-            .stdout(Stdio::null());
-        amend(&mut command);
-        Self {
-            child: command.spawn().unwrap(),
-            folder,
-        }
+        write_config(folder.path(), config);
+        let child = spawn(folder.path(), amend);
+        Self { child, folder }
+    }
+
+    /// Starts another one in the same folder, in the place of one that has ended.
+    pub(crate) fn start_again(&mut self) {
+        self.child = spawn(self.folder.path(), |_| ());
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -116,6 +112,21 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &Path, amend: impl FnOnce(&mut Command)) -> Child {
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"));
+    let mut command = Command::new(NATDIAG);
+    command
+        .args(["daemon", "--config"])
+        .arg(folder.join("natdiag.toml"))
+        .stderr(log.unwrap())
+        .stdout(Stdio::null());
+    amend(&mut command);
+    command.spawn().unwrap()
 }
 
 fn write_config(folder: &Path, config: &str) -> PathBuf {

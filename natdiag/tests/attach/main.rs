@@ -14,4 +14,5 @@ mod following;
 mod hooks;
 mod network;
 mod prometheus;
+mod restart;
 mod terminal;

@@ -1,9 +1,9 @@
 //! CPU time per packet on a real way: a packet socket, veth, the receiving stack up to where it drops what is for
 //! somebody else. It is the shortest way there is, so that whatever looks at the packets shows most.
 
-mod flood;
+pub(crate) mod flood;
 mod tap;
-pub(super) mod wire;
+pub(crate) mod wire;
 
 use std::thread;
 
@@ -29,7 +29,7 @@ use serde::Serialize;
 use self::{
     flood::Flood,
     tap::Tap,
-    wire::{FAR, Wire},
+    wire::{FAR, NEAR, Wire},
 };
 use super::{clock, kind::Kind, programs::shuffle, statistics::Median};
 
@@ -145,7 +145,7 @@ impl Stage {
             Ok(map.try_into()?)
         };
         Ok(Self {
-            flood: Flood::open()?,
+            flood: Flood::open(NEAR)?,
             spills: map(&mut watch, names::MAP_SPILLS)?,
             records: map(&mut watch, names::MAP_RECORDS)?,
             wire,

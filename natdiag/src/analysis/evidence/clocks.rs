@@ -3,6 +3,7 @@
 
 use crate::event::Timestamp;
 use natdiag_common::wire::seq::TsVal;
+use serde::{Deserialize, Serialize};
 
 /// Clock rates in use, in Hz: Linux `CONFIG_HZ` 100, 250, 1000 (since v4.13 always 1000, `tcp_time_stamp_raw`).
 const RATES_HZ: [u64; 3] = [1000, 250, 100];
@@ -14,7 +15,7 @@ const TOLERANCE_DIVISOR: u64 = 4;
 const FOUNDED: u32 = 3;
 
 /// One line of timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
     /// What the clock showed at time 0.
     offset: u32,
@@ -22,7 +23,7 @@ struct Line {
 }
 
 /// The clocks of one remote host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     lines: [Vec<Line>; RATES_HZ.len()],
     is_no_clock: [bool; RATES_HZ.len()],

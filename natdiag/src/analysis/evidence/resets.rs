@@ -1,5 +1,6 @@
 //! What set the RSTs of one remote host apart from its other packets. Counters only; `verdict` weighs them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most combinations of signals that are counted apart.
@@ -24,7 +25,7 @@ pub mod signal {
 }
 
 /// Resets of connections to one remote host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetEvidence {
     /// Reset connections by their signals.
     kinds: BTreeMap<u8, u64>,

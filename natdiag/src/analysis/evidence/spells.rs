@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fate, Outcomes};
 
 /// Seconds with SYNs that are remembered: what fails in spells shows it within half a minute of traffic.
 const MAX_SPELLS: usize = 32;
 
 /// SYNs sent to one remote host within one second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spell {
     /// The second, since 1970.
     pub second: u64,
@@ -17,7 +19,7 @@ pub struct Spell {
 }
 
 /// The last seconds in which SYNs were sent to one remote host, the newest last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spells {
     recent: VecDeque<Spell>,
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use natdiag_common::wire::seq::TsVal;
+use serde::{Deserialize, Serialize};
 
 use crate::{analysis::mark::Mark, event::Timestamp};
 
@@ -11,12 +12,12 @@ use crate::{analysis::mark::Mark, event::Timestamp};
 const MAX_WRITES: usize = 256;
 
 /// The last writes, the newest last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RecentWrites {
     newest: VecDeque<Write>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Write {
     mark: Mark,
     /// The connection.

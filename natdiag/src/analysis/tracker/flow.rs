@@ -4,6 +4,7 @@ use natdiag_common::wire::{
     seq::{SeqNumber, TsVal},
     tcp::ACK,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
@@ -18,7 +19,7 @@ const TIMESTAMPS_OCTETS: u32 = 12;
 pub(super) const SEEN_AGAIN_NS: u64 = 100_000_000;
 
 /// One transmission of a SYN.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Transmission {
     /// When it was sent.
     pub(super) sent: Timestamp,
@@ -45,7 +46,7 @@ impl Transmission {
 }
 
 /// The first RST of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reset {
     /// Its sequence number.
     pub(super) seq: SeqNumber,
@@ -54,7 +55,7 @@ pub(super) struct Reset {
 }
 
 /// What the header of a packet looks like that the remote host itself has sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Baseline {
     ttl: u8,
     dont_fragment: bool,
@@ -92,7 +93,7 @@ impl Baseline {
 }
 
 /// What is remembered of one connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Flow {
     /// Tells it from others with the same four-tuple.

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use aya::programs::{
     LinkOrder, ProgramError, SchedClassifier, TcAttachType,
-    links::FdLink,
+    links::{FdLink, PinnedLink},
     tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
     xdp::XdpError,
 };
@@ -46,6 +46,10 @@ impl Place {
 pub(in crate::bpf) enum Guard {
     Link(FdLink),
     Filter(SchedClassifierLink, Owner),
+    /// A link that stays, as it is pinned.
+    PinnedLink(PinnedLink),
+    /// A filter that stays, as filters do.
+    KeptFilter(Owner),
 }
 
 /// Why one hook does not work.
@@ -84,12 +88,12 @@ pub(in crate::bpf) fn clsact(
     link: &Link,
     direction: Direction,
     place: Place,
-    qdisc: Option<&AddedQdisc>,
+    handle: Option<u32>,
 ) -> Result<Guard, Failure> {
     let owner = Owner::claim(tc.info()?.id()).map_err(|error| {
         Failure::Reason(format!("cannot mark the filter as natdiag's: {error}"))
     })?;
-    let mut add = |priority| add_filter(tc, &link.name, direction, priority, qdisc);
+    let mut add = |priority| add_filter(tc, &link.name, direction, priority, handle);
     let link = if place.is_last(direction) {
         add(LAST_PRIORITY)
     } else {
@@ -123,12 +127,9 @@ fn add_filter(
     interface: &str,
     direction: Direction,
     priority: u16,
-    qdisc: Option<&AddedQdisc>,
+    handle: Option<u32>,
 ) -> Result<SchedClassifierLink, ProgramError> {
-    // Whoever finds the filter left behind learns by its handle that the qdisc is as well.
-    let handle = qdisc.map_or(TcHandle::AUTO_ASSIGN, |_| {
-        TcHandle::from(filter::HANDLE_WITH_QDISC)
-    });
+    let handle = handle.map_or(TcHandle::AUTO_ASSIGN, TcHandle::from);
     let options = TcAttachOptions::Netlink(NlOptions {
         priority,
         handle,

@@ -41,6 +41,7 @@ impl Daemon {
         // What takes effect at the next start stays as it is till then.
         self.config = DaemonConfig {
             hotplug: self.config.hotplug,
+            state: self.config.state.clone(),
             privileges: self.config.privileges.clone(),
             metrics,
             ..config
@@ -96,6 +97,7 @@ fn needs_restart(old: &DaemonConfig, new: &DaemonConfig) -> impl Iterator<Item =
             "evidence",
             folder_of(old.evidence.as_ref()) != folder_of(new.evidence.as_ref()),
         ),
+        ("state", old.state != new.state),
         // The socket is opened while there is a privilege for it.
         ("full", !has_full(old) && has_full(new)),
         (

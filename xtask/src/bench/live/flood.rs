@@ -10,26 +10,25 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::wire::NEAR;
 use crate::bench::clock;
 
 /// Frames handed to the kernel at once.
 const BATCH: usize = 64;
 
-/// A socket that sends whole frames by the near device.
-pub(super) struct Flood {
+/// A socket that sends whole frames by one device.
+pub(crate) struct Flood {
     socket: OwnedFd,
 }
 
 impl Flood {
-    /// Opens the socket; this thread is at the near end.
-    pub(super) fn open() -> Result<Self> {
+    /// Opens the socket; this thread is where the device is.
+    pub(crate) fn open(device: &str) -> Result<Self> {
         // SAFETY: plain numbers; the result is checked.
         let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW, 0) };
         ensure!(fd >= 0, "no packet socket: {}", io::Error::last_os_error());
         // SAFETY: the call above returned it, and nobody else has it.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let name = CString::new(NEAR)?;
+        let name = CString::new(device)?;
         // SAFETY: the name ends with a zero.
         let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
         // SAFETY: integers only.
@@ -50,13 +49,16 @@ impl Flood {
 
     /// Sends every frame once. Returns the nanoseconds of CPU time per frame.
     pub(super) fn send(&self, frames: &[Vec<u8>]) -> Result<f64> {
-        let (time, ()) = clock::time(|| {
-            frames
-                .chunks(BATCH)
-                .try_for_each(|batch| self.send_batch(batch))
-        })?;
+        let (time, ()) = clock::time(|| self.send_all(frames))?;
         let sent = u32::try_from(frames.len())?;
         Ok(time.as_secs_f64() * 1e9 / f64::from(sent.max(1)))
+    }
+
+    /// Sends every frame once.
+    pub(crate) fn send_all(&self, frames: &[Vec<u8>]) -> Result<()> {
+        frames
+            .chunks(BATCH)
+            .try_for_each(|batch| self.send_batch(batch))
     }
 
     fn send_batch(&self, batch: &[Vec<u8>]) -> Result<()> {

@@ -14,21 +14,21 @@ use nix::sched::{CloneFlags, setns, unshare};
 use crate::exec;
 
 /// The device that packets are sent by.
-pub(in crate::bench) const NEAR: &str = "near";
+pub(crate) const NEAR: &str = "near";
 /// The device that packets come in at, and that is watched.
-pub(in crate::bench) const FAR: &str = "far";
+pub(crate) const FAR: &str = "far";
 /// Address of the far device.
-pub(in crate::bench) const FAR_ADDRESS: &str = "10.0.0.2";
+pub(crate) const FAR_ADDRESS: &str = "10.0.0.2";
 
 /// Both ends.
-pub(in crate::bench) struct Wire {
+pub(crate) struct Wire {
     near: File,
     far: File,
 }
 
 impl Wire {
     /// Makes the namespaces and the pair. This thread ends up at the near end.
-    pub(in crate::bench) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let far = new_namespace()?;
         let near = new_namespace()?;
         let wire = Self { near, far };
@@ -46,18 +46,18 @@ impl Wire {
     }
 
     /// Moves this thread to the near end.
-    pub(in crate::bench) fn go_near(&self) -> Result<()> {
+    pub(crate) fn go_near(&self) -> Result<()> {
         enter(&self.near)
     }
 
     /// Moves this thread to the far end.
-    pub(in crate::bench) fn go_far(&self) -> Result<()> {
+    pub(crate) fn go_far(&self) -> Result<()> {
         enter(&self.far)
     }
 }
 
 /// The far device; this thread is at the far end.
-pub(in crate::bench) fn far_link() -> Result<Link> {
+pub(crate) fn far_link() -> Result<Link> {
     link::all()?
         .into_iter()
         .find(|link| link.name == FAR)
