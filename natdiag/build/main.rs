@@ -4,6 +4,7 @@
     reason = "cargo reads what a build script prints"
 )]
 
+mod remap;
 mod toolchain;
 
 use std::{env, path::PathBuf, process::ExitCode};
@@ -26,6 +27,9 @@ const FOREIGN: [&str; 6] = [
 const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
 fn main() -> ExitCode {
+    if let Some(compiled) = remap::called_for_compiler() {
+        return compiled;
+    }
     match build() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -82,6 +86,7 @@ fn shield(build_dir: &std::path::Path) {
     }
     // SAFETY: as above.
     unsafe { env::set_var(BUILD_DIR, build_dir) };
+    remap::prepare();
 }
 
 fn folder_from(variable: &str) -> Result<PathBuf> {

@@ -2,6 +2,8 @@
 //! decided elsewhere.
 
 mod app;
+mod causes;
+mod filter;
 mod history;
 mod keymap;
 mod order;

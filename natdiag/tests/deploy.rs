@@ -1,6 +1,6 @@
-//! What is shipped: the systemd units, as systemd itself reads them, and the guide that goes with the alerts.
+//! What is shipped beside the program: the systemd units, as systemd itself reads them, and the guide for operators.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// The exposure that `systemd-analyze security` may find at most, in tenths: what is left comes from `CAP_NET_ADMIN`, `CAP_BPF`
 /// and the host's network, which natdiag is for.
@@ -46,19 +46,37 @@ fn the_units_are_valid_and_as_closed_as_stated() {
 }
 
 #[test]
-fn every_alert_has_its_entry_in_the_guide() {
-    let rules = include_str!("../../deploy/prometheus/natdiag.rules.yml");
-    let guide = include_str!("../../docs/operations.md");
-    let alerts: Vec<_> = rules
+fn every_alert_and_every_metric_is_explained() {
+    let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let guide = read("../docs/operations.md");
+    let headings: String = guide
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .filter(|line| line.starts_with("### "))
         .collect();
-    assert!(alerts.len() > 8, "{alerts:?}");
+    let rules = read("../deploy/prometheus/natdiag.rules.yml");
+    let alerts: BTreeSet<_> = named(&rules, "- alert: ");
+    assert!(alerts.contains("NatdiagFinding"), "{alerts:?}");
     for alert in alerts {
-        let is_there = guide
-            .lines()
-            .filter_map(|line| line.strip_prefix('|')?.split('|').next())
-            .any(|first| first.contains(&format!("`{alert}`")));
-        assert!(is_there, "{alert} is not in docs/operations.md");
+        assert!(
+            headings.contains(alert),
+            "{alert} has no paragraph of its own"
+        );
     }
+    let metrics = read("src/metrics/snapshots/natdiag__metrics__families__tests__metrics.snap");
+    let metrics: BTreeSet<_> = named(&metrics, "# TYPE ");
+    assert!(metrics.contains("natdiag_build_info"), "{metrics:?}");
+    for metric in metrics {
+        let is_explained = [format!("`{metric}`"), format!("`{metric}{{")]
+            .iter()
+            .any(|name| guide.contains(name));
+        assert!(is_explained, "{metric} is not in the guide");
+    }
+}
+
+/// The words behind `label`.
+fn named<'a>(text: &'a str, label: &str) -> BTreeSet<&'a str> {
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix(label))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect()
 }

@@ -1,84 +1,98 @@
 //! `cargo xtask dist`: natdiag as one static program, which asks the system for nothing but a kernel. On a host with an
 //! old libc, or with none, `natdiag check server`, `replay` and `probe` then run as well as anywhere.
 
-use std::{env::consts, fs, process::ExitCode};
+mod recipe;
+mod sources;
+pub(crate) mod traits;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, Result, ensure};
 
+use self::{recipe::build, traits::Traits};
 use crate::{
-    exec::{self, Profile},
+    exec::{self, say},
     setup::{self, Purpose},
 };
 
-/// `e_phoff`, `e_phentsize` and `e_phnum` of a 64-bit ELF header, and `p_type` of what loads another program first
-/// (elf(5)).
-const PROGRAM_HEADERS_AT: usize = 32;
-const PROGRAM_HEADER_LEN_AT: usize = 54;
-const PROGRAM_HEADER_COUNT_AT: usize = 56;
-const PT_INTERP: u32 = 3;
+/// What `cargo xtask dist` is asked.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also builds it from a copy of the sources in another folder, and fails unless both programs are the same
+    #[arg(long)]
+    reproduce: bool,
+}
 
 /// Runs `cargo xtask dist`.
 ///
 /// # Errors
-/// When something that is needed cannot be installed or built, or the program is not static.
-pub(crate) fn run() -> Result<ExitCode> {
+/// When something that is needed cannot be installed or built, the program is not static, or a second one differs.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(Purpose::Build)?;
-    let target = format!("{}-unknown-linux-gnu", consts::ARCH);
-    exec::run(
-        exec::cargo()
-            .args(["build", "--package", "natdiag", "--bin", "natdiag"])
-            .args(["--profile", Profile::Release.name(), "--target", &target])
-            .arg("--config")
-            .arg(format!(
-                "target.{target}.rustflags = [\"-C\", \"target-feature=+crt-static\"]"
-            )),
-    )?;
-    let program = exec::built_for("natdiag", Profile::Release, &target)?;
-    let octets = fs::read(&program)
-        .with_context(|| format!("cannot read what was built at {}", program.display()))?;
+    let folder = folder()?;
+    let built = build(exec::checkout(), &exec::checkout().join("target"))?;
+    let octets = fs::read(&built)
+        .with_context(|| format!("cannot read what was built at {}", built.display()))?;
+    let traits = Traits::of(&octets).context("what was built is no program")?;
     ensure!(
-        is_static(&octets).context("what was built is no program")?,
+        traits.is_static,
         "{} needs a loader; is the static libc there (Debian: libc6-dev)?",
-        program.display()
+        built.display()
     );
-    exec::say(format_args!(
-        "{}: static, {} MB",
-        program.display(),
-        octets.len() / 1_000_000
+    let program = folder.join("natdiag");
+    fs::copy(&built, &program).with_context(|| format!("cannot write {}", program.display()))?;
+    let megabytes = octets.len() / 1_000_000;
+    say(format_args!(
+        "{}: static, {traits}, {megabytes} MB",
+        program.display()
     ));
+    say(format_args!("sha256 {}", sha256(&program)?));
+    if args.reproduce {
+        reproduce(&folder.join("again"), &octets)?;
+        say(
+            "built once more from a copy of the sources in another folder: the same, octet by octet",
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether a 64-bit ELF program of this byte order runs without a loader. `None` if it is no such program.
-fn is_static(elf: &[u8]) -> Option<bool> {
-    let u16_at = |at: usize| {
-        let octets = elf.get(at..)?.first_chunk()?;
-        Some(usize::from(u16::from_ne_bytes(*octets)))
-    };
-    elf.starts_with(b"\x7fELF\x02").then_some(())?;
-    let headers = elf.get(PROGRAM_HEADERS_AT..)?.first_chunk()?;
-    let headers = usize::try_from(u64::from_ne_bytes(*headers)).ok()?;
-    let (len, number) = (
-        u16_at(PROGRAM_HEADER_LEN_AT)?,
-        u16_at(PROGRAM_HEADER_COUNT_AT)?,
-    );
-    let mut is_static = true;
-    for place in 0..number {
-        let header_type = elf.get(headers + place * len..)?.first_chunk()?;
-        is_static &= u32::from_ne_bytes(*header_type) != PT_INTERP;
-    }
-    Some(is_static)
+/// Where what is given to others is put.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let folder = exec::checkout().join("target/deploy");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_test_needs_a_loader_and_a_text_is_no_program() {
-        let this = fs::read("/proc/self/exe").unwrap();
-        assert_eq!(is_static(&this), Some(false));
-        assert_eq!(is_static(b"#!/bin/sh\n"), None);
-        assert_eq!(is_static(b"\x7fELF\x02"), None);
+/// Builds once more in a folder, which goes afterwards if the program is the same as the first.
+fn reproduce(folder: &Path, first: &[u8]) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
+    let copy = folder.join("sources");
+    sources::copy_to(&copy)?;
+    let second = build(&copy, &folder.join("built"))?;
+    let octets = fs::read(&second)
+        .with_context(|| format!("cannot read what was built at {}", second.display()))?;
+    ensure!(
+        octets == first,
+        "{} differs from what was built first: sha256 {}",
+        second.display(),
+        sha256(&second)?
+    );
+    fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))
+}
+
+/// The SHA-256 of a file, as `sha256sum` of coreutils prints it.
+fn sha256(file: &Path) -> Result<String> {
+    let line = exec::read(Command::new("sha256sum").arg(file))?;
+    let sum = line.split_whitespace().next();
+    Ok(sum.context("sha256sum printed nothing")?.to_owned())
 }

@@ -119,26 +119,13 @@ pub(crate) fn cargo() -> Command {
 /// # Errors
 /// When the path of this xtask is unknown.
 pub(crate) fn built(program: &str, profile: Profile) -> Result<PathBuf> {
-    Ok(profiles()?.join(profile.folder()).join(program))
-}
-
-/// The same, of what cargo was told to build for a target by its name.
-///
-/// # Errors
-/// As above.
-pub(crate) fn built_for(program: &str, profile: Profile, target: &str) -> Result<PathBuf> {
-    Ok(profiles()?
-        .join(target)
-        .join(profile.folder())
-        .join(program))
-}
-
-/// The folder with those of all profiles.
-fn profiles() -> Result<PathBuf> {
     let xtask = env::current_exe().context("the path of this xtask is unknown")?;
     // Cargo keeps the folders of all profiles side by side, and xtask is in one of them.
-    let profiles = xtask.ancestors().nth(2);
-    Ok(profiles.context("xtask lies in no folder")?.to_owned())
+    let profiles = xtask
+        .ancestors()
+        .nth(2)
+        .context("xtask lies in no folder")?;
+    Ok(profiles.join(profile.folder()).join(program))
 }
 
 /// The command, through sudo unless this process is root already.

@@ -51,7 +51,7 @@ enum Task {
     /// Runs all tests, and says which could not run
     Test,
     /// Builds natdiag as one static program
-    Dist,
+    Dist(dist::Args),
     /// Builds the test network in namespaces and plays scenarios
     Lab(lab::Args),
     /// Tests servers of the test network actively
@@ -64,7 +64,7 @@ enum Task {
     Soak(soak::Args),
     /// Loads, attaches and counts on real kernels in QEMU
     Kernels(kernels::Args),
-    /// Makes the Debian package
+    /// Makes the Debian package, and tries it
     Package(package::Args),
     /// Draws pictures of real screens for the documentation
     Screens(screens::Args),
@@ -75,7 +75,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Setup(args) => setup::run(&args),
         Task::Run(args) => run::run(&args),
         Task::Test => test::run(),
-        Task::Dist => dist::run(),
+        Task::Dist(args) => dist::run(&args),
         Task::Lab(args) => lab::run(args),
         Task::Probe(args) => probe::run(&args),
         Task::Evaluate(args) => evaluate::run(&args),

@@ -1,8 +1,9 @@
 //! `cargo xtask screens`: lets natdiag watch the test network on a terminal, presses keys, and draws what the terminal
-//! shows into `docs/screens`.
+//! shows into `docs/screens`, or checks it.
 
 mod svg;
 mod terminal;
+mod tour;
 
 use std::{
     fs,
@@ -22,6 +23,9 @@ use crate::{
 /// Draws pictures of real screens.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Draw nothing; fail where a cause is not on the screen in time, or a key does not what help says
+    #[arg(long, conflicts_with = "directory")]
+    check: bool,
     /// Where the pictures go.
     #[arg(long, value_name = "DIR", default_value = "docs/screens")]
     directory: PathBuf,
@@ -30,6 +34,10 @@ pub(crate) struct Args {
 /// A scenario, and the pictures taken of it.
 struct Sitting {
     scenario: &'static str,
+    /// What the screen must say about the server.
+    verdict: &'static str,
+    /// Whether a check presses all keys.
+    tours: bool,
     shots: &'static [Shot],
 }
 
@@ -44,6 +52,8 @@ struct Shot {
 const SITTINGS: &[Sitting] = &[
     Sitting {
         scenario: "tw-recycle-4.11",
+        verdict: "tcp_tw_recycle is on",
+        tours: true,
         shots: &[
             Shot {
                 name: "list",
@@ -61,6 +71,8 @@ const SITTINGS: &[Sitting] = &[
     },
     Sitting {
         scenario: "path-fragments",
+        verdict: "TCP fragmented on the path",
+        tours: false,
         shots: &[
             Shot {
                 name: "path-fragmentation",
@@ -93,19 +105,48 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     interrupt::listen()?;
     let natdiag = lab::build_natdiag()?;
-    fs::create_dir_all(&args.directory)
-        .with_context(|| format!("cannot create {}", args.directory.display()))?;
+    if !args.check {
+        fs::create_dir_all(&args.directory)
+            .with_context(|| format!("cannot create {}", args.directory.display()))?;
+    }
     for sitting in SITTINGS {
-        sit(sitting, &natdiag, &args.directory)?;
+        if args.check {
+            check(sitting, &natdiag)?;
+        } else {
+            sit(sitting, &natdiag, &args.directory)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks whether the screen names the cause, and takes the tour where the server recycles.
+fn check(sitting: &Sitting, natdiag: &Path) -> Result<()> {
+    let scenario = lab::scenario(sitting.scenario)?;
+    // Reports are written to where natdiag was started.
+    let folder = tempfile::tempdir()?;
+    play::beside(scenario, TRAFFIC, |host, interface| {
+        let arguments = ["watch", "-i", interface];
+        let mut terminal =
+            Terminal::start(host, natdiag, &arguments, folder.path(), ROWS, COLUMNS)?;
+        tour::wait_for_verdict(&terminal, sitting.verdict)?;
+        exec::say(format_args!(
+            "{}: the screen says {:?}",
+            sitting.scenario, sitting.verdict
+        ));
+        if sitting.tours {
+            tour::take(&mut terminal)?;
+            exec::say("every key does what help says");
+        }
+        terminal.end()
+    })
 }
 
 fn sit(sitting: &Sitting, natdiag: &Path, directory: &Path) -> Result<()> {
     let scenario = lab::scenario(sitting.scenario)?;
     play::beside(scenario, TRAFFIC, |host, interface| {
         let arguments = ["watch", "-i", interface];
-        let mut terminal = Terminal::start(host, natdiag, &arguments, ROWS, COLUMNS)?;
+        let mut terminal =
+            Terminal::start(host, natdiag, &arguments, Path::new("."), ROWS, COLUMNS)?;
         interrupt::wait(WATCHING)?;
         for shot in sitting.shots {
             terminal.write(shot.keys)?;

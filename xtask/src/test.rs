@@ -25,6 +25,10 @@ const HOST_CRATES: [&str; 6] = ["-p", "natdiag-common", "-p", "natdiag", "-p", "
 const FEATURES: [&str; 2] = ["--features", "xtask/programs"];
 /// How the reason of a SKIP begins that no privilege and no package can remove.
 const BEYOND_SETUP: &str = ": this kernel ";
+/// Checks manifests against the schemas of Kubernetes.
+const VALIDATE: &str = "kubernetes-validate";
+/// Those that are shipped, but for the one that only kustomize reads.
+const MANIFESTS: [&str; 3] = ["namespace.yaml", "serviceaccount.yaml", "daemonset.yaml"];
 /// Has cargo's tests go on after a failure.
 const RUN_ALL: &str = "--no-fail-fast";
 /// Has tests that pass show what they print, which may be a SKIP.
@@ -44,12 +48,16 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.stage("lints with the log of the BPF programs", lints_with_log())?;
     tests.stage("documentation", documentation())?;
     tests.dependencies()?;
+    tests.manifests()?;
     let mut network = programs::command("lab", Profile::Dev)?;
     network.args(["--again", "1", "--evidence"]);
     tests.stage("test network", network)?;
     let mut active = programs::command("probe", Profile::Dev)?;
     active.args(["--brief", "--again", "--jobs", "8"]);
     tests.stage("active tests", active)?;
+    let mut screens = programs::command("screens", Profile::Dev)?;
+    screens.arg("--check");
+    tests.stage("screens", screens)?;
     for hook in ["auto", "clsact"] {
         let mut killed = programs::command("probe", Profile::Dev)?;
         killed.args(["recycle-4.11", "--brief", "--kill", "--hook", hook]);
@@ -143,6 +151,19 @@ impl Tests {
         }
         let check = ["deny", "check", "bans", "licenses", "sources"];
         self.stage("dependencies", cargo(&check))
+    }
+
+    /// Checks the manifests for Kubernetes against its schemas.
+    fn manifests(&mut self) -> Result<()> {
+        if exec::find(VALIDATE).is_none() {
+            let reason = "SKIP manifests: kubernetes-validate (of PyPI) is not installed";
+            self.left_out.push(reason.to_owned());
+            return Ok(());
+        }
+        let mut validate = Command::new(VALIDATE);
+        validate.current_dir(exec::checkout().join("deploy/kubernetes"));
+        validate.arg("--strict").args(MANIFESTS);
+        self.stage("manifests", validate)
     }
 
     /// Prints what could not run and what failed, and lets the last summary of cargo's tests close the output.

@@ -15,7 +15,7 @@ pub const LIFETIME_NS: u64 = 60_000_000_000;
 
 /// How far a SYN's timestamp may lie below the mark.
 /// Kernel: `TCP_PAWS_WINDOW`, include/net/tcp.h (v4.9).
-const WINDOW: i32 = 1;
+pub(super) const WINDOW: i32 = 1;
 
 /// How long a change is remembered: no SYN takes longer to reach a server.
 const HISTORY_NS: u64 = 4_000_000_000;
@@ -74,8 +74,7 @@ impl Mark {
 }
 
 /// What the rule says about a SYN that arrives at `now` under `mark`.
-#[must_use]
-pub fn predict_under(mark: Option<Mark>, tsval: Option<TsVal>, now: Timestamp) -> Prediction {
+fn predict_under(mark: Option<Mark>, tsval: Option<TsVal>, now: Timestamp) -> Prediction {
     let live = mark.filter(|mark| mark.is_live(now));
     match (tsval, live) {
         (Some(tsval), Some(mark)) if mark.tsval.ahead_of(tsval) > WINDOW => Prediction::Drop,

@@ -128,7 +128,7 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", help_heading = "Evidence")]
     #[serde(deserialize_with = "text")]
     pub evidence_total: Option<ByteSize>,
-    /// Keep every packet of these remote hosts as well, whole; needs CAP_NET_RAW
+    /// Keep every packet of these remote hosts as well, whole; needs `CAP_NET_RAW`
     #[arg(long, value_name = "CIDR", help_heading = "Evidence")]
     #[serde(deserialize_with = "texts")]
     pub full: Vec<Network>,
@@ -152,7 +152,7 @@ pub struct Settings {
     /// File with the key of the certificate (PEM)
     #[arg(long, value_name = "FILE", help_heading = "Metrics")]
     pub metrics_key: Option<PathBuf>,
-    /// Have the kernel measure its programs, 1 s in 60; needs CAP_SYS_ADMIN
+    /// Have the kernel measure its programs, 1 s in 60; needs `CAP_SYS_ADMIN`
     #[arg(long, help_heading = "Metrics")]
     pub measure_cost: bool,
 }

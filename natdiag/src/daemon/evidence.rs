@@ -34,14 +34,15 @@ struct Kept {
 impl Keeper {
     /// Keeps a record, whose time is since 1970.
     pub fn keep(&mut self, record: Record) {
-        let remote = remote(&record);
-        let kept = self.remotes.entry(remote).or_default();
-        if kept.records.len() >= MAX_PER_REMOTE {
-            kept.records.pop_front();
-            kept.gone += 1;
+        for remote in remotes(&record) {
+            let kept = self.remotes.entry(remote).or_default();
+            if kept.records.len() >= MAX_PER_REMOTE {
+                kept.records.pop_front();
+                kept.gone += 1;
+            }
+            kept.records.push_back(record);
+            self.order.push_back(remote);
         }
-        kept.records.push_back(record);
-        self.order.push_back(remote);
         while self.order.len() > MAX_IN_ALL {
             self.forget_oldest();
         }
@@ -75,19 +76,17 @@ impl Keeper {
 }
 
 /// Whom a record is evidence about: the host that it is counted for, or the far side. On the inner side of a NAT the far side is a
-/// client of ours; there it is about whom the client talks to.
-fn remote(record: &Record) -> IpAddr {
+/// client of ours; there it is also about whom the client talks to.
+fn remotes(record: &Record) -> impl Iterator<Item = IpAddr> {
     let (source, destination) = (record.source.into(), record.destination.into());
     let (far, near) = if record.direction == Direction::Ingress as u8 {
         (source, destination)
     } else {
         (destination, source)
     };
-    match record.tally() {
-        Some(tally) => tally.remote.into(),
-        None if scope::is_behind_nat(far, near) => near,
-        None => far,
-    }
+    let counted = record.tally().map(|tally| tally.remote.into());
+    let beyond = scope::is_behind_nat(far, near).then_some(near);
+    [counted.unwrap_or(far)].into_iter().chain(beyond)
 }
 
 #[cfg(test)]
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn inside_of_a_nat_a_record_is_about_whom_the_client_talks_to() {
+    fn inside_of_a_nat_a_record_is_also_about_whom_the_client_talks_to() {
         let mut keeper = Keeper::default();
         let [client, server] = [[10, 60, 1, 2], [203, 0, 113, 80]];
         keeper.keep(Record {
@@ -137,7 +136,7 @@ mod tests {
             direction: Direction::Egress as u8,
             ..Record::ZERO
         });
-        assert_eq!(keeper.take(client.into()), []);
+        assert_eq!(keeper.take(client.into()).len(), 2);
         assert_eq!(keeper.take(server.into()).len(), 2);
     }
 

@@ -1,25 +1,17 @@
 //! Surveys as the analysis would give them, for the tests of every view.
 
-use std::{net::IpAddr, time::Duration};
+mod busy;
+mod parts;
 
-use natdiag_common::{
-    counter::{Counter, Totals},
-    error::Layer,
+use natdiag_common::{counter::Counter, error::Layer};
+
+use self::parts::because;
+pub(crate) use self::{
+    busy::busy,
+    parts::{diagnosis, finding, live, names, remote, survey, survey_of},
 };
-
 use crate::{
-    analysis::{
-        close_up::{CloseUp, FragmentSizes, RecentSyn},
-        diagnosis::{
-            Alternative, Cause, Diagnosis, Evidence, Finding, RemoteCounters, RemoteDiagnosis,
-            Severity,
-        },
-        evidence::Fate,
-        mark::Prediction,
-    },
-    event::{FragmentPart, Timestamp},
-    host::traffic::Octets,
-    names::Names,
+    analysis::diagnosis::{Cause, Diagnosis, Evidence, Finding, RemoteCounters, Severity},
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -183,188 +175,6 @@ pub(crate) fn nothing_seen() -> Survey {
     Survey::default()
 }
 
-/// An interface with all kinds of remote hosts, and closer looks at them.
-pub(crate) fn busy() -> Survey {
-    let mut found = tw_recycle_diagnosis();
-    let mut fragments = fragments_diagnosis();
-    let mut recycling = found.remotes.remove(0);
-    let mut fragmenting = fragments.remotes.remove(0);
-    recycling.close_up = Some(Box::new(CloseUp {
-        syns: recent_syns(),
-        ..CloseUp::default()
-    }));
-    let mut sizes = FragmentSizes::default();
-    for datagram in 0..2560_u32 {
-        let mut add = |offset_octets, more, octets| {
-            let part = FragmentPart {
-                offset_octets,
-                more,
-                data_octets: octets - 20,
-            };
-            sizes.add(part, octets);
-        };
-        add(0, true, 1396);
-        add(1376, false, if datagram % 4 == 0 { 96 } else { 144 });
-    }
-    fragmenting.close_up = Some(Box::new(CloseUp {
-        fragment_sizes: sizes,
-        ..CloseUp::default()
-    }));
-    let lossy = Finding {
-        confidence: 0.97,
-        summary: "packets are lost on the way: 88 of 2210 SYNs (4.0 %) got no answer, at random"
-            .to_owned(),
-        remedy: vec![
-            "look for loss hop by hop, in both directions: `mtr --tcp --port PORT HOST`".to_owned(),
-        ],
-        ..finding(Cause::PacketLoss, Severity::Warning)
-    };
-    let lost = RemoteCounters {
-        syn_sent: 2210,
-        syn_predicted_pass_dropped: 88,
-        syn_predicted_pass_answered: 2122,
-        ..RemoteCounters::default()
-    };
-    let mut remotes = vec![
-        recycling,
-        fragmenting,
-        remote("192.0.2.10", lost, vec![lossy]),
-    ];
-    remotes.extend((1..60_u32).map(|host| {
-        let counters = RemoteCounters {
-            syn_sent: 1000 / u64::from(host),
-            syn_ack_received: 1000 / u64::from(host),
-            syn_predicted_pass_answered: 1000 / u64::from(host),
-            rst_established: u64::from(host % 7),
-            ..RemoteCounters::default()
-        };
-        remote(&format!("192.0.2.{}", 100 + host), counters, vec![])
-    }));
-    let mut diagnosis = diagnosis(remotes);
-    diagnosis.remotes_known = 1204;
-    survey(vec![live("ens5", diagnosis)])
-}
-
-/// SYNs of two clients in turns: the clock of one is ahead, and the other waits for its mark to heal.
-fn recent_syns() -> Vec<RecentSyn> {
-    let syn = |number: u64| {
-        let hit = number % 3 == 1;
-        RecentSyn {
-            sent: Timestamp(1_767_226_460_000_000_000 + number * 30_000_000),
-            tsval: None,
-            prediction: if hit {
-                Prediction::Drop
-            } else {
-                Prediction::Pass
-            },
-            counts: number != 20,
-            repeated: false,
-            open: 0,
-            fate: match number {
-                63 => Fate::Pending,
-                _ if hit => Fate::Dropped,
-                _ => Fate::Answered,
-            },
-        }
-    };
-    (0..64).map(syn).collect()
-}
-
-/// One source, with these findings about one remote host and about no host.
-pub(crate) fn survey_of(of_remote: Vec<Finding>, of_source: Vec<Finding>) -> Survey {
-    let remote = remote("198.51.100.80", RemoteCounters::default(), of_remote);
-    let findings = of_source;
-    survey(vec![live(
-        "ens5",
-        Diagnosis {
-            findings,
-            ..diagnosis(vec![remote])
-        },
-    )])
-}
-
-/// A finding with nothing but its name.
-pub(crate) fn finding(cause: Cause, severity: Severity) -> Finding {
-    Finding {
-        cause,
-        confidence: 0.9,
-        severity,
-        summary: String::new(),
-        evidence: vec![],
-        excluded: vec![],
-        not_excluded: vec![],
-        remedy: vec![],
-    }
-}
-
-#[expect(
-    clippy::large_types_passed_by_value,
-    reason = "each is made for the call"
-)]
-pub(crate) fn remote(
-    address: &str,
-    counters: RemoteCounters,
-    findings: Vec<Finding>,
-) -> RemoteDiagnosis {
-    let address: IpAddr = address.parse().unwrap();
-    RemoteDiagnosis {
-        address,
-        counters,
-        findings,
-        close_up: None,
-    }
-}
-
-pub(crate) fn diagnosis(remotes: Vec<RemoteDiagnosis>) -> Diagnosis {
-    let mut totals = Totals::ZERO;
-    totals.counters[Counter::PacketsIngress as usize] = 181_250_000;
-    totals.counters[Counter::PacketsEgress as usize] = 174_100_001;
-    Diagnosis {
-        totals,
-        remotes_known: remotes.len(),
-        remotes,
-        ..Diagnosis::default()
-    }
-}
-
-pub(crate) fn live(name: &str, diagnosis: Diagnosis) -> SourceSurvey {
-    SourceSurvey {
-        kind: SourceKind::Interface,
-        name: name.to_owned(),
-        hooks: vec!["tcx ingress".to_owned(), "tcx egress".to_owned()],
-        notes: vec!["veth: native XDP would cost offloads".to_owned()],
-        octets: Some(Octets {
-            received: 163_125_000_000,
-            sent: 21_589_000_000,
-        }),
-        diagnosis,
-    }
-}
-
-pub(crate) fn survey(sources: Vec<SourceSurvey>) -> Survey {
-    // 2026-01-01T00:00:00Z and 14 min 22 s later.
-    let start = Timestamp(1_767_225_600_000_000_000);
-    Survey {
-        start,
-        end: start.plus(862_000_000_000),
-        sources,
-        blind_to: vec![],
-        own_cpu_ns: Some(3_448_000_000),
-        names: Names::default(),
-    }
-}
-
-/// Names of which only that of the server with `tcp_tw_recycle` is known.
-pub(crate) fn names() -> Names {
-    let server = "198.51.100.80";
-    let names = Names::by(|address| {
-        (address.to_string() == "198.51.100.80").then(|| "www.server.example".to_owned())
-    });
-    let _ = names.of(server.parse().unwrap());
-    names.settle(Duration::from_secs(10));
-    names
-}
-
 fn tw_recycle_diagnosis() -> Diagnosis {
     let counters = RemoteCounters {
         syn_sent: 12_481,
@@ -434,11 +244,4 @@ fn fragments_diagnosis() -> Diagnosis {
         counters,
         vec![finding],
     )])
-}
-
-fn because(cause: Cause, why: &str) -> Alternative {
-    Alternative {
-        cause,
-        why: why.to_owned(),
-    }
 }

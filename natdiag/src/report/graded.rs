@@ -1,6 +1,11 @@
 //! A view that remembers how the last survey it showed would end the run, and whether anybody still reads.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    os::fd::AsFd,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::{
     report::exit_code::ExitStatus,
@@ -55,7 +60,12 @@ impl View for Graded {
     }
 
     fn attend(&mut self) -> io::Result<Wish> {
-        let wish = self.view.attend();
+        // Who waits for the next line would write it to nobody, an hour from now perhaps.
+        let wish = if has_no_reader(io::stdout()) {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            self.view.attend()
+        };
         self.note(wish)
     }
 
@@ -80,8 +90,21 @@ impl View for Graded {
     }
 }
 
+/// Whether this is a pipe that nobody reads any more, or a terminal that is gone.
+fn has_no_reader(out: impl AsFd) -> bool {
+    let mut out = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    // These are told without being asked for (poll(2)).
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
+    poll(&mut out, PollTimeout::ZERO).is_ok()
+        && out
+            .iter()
+            .any(|out| out.revents().is_some_and(|told| told.intersects(gone)))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::{
         analysis::diagnosis::{Cause, Severity},
@@ -112,5 +135,14 @@ mod tests {
             assert_eq!(view.reader_left(), left, "{kind}");
             assert_eq!(view.status(), ExitStatus::Harm, "{kind}");
         }
+    }
+
+    #[test]
+    fn pipe_loses_its_reader_and_a_file_needs_none() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!has_no_reader(&writer));
+        drop(reader);
+        assert!(has_no_reader(&writer));
+        assert!(!has_no_reader(File::open("/dev/null").unwrap()));
     }
 }

@@ -100,6 +100,30 @@ impl Row {
         Self::new(name.unwrap_or_default(), Some(finding), 0)
     }
 
+    /// The severity of its worst finding.
+    pub(crate) const fn severity(&self) -> Option<Severity> {
+        self.severity
+    }
+
+    /// The same without columns.
+    pub(crate) fn in_words(&self) -> String {
+        let numbers = Column::ALL.into_iter().zip(&self.cells);
+        let numbers = numbers.filter(|(_, cell)| !cell.is_empty());
+        let numbers = numbers.map(|(column, cell)| {
+            // A share stands behind its number.
+            let cell = match cell.split_once(' ').filter(|_| column == Column::Dropped) {
+                Some((number, share)) => format!("{number} ({})", share.trim()),
+                None => cell.clone(),
+            };
+            format!(", {} {cell}", column.heading().0)
+        });
+        let verdict = match self.verdict.as_str() {
+            "" => "nothing found",
+            verdict => verdict,
+        };
+        format!("{}: {verdict}{}", self.remote, numbers.collect::<String>())
+    }
+
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
         let title = finding.map_or("", |finding| wording::title(finding.cause));
         let mut cells = [const { String::new() }; Column::ALL.len()];

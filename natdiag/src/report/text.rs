@@ -12,7 +12,8 @@ use crate::{
             Listed, Note,
             finding::{Fates, Told},
         },
-        table, wording,
+        table::{self, Row},
+        wording,
     },
     survey::Survey,
 };
@@ -38,9 +39,7 @@ pub(crate) fn write(
     write_lines(page, "Harmless:", &note.harmless)?;
     if !note.remotes.items.is_empty() {
         page.gap()?;
-        for line in table::lay_out(&note.remotes.items, page.columns()) {
-            page.marked_line(&format!(" {}", line.mark), line.severity, &line.text)?;
-        }
+        write_remotes(page, &note.remotes.items)?;
         write_rest(page, note.remotes.left_out)?;
     }
     for limit in &note.limits {
@@ -56,8 +55,9 @@ fn write_finding(page: &mut Page, number: usize, told: &Told) -> io::Result<()> 
     page.body(&told.summary)?;
     if let Some(fates) = &told.fates {
         page.gap()?;
-        for line in fate_table(fates) {
-            page.line(&format!("      {line}"))?;
+        let indent = if page.is_narrow() { "   " } else { "      " };
+        for line in fate_table(fates, page.columns().saturating_sub(indent.len())) {
+            page.line(&format!("{indent}{line}"))?;
         }
         page.gap()?;
     }
@@ -67,15 +67,40 @@ fn write_finding(page: &mut Page, number: usize, told: &Told) -> io::Result<()> 
     Ok(())
 }
 
-/// Draws the table of fates: what should happen across, what happened down.
-pub(crate) fn fate_table(fates: &[Fates]) -> [String; 3] {
-    Fates::ROWS.map(|(label, cell)| {
+/// Draws the table of fates in at most `columns`: what should happen across, what happened down. Where that is too
+/// narrow, each number has a line: one that is cut off would be another number.
+pub(crate) fn fate_table(fates: &[Fates], columns: usize) -> Vec<String> {
+    let table = Fates::ROWS.map(|(label, cell)| {
         let cells = fates.iter().map(|fates| {
             let width = fates.kind.chars().count() + 3;
             format!("{:>width$}", cell(fates))
         });
         format!("{label:<9}{}", cells.collect::<String>())
-    })
+    });
+    if table.iter().all(|line| line.chars().count() <= columns) {
+        return table.to_vec();
+    }
+    let [_, rows @ ..] = Fates::ROWS;
+    let lines = fates.iter().flat_map(|fates| {
+        let numbers = rows.map(|(label, cell)| format!("  {label} {}", cell(fates)));
+        [fates.kind.to_owned()].into_iter().chain(numbers)
+    });
+    lines.collect()
+}
+
+/// Remote hosts in columns, or in sentences where there is no room for columns.
+fn write_remotes(page: &mut Page, rows: &[Row]) -> io::Result<()> {
+    if page.is_narrow() {
+        for row in rows {
+            let mark = format!(" {} ", wording::mark(row.severity()));
+            page.heading(&mark, row.severity(), &row.in_words())?;
+        }
+        return Ok(());
+    }
+    for line in table::lay_out(rows, page.columns()) {
+        page.marked_line(&format!(" {}", line.mark), line.severity, &line.text)?;
+    }
+    Ok(())
 }
 
 /// Findings in a sentence each.

@@ -8,9 +8,11 @@ use crate::{
     report::live::pace::{Pace, Rates},
     survey::Survey,
     tui::{
+        causes::causes,
+        filter::Filter,
         history::History,
         keymap::{Action, Mode},
-        order::{Entry, Filter, Order, Sort},
+        order::{Entry, Order, Sort},
     },
 };
 
@@ -352,7 +354,7 @@ impl App {
                 self.remember_choice();
             }
             Pane::Causes => {
-                let causes = self.order.causes();
+                let causes = causes(&self.survey);
                 if let Some(found) = causes.get(self.causes.line) {
                     self.filter = Filter::cause(found.cause);
                     self.pane = Pane::List;

@@ -1,13 +1,12 @@
-//! Which remote hosts the list shows, in which order, and which causes were found. Pure.
+//! Which remote hosts the list shows, and in which order. Pure.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, net::IpAddr};
+use std::{cmp::Reverse, net::IpAddr};
 
+use super::filter::Filter;
 use crate::{
-    analysis::diagnosis::{Cause, Finding, RemoteDiagnosis, Severity},
-    config::Network,
-    names::Names,
-    report::{ranking::ranked, table, wording},
-    survey::{SourceSurvey, Survey},
+    analysis::diagnosis::RemoteDiagnosis,
+    report::{ranking::ranked, table},
+    survey::Survey,
 };
 
 /// A line of the list: a remote host, or a source that has a finding of its own. Places in the survey.
@@ -70,26 +69,10 @@ impl Sort {
     }
 }
 
-/// What a cause came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Found {
-    /// The cause.
-    pub(crate) cause: Cause,
-    /// The worst that it does.
-    pub(crate) severity: Severity,
-    /// The highest confidence.
-    pub(crate) confidence: f64,
-    /// How many remote hosts.
-    pub(crate) remotes: usize,
-    /// The first one in the order of the report, or the source.
-    pub(crate) example: Entry,
-}
-
 /// The lines of the list.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     entries: Vec<Entry>,
-    causes: Vec<Found>,
     found: usize,
 }
 
@@ -103,7 +86,6 @@ impl Order {
         busy: &dyn Fn(usize, IpAddr) -> u64,
     ) -> Self {
         let mut remotes = ranked(survey);
-        let causes = causes(survey);
         let found = remotes
             .iter()
             .take_while(|ranked| !ranked.remote.findings.is_empty())
@@ -151,21 +133,12 @@ impl Order {
         if is_reversed && let Some(remotes) = entries.get_mut(first..) {
             remotes.reverse();
         }
-        Self {
-            entries,
-            causes,
-            found,
-        }
+        Self { entries, found }
     }
 
     /// The lines.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
-    }
-
-    /// The causes found, the worst first.
-    pub(crate) fn causes(&self) -> &[Found] {
-        &self.causes
     }
 
     /// How many remote hosts have findings, whatever the filter.
@@ -187,133 +160,6 @@ fn of_sources(survey: &Survey, filter: &Filter) -> impl Iterator<Item = Entry> {
             source,
             remote: None,
         })
-}
-
-fn causes(survey: &Survey) -> Vec<Found> {
-    let mut causes: BTreeMap<Cause, Found> = BTreeMap::new();
-    let mut add = |example: Entry, finding: &Finding| {
-        let found = causes.entry(finding.cause).or_insert(Found {
-            cause: finding.cause,
-            severity: finding.severity,
-            confidence: finding.confidence,
-            remotes: 0,
-            example,
-        });
-        found.severity = found.severity.max(finding.severity);
-        found.confidence = found.confidence.max(finding.confidence);
-        found.remotes += usize::from(example.remote.is_some());
-    };
-    for (source, survey) in survey.sources.iter().enumerate() {
-        if !survey.has_seen_nothing() {
-            for finding in &survey.diagnosis.findings {
-                add(
-                    Entry {
-                        source,
-                        remote: None,
-                    },
-                    finding,
-                );
-            }
-        }
-        for (place, remote) in survey.diagnosis.remotes.iter().enumerate() {
-            for finding in &remote.findings {
-                add(
-                    Entry {
-                        source,
-                        remote: Some(place),
-                    },
-                    finding,
-                );
-            }
-        }
-    }
-    let mut causes: Vec<_> = causes.into_values().collect();
-    causes.sort_by_key(|found| (Reverse(found.severity), Reverse(found.remotes)));
-    causes
-}
-
-/// Words that all must be found in a line of the list, or networks that its address is of.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    text: String,
-    words: Vec<Word>,
-}
-
-#[derive(Clone, Debug)]
-enum Word {
-    Network(Network),
-    Text(String),
-}
-
-impl Filter {
-    /// The filter that was typed.
-    pub(crate) fn new(text: &str) -> Self {
-        let words = text.split_whitespace().map(|word| {
-            let network = word.contains('/').then(|| word.parse().ok()).flatten();
-            network.map_or_else(|| Word::Text(word.to_lowercase()), Word::Network)
-        });
-        Self {
-            text: text.to_owned(),
-            words: words.collect(),
-        }
-    }
-
-    /// The hosts with this cause.
-    pub(crate) fn cause(cause: Cause) -> Self {
-        Self::new(cause.as_str())
-    }
-
-    /// What was typed.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether everything is shown.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    /// Whether a line is shown; `text` is room to work in.
-    fn takes(
-        &self,
-        source: Option<&SourceSurvey>,
-        remote: Option<&RemoteDiagnosis>,
-        names: &Names,
-        text: &mut String,
-    ) -> bool {
-        text.clear();
-        if let Some(source) = source {
-            text.push_str(&source.name);
-        }
-        let findings = match (remote, source) {
-            (Some(remote), _) => {
-                // Writing to a text does not fail.
-                let _ = write!(text, " {}", remote.address);
-                if let Some(name) = names.known(remote.address) {
-                    text.push(' ');
-                    text.push_str(&name);
-                }
-                remote.findings.as_slice()
-            }
-            (None, Some(source)) => source.diagnosis.findings.as_slice(),
-            (None, None) => &[],
-        };
-        for finding in findings {
-            for word in [
-                finding.cause.as_str(),
-                wording::title(finding.cause),
-                finding.severity.as_str(),
-            ] {
-                text.push(' ');
-                text.push_str(word);
-            }
-        }
-        text.make_ascii_lowercase();
-        self.words.iter().all(|word| match word {
-            Word::Text(word) => text.contains(word.as_str()),
-            Word::Network(network) => remote.is_some_and(|remote| network.contains(remote.address)),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -381,31 +227,6 @@ mod tests {
             ["ens5", RECYCLE]
         );
         assert!(addresses(&fixture::idle(), "", Sort::Severity, false).is_empty());
-    }
-
-    #[test]
-    fn causes_are_counted_the_worst_first() {
-        let survey = fixture::two_interfaces();
-        let order = Order::new(
-            &survey,
-            &Filter::default(),
-            Sort::Severity,
-            false,
-            &|_, _| 0,
-        );
-        let causes: Vec<_> = order
-            .causes()
-            .iter()
-            .map(|found| (found.cause, found.remotes))
-            .collect();
-        assert_eq!(
-            causes,
-            [
-                (Cause::TwRecycle, 1),
-                (Cause::PathFragmentation, 1),
-                (Cause::UdpFragmentation, 1)
-            ]
-        );
     }
 
     #[test]

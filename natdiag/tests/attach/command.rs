@@ -187,6 +187,31 @@ fn an_interrupt_ends_with_a_report_and_everything_detached() {
 }
 
 #[test]
+fn a_reader_that_leaves_ends_the_watch_at_once_and_quietly() {
+    in_namespace(
+        "a_reader_that_leaves_ends_the_watch_at_once_and_quietly",
+        || {
+            // The first has told how it stands at the start, the second tells nothing before its end.
+            for output in ["jsonl", "json"] {
+                let arguments = format!("-i v0 --interval 1h --output {output}");
+                let mut natdiag = Natdiag::watch(&arguments);
+                wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
+                drop(natdiag.0.stdout.take());
+                wait_until("natdiag to end", || natdiag.0.try_wait().unwrap().is_some());
+                assert_eq!(tcx_programs(WATCHED), 0, "{output}");
+                let mut stderr = String::new();
+                let mut err = natdiag.0.stderr.take().unwrap();
+                err.read_to_string(&mut stderr).unwrap();
+                assert_eq!(stderr, "", "{output}");
+                let status = natdiag.0.wait().unwrap();
+                assert_ne!(status.code(), Some(2), "{output}");
+                assert!(status.code().is_some(), "{output}: {status}");
+            }
+        },
+    );
+}
+
+#[test]
 fn killed_in_the_middle_of_traffic_it_leaves_no_tcx_program() {
     in_namespace(
         "killed_in_the_middle_of_traffic_it_leaves_no_tcx_program",

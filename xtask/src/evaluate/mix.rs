@@ -14,7 +14,7 @@ pub(crate) const LAB_SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// Remote hosts that are healthy or lossy, for false verdicts.
 pub(crate) const INNOCENT: u64 = 300_000;
 /// Remote hosts with tcp_tw_recycle and enough evidence, for missed verdicts.
-pub(crate) const GUILTY: u64 = 3_000;
+pub(crate) const GUILTY: u64 = 5_000;
 /// SYNs predicted to be dropped, and to pass, that are enough evidence.
 pub(crate) const ENOUGH: u64 = 10;
 /// Remote hosts with a trouble, for the matrix and the calibration.
@@ -53,3 +53,5 @@ pub(crate) const CLOCKS: [f64; 3] = [0.65, 0.15, 0.2];
 pub(crate) const ONE_CLOCK: f64 = 0.5;
 /// Share of hosts behind the NAT that do not pass the watcher.
 pub(crate) const UNSEEN: f64 = 0.2;
+/// Share of watches that begin when connections have been made already.
+pub(crate) const LATE: f64 = 0.2;

@@ -24,7 +24,7 @@ use self::{
 use super::{
     dice::Dice,
     mix::{self, SynTrouble},
-    trouble::{Arrival, Reply, World, as_u64},
+    trouble::{Arrival, Reply, World, as_f64, as_u64},
 };
 
 /// When a SYN is sent again, in microseconds after the first: Linux up to 6.4 and since
@@ -80,6 +80,17 @@ enum Step {
     Remember(usize, Option<u32>),
 }
 
+/// What the watcher sees of what a server may remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(crate) enum Sight {
+    /// All hosts that share an address with a client, from their first connection on.
+    All,
+    /// Some of these hosts do not pass it.
+    NotAllHosts,
+    /// Connections were made before it looked.
+    Late,
+}
+
 /// One simulated remote host.
 #[derive(Debug)]
 pub(crate) struct Play {
@@ -94,6 +105,8 @@ pub(crate) struct Play {
     round_trip_us: u64,
     schedule: &'static [u64],
     closes_first: f64,
+    /// When the watch begins, in microseconds.
+    watched_from_us: u64,
     steps: BinaryHeap<Reverse<(u64, usize, Step)>>,
     steps_made: usize,
     events: Vec<Event>,
@@ -142,6 +155,7 @@ impl Play {
             round_trip_us: as_u64(dice.scaled(mix::ROUND_TRIP_S) * 1e6),
             schedule: SCHEDULES[usize::from(dice.happens(0.5))],
             closes_first,
+            watched_from_us: 0,
             steps: BinaryHeap::new(),
             steps_made: 0,
             events: Vec::new(),
@@ -152,12 +166,23 @@ impl Play {
             time_us += as_u64(play.dice.until_next(interval) * 1e6);
             play.open(time_us, ports);
         }
+        // By dice of its own: a host is the same whenever it is watched.
+        let mut dice = Dice::new(!seed, number);
+        if dice.happens(mix::LATE) {
+            play.watched_from_us = as_u64(dice.between((0.0, as_f64(time_us))));
+        }
         play
     }
 
-    /// Whether all hosts that share an address pass the watcher.
-    pub(crate) fn is_all_seen(&self) -> bool {
-        self.clients.iter().all(|client| client.is_seen)
+    /// What the watcher sees of what concerns the host.
+    pub(crate) fn sight(&self) -> Sight {
+        if self.watched_from_us > 0 {
+            Sight::Late
+        } else if self.clients.iter().all(|client| client.is_seen) {
+            Sight::All
+        } else {
+            Sight::NotAllHosts
+        }
     }
 
     /// Plays it to the end and gives the events in the order of their times.

@@ -2,39 +2,77 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     io::{self, Write},
 };
 
 use super::{
+    mix,
+    play::Sight,
     played, simulation,
     tally::{Bound, Calibration, Matrix},
 };
 
-/// Writes everything.
-pub(crate) fn write(
-    out: &mut impl Write,
+/// A part of `docs/evaluation.md`.
+pub(crate) struct Section {
+    /// Its heading.
+    pub(crate) title: &'static str,
+    /// What stands below.
+    pub(crate) body: String,
+}
+
+impl Section {
+    /// Draws up one by what writes its tables.
+    fn of(
+        title: &'static str,
+        commit: &str,
+        write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let mut body = format!("Measured on commit {commit}.\n\n").into_bytes();
+        write(&mut body)?;
+        Ok(Self {
+            title,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "## {}\n\n{}", self.title, self.body)
+    }
+}
+
+/// The tables of what has been evaluated on a commit.
+pub(crate) fn sections(
+    commit: &str,
     simulated: Option<&simulation::Outcome>,
     played: Option<&played::Outcome>,
-) -> io::Result<()> {
-    if let Some(simulated) = simulated {
-        writeln!(out, "## Simulated hosts\n")?;
-        write_simulated(out, simulated)?;
-    }
-    if let Some(played) = played {
-        writeln!(out, "\n## Captures and scenarios\n")?;
-        write_played(out, played)?;
-    }
-    Ok(())
+) -> io::Result<Vec<Section>> {
+    let simulated = simulated.map(|outcome| {
+        Section::of("Simulated hosts", commit, |out| {
+            write_simulated(out, outcome)
+        })
+    });
+    let played = played.map(|outcome| {
+        Section::of("Captures and scenarios", commit, |out| {
+            write_played(out, outcome)
+        })
+    });
+    simulated.into_iter().chain(played).collect()
 }
 
 fn write_played(out: &mut impl Write, outcome: &played::Outcome) -> io::Result<()> {
-    writeln!(
+    write!(
         out,
-        "{} runs, of which differ from what they must be:\n",
-        outcome.played
+        "{} runs: each capture once, each scenario under {} seeds. ",
+        outcome.played,
+        mix::LAB_SEEDS.len()
     )?;
     if outcome.differences.is_empty() {
-        writeln!(out, "- none")?;
+        writeln!(out, "All were as they must be.")?;
+    } else {
+        writeln!(out, "These differ from what they must be:\n")?;
     }
     for difference in &outcome.differences {
         writeln!(out, "- {difference}")?;
@@ -61,7 +99,28 @@ fn write_played(out: &mut impl Write, outcome: &played::Outcome) -> io::Result<(
     writeln!(out)?;
     calibration(out, &outcome.calibration)?;
     writeln!(out)?;
-    matrix(out, &outcome.matrix)
+    named(out, &outcome.matrix)
+}
+
+/// The matrix where nearly all stands on its diagonal.
+fn named(out: &mut impl Write, matrix: &Matrix) -> io::Result<()> {
+    writeln!(out, "| true | runs | named | named first in its place |")?;
+    writeln!(out, "|---|---:|---:|---|")?;
+    for (truth, row) in &matrix.rows {
+        let others: Vec<String> = row
+            .iter()
+            .filter(|(cause, _)| *cause != truth)
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect();
+        writeln!(
+            out,
+            "| {truth} | {} | {} | {} |",
+            row.values().sum::<u64>(),
+            row.get(truth).copied().unwrap_or_default(),
+            others.join(", ")
+        )?;
+    }
+    Ok(())
 }
 
 fn write_simulated(out: &mut impl Write, outcome: &simulation::Outcome) -> io::Result<()> {
@@ -82,11 +141,16 @@ fn write_simulated(out: &mut impl Write, outcome: &simulation::Outcome) -> io::R
         "`tw-recycle` not said with 10 predicted drops and 10 predicted passes",
         outcome.missed_tw_recycle,
     )?;
-    bound(
-        out,
-        "of these, where every host that shares the address passes the watcher",
-        outcome.missed_where_all_is_seen,
-    )?;
+    for (sight, missed) in &outcome.missed_by_sight {
+        let what = match sight {
+            Sight::All => {
+                "of these, where every host that shares the address passes the watcher, from its first connection on"
+            }
+            Sight::NotAllHosts => "of these, where some of these hosts do not pass it",
+            Sight::Late => "of these, where the watch began when connections had been made",
+        };
+        bound(out, what, *missed)?;
+    }
     writeln!(
         out,
         "\nTime to a verdict of `tw-recycle`, median of {} hosts: {} dropped SYNs after the first, {:.1} s after it.\n",

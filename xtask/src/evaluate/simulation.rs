@@ -22,7 +22,7 @@ use natdiag_common::counter::{RemoteCounter, RemoteCounts};
 
 use super::{
     mix::{self, SynTrouble},
-    play::Play,
+    play::{Play, Sight},
     tally::{Bound, Calibration, Matrix},
 };
 
@@ -40,8 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) false_findings: Bound,
     /// Hosts with tcp_tw_recycle and enough evidence about which it was not said.
     pub(crate) missed_tw_recycle: Bound,
-    /// Of these, those for which all hosts that share an address with a client pass the watcher.
-    pub(crate) missed_where_all_is_seen: Bound,
+    /// The same by what the watcher saw.
+    pub(crate) missed_by_sight: BTreeMap<Sight, Bound>,
     /// Dropped SYNs after the first that the rule predicts, until the verdict: the median.
     pub(crate) median_dropped_syns_to_verdict: u64,
     /// Seconds from the first such SYN to the verdict: the median.
@@ -56,6 +56,14 @@ pub(crate) struct Outcome {
     pub(crate) wrong: BTreeMap<String, u64>,
     /// What was said in place of a missed `tw-recycle`, and how often.
     pub(crate) missed_as: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    /// Whether tcp_tw_recycle was never said wrongly, nor missed where the watcher saw all that tells of it.
+    pub(crate) fn is_right(&self) -> bool {
+        let missed = self.missed_by_sight.get(&Sight::All);
+        self.false_tw_recycle.happened == 0 && missed.is_none_or(|missed| missed.happened == 0)
+    }
 }
 
 /// Runs everything with hosts of a seed, one in `part` of them.
@@ -99,8 +107,7 @@ fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
 struct Diagnosed {
     counters: RemoteCounters,
     findings: Vec<Finding>,
-    /// Whether all hosts that share an address with a client pass the watcher.
-    is_all_seen: bool,
+    sight: Sight,
     /// Whether answers are lost too, at random.
     loses_answers: bool,
 }
@@ -108,7 +115,7 @@ struct Diagnosed {
 fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
     let play = Play::draw(seed, number, trouble);
     let remote = play.remote;
-    let is_all_seen = play.is_all_seen();
+    let sight = play.sight();
     let (world, mut events) = play.events();
     if trouble == Some(SynTrouble::Unreachable) {
         // Nothing of its network answers.
@@ -137,7 +144,7 @@ fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
     Diagnosed {
         counters,
         findings,
-        is_all_seen,
+        sight,
         loses_answers: world.loss_back > 0.0,
     }
 }
@@ -204,15 +211,14 @@ fn guilty(outcome: &mut Outcome, seed: u64, hosts: u64) {
             let findings = diagnosed.findings;
             let missed_as = (!names(&findings, Cause::TwRecycle))
                 .then(|| findings.first().map_or("none", |it| it.cause.as_str()));
-            (diagnosed.is_all_seen, missed_as)
+            (diagnosed.sight, missed_as)
         })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);
-    for (is_all_seen, missed_as) in said.into_iter().flatten().take(wanted) {
+    for (sight, missed_as) in said.into_iter().flatten().take(wanted) {
         outcome.missed_tw_recycle.add(missed_as.is_some());
-        if is_all_seen {
-            outcome.missed_where_all_is_seen.add(missed_as.is_some());
-        }
+        let by_sight = outcome.missed_by_sight.entry(sight).or_default();
+        by_sight.add(missed_as.is_some());
         if let Some(cause) = missed_as {
             *outcome.missed_as.entry(cause.to_owned()).or_default() += 1;
         }

@@ -176,8 +176,8 @@ fn compare_tshark(report: &Report, counts: &Counts) -> Vec<String> {
     differences
 }
 
-/// The fates of which each SYN has one.
-const FATES: [&str; 8] = [
+/// The fates of which each decided SYN has one.
+const FATES: [&str; 7] = [
     "syn_predicted_drop_dropped",
     "syn_predicted_drop_answered",
     "syn_predicted_pass_dropped",
@@ -185,7 +185,6 @@ const FATES: [&str; 8] = [
     "syn_without_timestamps_dropped",
     "syn_without_timestamps_answered",
     "syn_ambiguous",
-    "syn_undecided",
 ];
 /// The part of two of them that is counted again.
 const FATES_UNDER_A_MARK: [&str; 2] = [
@@ -242,9 +241,10 @@ fn compare_causes(live: &Report, replay: &Report) -> Option<String> {
     })
 }
 
-/// Every SYN has a fate in both, and few have another in replay than live. A packet's stamp is natdiag's own clock in
-/// its hook, but tcpdump's in the capture: on a loaded machine they are some time apart, and a SYN that close to a
-/// bound of time (20 ms after a change of the mark, 0.5 s without an answer) lies on the other side of it.
+/// Every decided SYN has a fate in both, and few are ambiguous in one and not in the other. A packet's stamp is natdiag's
+/// own clock in its hook, but tcpdump's in the capture: microseconds apart, on a loaded machine tenths of a millisecond.
+/// A SYN that close to the end of the 20 ms (or two round trips) after a change of the mark lies on the other side of it.
+/// In 177 runs on a loaded machine 1, 1 and 3 SYNs did so, of 387, 859 and 670.
 fn compare_fates(host: IpAddr, live: &Report, replay: &Report) -> Option<String> {
     let count = |report: &Report, names: &[&str]| -> Vec<u64> {
         let counts = names.iter().map(|name| report.counter(host, name));
@@ -261,7 +261,7 @@ fn compare_fates(host: IpAddr, live: &Report, replay: &Report) -> Option<String>
         &count(live, &FATES_UNDER_A_MARK),
         &count(replay, &FATES_UNDER_A_MARK),
     );
-    let may_move = (live.counter(host, "syn_sent") / 20).max(5);
+    let may_move = (live.counter(host, "syn_sent") / 100).max(3);
     let all_have_one = seen.iter().sum::<u64>() == replayed.iter().sum::<u64>();
     (!all_have_one || moved > may_move || armed > may_move).then(|| {
         format!("{host}: fates {FATES:?} are {seen:?} live, {replayed:?} in replay, {armed} armed ones differ")
@@ -285,6 +285,13 @@ mod tests {
     fn many_syns_may_not_move() {
         let live = report(&[("syn_ambiguous", 98), ("syn_predicted_drop_dropped", 12)]);
         let replay = report(&[("syn_ambiguous", 92), ("syn_predicted_drop_dropped", 18)]);
+        assert!(compare_fates(HOST, &live, &replay).is_some());
+    }
+
+    #[test]
+    fn syn_that_is_decided_in_one_only_is_a_difference() {
+        let live = report(&[("syn_ambiguous", 98), ("syn_undecided", 1)]);
+        let replay = report(&[("syn_ambiguous", 99), ("syn_undecided", 0)]);
         assert!(compare_fates(HOST, &live, &replay).is_some());
     }
 

@@ -29,11 +29,12 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program on a new terminal, inside a namespace.
+    /// Starts a program on a new terminal, inside a namespace and in a folder.
     pub(super) fn start(
         host: &Namespace,
         program: &Path,
         arguments: &[&str],
+        folder: &Path,
         rows: u16,
         columns: u16,
     ) -> Result<Self> {
@@ -49,6 +50,7 @@ impl Terminal {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .current_dir(folder)
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
             .stdin(slave.try_clone()?)

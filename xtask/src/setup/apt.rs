@@ -1,20 +1,21 @@
 //! Debian's packages: which are needed, which are there, and how to install them.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::exec::{self, say};
+use crate::{
+    dist::traits::Traits,
+    exec::{self, say},
+};
 
 /// The toolchain for BPF: a stable compiler with `core` for BPF ready-made.
 /// The packages are those of Debian's browsers and move with the security updates.
 pub(crate) const TOOLCHAIN: [&str; 3] = ["rustc-web", "cargo-web", "libstd-rust-web-dev-bpf"];
 
 /// A program that the tests call, and the package that brings it.
-const TEST_PROGRAMS: [(&str, &str); 14] = [
+const TEST_PROGRAMS: [(&str, &str); 13] = [
     ("bpftool", "bpftool"),
-    // The static one: `cargo xtask kernels` takes it along into its machines.
-    ("busybox", "busybox-static"),
     ("capinfos", "wireshark-common"),
     ("ethtool", "ethtool"),
     ("ip", "iproute2"),
@@ -29,6 +30,9 @@ const TEST_PROGRAMS: [(&str, &str); 14] = [
     ("tshark", "tshark"),
 ];
 
+/// The program that `cargo xtask kernels` takes along into its machines, where there are no libraries for it, and the
+/// package that brings it.
+const STATIC_PROGRAM: (&str, &str) = ("busybox", "busybox-static");
 /// A file with the names of protocols, by which nft knows them, and the package that brings it.
 const PROTOCOL_NAMES: (&str, &str) = ("/etc/protocols", "netbase");
 
@@ -40,7 +44,15 @@ pub(crate) fn missing_for_tests() -> Vec<&'static str> {
         .iter()
         .filter(|(program, _)| exec::find(program).is_none())
         .map(|&(_, package)| package);
-    programs.chain(names).collect()
+    let (program, package) = STATIC_PROGRAM;
+    let busybox = (!is_static(program)).then_some(package);
+    programs.chain(names).chain(busybox).collect()
+}
+
+/// Whether a program is there that needs no library. Debian has one of the same name that does.
+fn is_static(program: &str) -> bool {
+    let octets = exec::find(program).and_then(|file| fs::read(file).ok());
+    octets.is_some_and(|octets| Traits::of(&octets).is_some_and(|traits| traits.is_static))
 }
 
 /// Whether the package sources have a package; reads their lists anew before it says no.

@@ -1,7 +1,7 @@
 //! What answers a SYN: a SYN-ACK, a RST, an `ICMP` error. The echo of its timestamp tells which transmission was taken
 //! (RFC 7323, section 3.2), and so whether a SYN or a SYN-ACK was lost on the way.
 
-use natdiag_common::wire::seq::SeqNumber;
+use natdiag_common::wire::seq::{SeqNumber, TsVal};
 
 use super::{
     FourTuple, Tracker,
@@ -18,6 +18,9 @@ const SMOOTHING: u64 = 8;
 /// Shortest time after which a server repeats its SYN-ACK.
 /// Kernel: `TCP_TIMEOUT_INIT` 1 s, include/net/tcp.h; less what timers and paths vary by.
 const REPEAT_NS: u64 = 800_000_000;
+/// How far the timestamp of a SYN may be behind that of one that repeats it: a client gives up after some 130 s
+/// (`net.ipv4.tcp_syn_retries` 6, Documentation/networking/ip-sysctl.rst), at 1 kHz.
+const SYN_TICKS: i32 = 131_000;
 /// An answer that takes so many smoothed handshake times was lost once.
 const LATE_HANDSHAKES: u64 = 3;
 
@@ -54,7 +57,7 @@ impl Tracker {
             .timestamps
             .map(|timestamps| timestamps.tsecr);
         let taken = flow.taken(echo);
-        note_handshake(flow, &mut state.evidence, echo.is_some(), taken);
+        note_handshake(flow, &mut state.evidence, echo, taken);
         let is_last = taken.is_some_and(|taken| taken + 1 == flow.transmissions.len());
         for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
             let fate = if Some(place) == taken {
@@ -144,20 +147,26 @@ fn note_repeat(flow: &mut Flow, evidence: &mut SynEvidence, segment: &Segment, n
 }
 
 /// Counts a handshake and what its timestamps tell.
-fn note_handshake(flow: &Flow, evidence: &mut SynEvidence, has_echo: bool, taken: Option<usize>) {
+fn note_handshake(
+    flow: &Flow,
+    evidence: &mut SynEvidence,
+    echo: Option<TsVal>,
+    taken: Option<usize>,
+) {
     evidence.handshakes += 1;
-    let has_timestamps = flow
-        .transmissions
-        .first()
-        .is_some_and(|first| first.tsval.is_some());
-    match (has_timestamps, has_echo, taken) {
-        (true, true, Some(taken)) => {
+    let first = flow.transmissions.first().and_then(|first| first.tsval);
+    match (first, echo, taken) {
+        (Some(_), Some(_), Some(taken)) => {
             evidence.handshakes_with_echo += 1;
             evidence.known_lost += taken as u64;
         }
-        (true, true, None) => evidence.echo_foreign += 1,
-        (true, false, _) => evidence.echo_missing += 1,
-        (false, ..) => {}
+        (Some(first), Some(echo), None) => {
+            // Of a SYN from before we looked, it is no foreign one.
+            let is_earlier = (1..=SYN_TICKS).contains(&first.ahead_of(echo));
+            evidence.echo_foreign += u64::from(!is_earlier);
+        }
+        (Some(_), None, _) => evidence.echo_missing += 1,
+        (None, ..) => {}
     }
 }
 

@@ -58,7 +58,7 @@ fn line(remote: SocketAddr, (place, addresses): (usize, usize), stand: &str) -> 
     if addresses == 1 {
         format!("{remote}: {stand}")
     } else {
-        format!("{remote}, address {place} of {addresses}: {stand}")
+        format!("{remote} ({place} of {addresses}): {stand}")
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn of_timestamps(record: &Record, most: usize, pause_ns: u64) -> Stri
     } else {
         String::new()
     };
-    format!("{made} of at most {most} connections made, {dropped} without an answer{wait}")
+    format!("{made} of at most {most} connections, {dropped} unanswered{wait}")
 }
 
 /// How a test of fragments stands before the next response, which comes in segments of at most `mss` octets.
@@ -82,11 +82,11 @@ pub(super) fn of_fragments(record: &FragmentsRecord, mss: Option<u16>) -> String
         .iter()
         .filter(|response| response.ending == Ending::Complete);
     let next = mss.map_or_else(
-        || "of the usual size".to_owned(),
-        |mss| format!("of at most {mss} octets"),
+        || "the usual MSS".to_owned(),
+        |mss| format!("an MSS of {mss} octets"),
     );
     format!(
-        "{} of {asked} responses came whole; asking for one in segments {next}",
+        "{} of {asked} responses whole, next with {next}",
         came.count()
     )
 }
@@ -115,7 +115,7 @@ mod tests {
         };
         assert_eq!(
             of_timestamps(&record, 60, 62 * NS_PER_SEC),
-            "0 of at most 60 connections made, 0 without an answer; quiet for 62 s"
+            "0 of at most 60 connections, 0 unanswered; quiet for 62 s"
         );
         let record = FragmentsRecord {
             address,
@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(
             of_fragments(&record, Some(536)),
-            "1 of 2 responses came whole; asking for one in segments of at most 536 octets"
+            "1 of 2 responses whole, next with an MSS of 536 octets"
         );
     }
 
@@ -131,9 +131,6 @@ mod tests {
     fn one_address_of_several_is_named_as_such() {
         let remote = "192.0.2.80:443".parse().unwrap();
         assert_eq!(line(remote, (1, 1), "x"), "192.0.2.80:443: x");
-        assert_eq!(
-            line(remote, (2, 3), "x"),
-            "192.0.2.80:443, address 2 of 3: x"
-        );
+        assert_eq!(line(remote, (2, 3), "x"), "192.0.2.80:443 (2 of 3): x");
     }
 }

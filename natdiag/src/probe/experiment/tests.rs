@@ -354,6 +354,21 @@ fn drops_without_a_rule_of_timestamps_are_told_apart() {
 }
 
 #[test]
+fn loss_is_not_taken_for_a_foreign_mark() {
+    for loss_percent in [20, 40, 50] {
+        let habits = Habits {
+            loss_percent,
+            ..CLOSES
+        };
+        for seed in 0..1_000 {
+            let (said, .., answer) = judge(habits, seed);
+            let is_accused = matches!(said, Some(Cause::TwRecycle | Cause::TwRecycleLatent));
+            assert!(!is_accused, "{loss_percent} %, seed {seed}: {answer:?}");
+        }
+    }
+}
+
+#[test]
 fn recycle_is_seen_through_loss() {
     let habits = Habits {
         recycles: Some(true),

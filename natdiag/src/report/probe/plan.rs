@@ -27,12 +27,12 @@ pub(crate) fn write_timestamps(
     page.paragraph(
         "",
         &format!(
-            "natdiag would test {target}, each address with at most {} connections, at most {} a second, for about a \
-             minute at most{}:",
+            "natdiag would test {target} with at most {} connections to each address, at most {} a second, within about a \
+             minute{}:",
             bounds.connections,
             bounds.rate,
             if bounds.is_thorough {
-                ", and one more where tcp_tw_recycle is found"
+                ", or two where tcp_tw_recycle is found"
             } else {
                 ""
             }
@@ -49,7 +49,7 @@ pub(crate) fn write_timestamps(
     let last = format!("{}, where drops stay unexplained", Arm::Paced.meaning());
     page.items("last", [last])?;
     if bounds.is_thorough {
-        page.items("behind", [Arm::Recovered.meaning()])?;
+        page.items("at the end", [Arm::Recovered.meaning()])?;
     }
     page.gap()?;
     let request = if bounds.has_payload {
@@ -108,7 +108,7 @@ pub(crate) fn write_fragments(
     page.paragraph(
         "",
         &format!(
-            "natdiag would {what}, from each address with at most {} connections, at most {} a second, and look for fragments \
+            "natdiag would {what}, with at most {} connections to each address, at most {} a second, and look for fragments \
              meanwhile:",
             fetch.connections, fetch.rate
         ),

@@ -8,7 +8,7 @@ use crate::{analysis::diagnosis::Severity, report::wording};
 
 /// Indent of everything below a heading.
 const INDENT: &str = "   ";
-/// Narrower pages have labels in lines of their own.
+/// Narrower pages have labels in lines of their own, and no columns.
 const NARROW: usize = 50;
 /// Width of the labels below a heading.
 const LABEL: usize = 15;
@@ -28,6 +28,11 @@ impl<'a> Page<'a> {
     /// The width of the page.
     pub(crate) const fn columns(&self) -> usize {
         self.paper.columns
+    }
+
+    /// Whether there is no room for columns.
+    pub(crate) const fn is_narrow(&self) -> bool {
+        self.columns() < NARROW
     }
 
     /// An empty line.
@@ -101,10 +106,9 @@ impl<'a> Page<'a> {
         label: &str,
         items: impl IntoIterator<Item = T>,
     ) -> io::Result<()> {
-        let is_narrow = self.columns() < NARROW;
         let mut label = label;
         for item in items {
-            if is_narrow {
+            if self.is_narrow() {
                 if !label.is_empty() {
                     self.paragraph(INDENT, label)?;
                 }

@@ -28,6 +28,17 @@ fn report_keeps_to_its_width() {
 }
 
 #[test]
+fn narrow_report_breaks_between_words_and_cuts_no_number() {
+    let text = written(&fixture::two_interfaces(), 20);
+    for line in text.lines().filter(|line| line.chars().count() > 20) {
+        let words = line.trim_start_matches([' ', '-']);
+        assert!(!words.contains(' ') || words.contains('`'), "{line}");
+    }
+    assert!(!text.contains('…'), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn syns_without_timestamps_have_columns_of_their_own() {
     let counters = RemoteCounters {
         syn_predicted_pass_answered: 120,

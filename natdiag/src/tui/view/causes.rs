@@ -14,7 +14,8 @@ use crate::{
     report::{note::finding::sentence, wording},
     tui::{
         app::App,
-        order::{Entry, Found},
+        causes::{Found, causes},
+        order::Entry,
     },
 };
 
@@ -25,7 +26,7 @@ pub(super) fn lines(
     height: usize,
     theme: Theme,
 ) -> Vec<Line<'static>> {
-    let causes = app.order().causes().to_vec();
+    let causes = causes(app.survey());
     if causes.is_empty() {
         let first = vec![Span::raw("    ")];
         return prose::paragraph(first, "Nothing wrong was found.", width);

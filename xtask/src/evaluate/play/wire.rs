@@ -52,7 +52,7 @@ impl Play {
     ) {
         let connection = &self.connections[number];
         let client = self.clients[connection.client];
-        if !client.is_seen {
+        if !client.is_seen || now < self.watched_from_us {
             return;
         }
         let ours = (IpAddr::from(client.address), connection.port);

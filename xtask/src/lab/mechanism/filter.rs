@@ -25,6 +25,8 @@ pub(crate) enum Filter {
     SynAckLoss,
     /// Loses later fragments at random.
     FragmentLoss,
+    /// Sets Don't Fragment on fragments, as no router may that has cut them.
+    MarksFragments,
     /// Takes so many SYNs a second from each address.
     SynRate,
     /// Takes so many connections at a time from each address.
@@ -80,7 +82,23 @@ impl Filter {
             }
             Self::InjectsResets => return inject_resets(network, parameters),
             Self::SynProxy => return proxy_syns(network, parameters),
-            Self::FragmentLoss => return lose_fragments(network, parameters),
+            Self::FragmentLoss => {
+                let share = parameters.loss_percent * 2;
+                return leaving(
+                    network,
+                    &format!(
+                        "ip frag-off & 0x1fff != 0 numgen random mod 100 < {share} counter name {MET} drop"
+                    ),
+                );
+            }
+            Self::MarksFragments => {
+                return leaving(
+                    network,
+                    &format!(
+                        "ip frag-off & 0x3fff != 0 counter name {MET} ip frag-off set ip frag-off | 0x4000"
+                    ),
+                );
+            }
             Self::SilentRouter => return silence(network),
         };
         forward(network, &rule)
@@ -177,16 +195,15 @@ fn proxy_syns(network: &Network, parameters: &Parameters) -> Result<()> {
 }
 
 /// Where the router's own fragments leave it.
-fn lose_fragments(network: &Network, parameters: &Parameters) -> Result<()> {
+fn leaving(network: &Network, rule: &str) -> Result<()> {
     network.router.nft(&format!(
-        "table netdev lossy {{
+        "table netdev leaving {{
             counter {MET} {{ }}
-            chain leaving {{
+            chain egress {{
                 type filter hook egress device \"outside\" priority 0;
-                ip frag-off & 0x1fff != 0 numgen random mod 100 < {} counter name {MET} drop
+                {rule}
             }}
-        }}",
-        parameters.loss_percent * 2
+        }}"
     ))
 }
 

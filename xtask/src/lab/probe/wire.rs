@@ -25,7 +25,7 @@ use crate::{
 const LISTENING: Duration = Duration::from_secs(20);
 /// How long the last packets may be on their way, and in the hands of tcpdump.
 const LAST_PACKETS: Duration = Duration::from_millis(1_500);
-/// What is compared of a packet, behind its ports: a NAT changes addresses, and nothing else of these.
+/// What is compared of a packet: of these a NAT changes nothing but a port that another client has taken.
 const FIELDS: [&str; 8] = [
     "tcp.srcport",
     "tcp.dstport",
@@ -36,6 +36,9 @@ const FIELDS: [&str; 8] = [
     "tcp.options",
     "tcp.payload",
 ];
+
+/// The flags of a SYN, as tshark shows them.
+const SYN: &str = "0x0002";
 
 /// Two captures in the making.
 pub(super) struct BothEnds {
@@ -88,43 +91,95 @@ impl BothEnds {
         let mut sides = Vec::new();
         for (running, capture) in self.captures {
             running.finish()?;
-            sides.push(read(&capture)?);
+            sides.push(read(&capture, self.port)?);
         }
         let [client, router] = sides.as_slice() else {
             anyhow::bail!("there are not two captures");
         };
-        let ports: BTreeSet<&str> = client
-            .iter()
-            .map(|packet| port(packet, self.port))
-            .collect();
-        let of_client = |packet: &&String| ports.contains(port(packet, self.port));
-        let (here, there) = (count(client.iter()), count(router.iter().filter(of_client)));
+        let behind = of_client(client, router);
+        let (here, there) = (count(client), count(&behind));
         let differences = here
             .iter()
             .chain(&there)
             .filter(|(packet, _)| here.get(*packet) != there.get(*packet))
             .map(|(packet, _)| {
-                let times = |side: &BTreeMap<&str, usize>| side.get(packet).copied().unwrap_or(0);
+                let times =
+                    |side: &BTreeMap<&Packet, usize>| side.get(packet).copied().unwrap_or(0);
                 format!(
-                    "{} times at the client and {} times behind the NAT: {packet}",
+                    "{} times at the client and {} times behind the NAT: {packet:?}",
                     times(&here),
                     times(&there)
                 )
             })
             .take(4);
+        let connections: BTreeSet<&str> = client.iter().map(|packet| &*packet.port).collect();
         Ok(Compared {
             summary: format!(
                 "{} packets of {} connections of the bystander are the same at both ends, beside {} of others",
                 client.len(),
-                ports.len(),
-                router.iter().filter(|packet| !of_client(packet)).count()
+                connections.len(),
+                router.len() - behind.len()
             ),
             differences: differences.collect(),
         })
     }
 }
 
-fn read(capture: &PathBuf) -> Result<Vec<String>> {
+/// What is compared of a packet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Packet {
+    /// The client's port.
+    port: String,
+    is_from_server: bool,
+    /// The other fields.
+    fields: Vec<String>,
+}
+
+impl Packet {
+    /// A line of tshark's fields.
+    fn parse(line: &str, server: u16) -> Option<Self> {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let (source, destination) = (fields.next()?, fields.next()?);
+        let is_from_server = source.parse() == Ok(server);
+        Some(Self {
+            port: if is_from_server { destination } else { source },
+            is_from_server,
+            fields: fields.collect(),
+        })
+    }
+
+    /// The number of the connection, where this is its SYN.
+    fn initial_number(&self) -> Option<&str> {
+        let is_syn = self.fields.first().is_some_and(|flags| flags == SYN);
+        self.fields.get(1).filter(|_| is_syn).map(String::as_str)
+    }
+}
+
+/// What belongs to the client's connections of what was seen behind the NAT, with the client's ports: where two clients
+/// have chosen the same one, the NAT gives the second another.
+fn of_client(client: &[Packet], router: &[Packet]) -> Vec<Packet> {
+    let known: BTreeMap<&str, &str> = client
+        .iter()
+        .filter_map(|packet| Some((packet.initial_number()?, &*packet.port)))
+        .collect();
+    // Whose each port is since its last SYN.
+    let mut owners = BTreeMap::new();
+    let mut found = Vec::new();
+    for packet in router {
+        if let Some(number) = packet.initial_number() {
+            owners.insert(&packet.port, known.get(number));
+        }
+        if let Some(Some(port)) = owners.get(&packet.port) {
+            found.push(Packet {
+                port: (**port).to_owned(),
+                ..packet.clone()
+            });
+        }
+    }
+    found
+}
+
+fn read(capture: &PathBuf, server: u16) -> Result<Vec<Packet>> {
     let mut tshark = Command::new("tshark");
     tshark
         .args(["-n", "-o", "tcp.desegment_tcp_streams:FALSE"])
@@ -134,22 +189,39 @@ fn read(capture: &PathBuf) -> Result<Vec<String>> {
         tshark.args(["-e", field]);
     }
     let text = exec::read(&mut tshark)?;
-    Ok(text.lines().map(str::to_owned).collect())
+    let packets = text.lines().map(|line| Packet::parse(line, server));
+    packets
+        .collect::<Option<_>>()
+        .context("tshark shows packets without ports")
 }
 
-/// The client's port.
-fn port(packet: &str, server: u16) -> &str {
-    let mut fields = packet.split('\t');
-    let (source, destination) = (fields.next(), fields.next());
-    let is_servers = source.is_some_and(|port| port.parse() == Ok(server));
-    let port = if is_servers { destination } else { source };
-    port.unwrap_or_default()
-}
-
-fn count<'a>(packets: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, usize> {
+fn count(packets: &[Packet]) -> BTreeMap<&Packet, usize> {
     let mut counts = BTreeMap::new();
     for packet in packets {
-        *counts.entry(packet.as_str()).or_default() += 1;
+        *counts.entry(packet).or_default() += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(lines: &[&str]) -> Vec<Packet> {
+        let parse = |line: &&str| Packet::parse(&line.replace(' ', "\t"), 80);
+        lines.iter().filter_map(parse).collect()
+    }
+
+    #[test]
+    fn connection_is_known_again_behind_a_nat_that_gave_it_another_port() {
+        let client = packets(&["4000 80 0x0002 7", "80 4000 0x0012 9"]);
+        let router = packets(&[
+            // Another client's.
+            "4000 80 0x0002 5",
+            "1024 80 0x0002 7",
+            "80 4000 0x0012 6",
+            "80 1024 0x0012 9",
+        ]);
+        assert_eq!(of_client(&client, &router), client);
+    }
 }

@@ -38,6 +38,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..ORDINARY
     },
     Scenario {
+        name: "endpoint-fragments-df",
+        row: Some("T40"),
+        about: "fragments smaller than the server's MSS, but with Don't Fragment set: a rule behind the router that cuts sets it",
+        network: &[
+            Mechanism::Links(Links::RouterFragments { mtu: 1400 }),
+            Mechanism::Filter(Filter::MarksFragments),
+        ],
+        traffic: &[Traffic::Connections(LARGE)],
+        proofs: &[Proof::Rule(Host::Router, "met", 20)],
+        expected: &[expect(
+            Subject::Server,
+            "endpoint-fragmentation",
+            Harm::Harms,
+        )],
+        checks: FRAGMENTED,
+        ..ORDINARY
+    },
+    Scenario {
         name: "endpoint-fragments-v6",
         row: Some("T40"),
         about: "the server cuts its IPv6 TCP packets",

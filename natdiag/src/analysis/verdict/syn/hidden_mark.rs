@@ -5,8 +5,9 @@
 //! Timestamps lie on a circle, on which of three hosts each may be ahead of the next. So a mark of ours is no lower bound:
 //! an unseen host may move it to where a SYN that is older than ours passes.
 
-use natdiag_common::wire::seq::TsVal;
+mod arc;
 
+use self::arc::{Arc, arcs};
 use super::{
     newest::{Decided, seconds_between},
     rates::{EXCEPTIONS, STRAY_LOSS, count},
@@ -14,15 +15,12 @@ use super::{
 use crate::{
     analysis::{
         evidence::SynEvidence,
-        mark::{Mark, Prediction, predict_under},
+        mark::{LIFETIME_NS, Mark},
         verdict::likelihood::ln_mixture,
     },
     event::Timestamp,
 };
 
-/// Places on the circle at which the clock of an unseen host is looked for. Its clock moves by less than one within a
-/// day.
-const PLACES: u32 = 16;
 /// How often unseen hosts write a mark, a second.
 const WRITES_PER_SECOND: [f64; 3] = [0.03, 0.3, 3.0];
 /// Shares of what unseen hosts do: nothing; nothing any more, but what they or ours wrote before is in force; one of them
@@ -42,9 +40,7 @@ pub(super) fn ln_under_hidden_mark(syns: &SynEvidence, newest: &[Decided]) -> f6
     } else {
         &[true]
     };
-    let circle: Vec<TsVal> = (0..PLACES)
-        .map(|place| TsVal(place * (u32::MAX / PLACES)))
-        .collect();
+    let circle = arcs(newest);
     let mut parts = Vec::new();
     for drops_without_timestamps in ages {
         let mut add = |share: f64, unseen: Unseen| {
@@ -62,12 +58,17 @@ pub(super) fn ln_under_hidden_mark(syns: &SynEvidence, newest: &[Decided]) -> f6
             let weight = 1.0 / count(WRITES_PER_SECOND.len() as u64);
             add(ANYWHERE * weight, unseen(&circle, per_second, BEGUN));
             for place in circle.chunks(1) {
-                let share = ONE * weight / f64::from(PLACES);
+                let share = ONE * weight * share_of_circle(place);
                 add(share, unseen(place, per_second, BEGUN));
             }
         }
     }
     ln_mixture(&parts)
+}
+
+/// What part of the circle arcs are together.
+fn share_of_circle(places: &[Arc]) -> f64 {
+    places.iter().map(|place| place.share()).sum()
 }
 
 /// What happens, in order.
@@ -100,8 +101,8 @@ fn steps(syns: &SynEvidence, newest: &[Decided]) -> Vec<Step> {
 /// What hosts that we do not see do.
 #[derive(Clone, Copy)]
 struct Unseen<'a> {
-    /// The timestamps that they may write.
-    places: &'a [TsVal],
+    /// Where the timestamps lie that they may write.
+    places: &'a [Arc],
     per_second: f64,
     /// The probability that one is in force at the beginning.
     begun: f64,
@@ -117,30 +118,63 @@ fn ln_of(steps: &[Step], unseen: Unseen, drops_without_timestamps: bool) -> f64 
         belief.pass_time(unseen, last, step.at());
         last = step.at();
         match step {
-            Step::Write(mark) => belief.write(mark.tsval, mark.since, 1.0),
+            Step::Write(mark) => belief.write(Arc::point(mark.tsval), mark.since),
             Step::Syn(syn) => ln += belief.learn(*syn, drops_without_timestamps).ln(),
         }
     }
     ln
 }
 
-/// What the server may hold, with the probability of each.
+/// What the server may hold.
+#[derive(Clone, Copy)]
+struct Held {
+    /// The mark, if any, and when it was written.
+    mark: Option<(Arc, Timestamp)>,
+    probability: f64,
+}
+
+impl Held {
+    /// How likely the mark still counts and is ahead of a place.
+    fn stands_against(&self, place: Arc, now: Timestamp) -> f64 {
+        match self.mark {
+            Some((mark, since)) if is_live(since, now) => mark.share_ahead_of(place),
+            _ => 0.0,
+        }
+    }
+}
+
+/// A part of a time.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "microseconds are enough"
+)]
+fn scaled(time_ns: u64, share: f64) -> u64 {
+    (time_ns as f64 * share) as u64
+}
+
+fn is_live(since: Timestamp, now: Timestamp) -> bool {
+    now.since(since) < LIFETIME_NS
+}
+
+/// All that the server may hold.
 struct Belief {
-    marks: Vec<(Option<Mark>, f64)>,
+    all: Vec<Held>,
 }
 
 impl Belief {
     fn new(unseen: Unseen, now: Timestamp) -> Self {
-        let each = unseen.begun / count(unseen.places.len().max(1) as u64);
-        let mut marks = vec![(None, 1.0 - unseen.begun)];
-        marks.extend(unseen.places.iter().map(|tsval| {
-            let mark = Mark {
-                tsval: *tsval,
-                since: now,
-            };
-            (Some(mark), each)
+        let whole = share_of_circle(unseen.places);
+        let mut all = vec![Held {
+            mark: None,
+            probability: 1.0 - unseen.begun,
+        }];
+        all.extend(unseen.places.iter().map(|place| Held {
+            mark: Some((*place, now)),
+            probability: unseen.begun * place.share() / whole,
         }));
-        Self { marks }
+        Self { all }
     }
 
     /// Unseen hosts may have written something meanwhile.
@@ -149,68 +183,79 @@ impl Belief {
         if written <= 0.0 || unseen.places.is_empty() {
             return;
         }
-        let each = written / count(unseen.places.len() as u64);
-        let before = self.marks.clone();
-        for tsval in unseen.places {
+        let whole = share_of_circle(unseen.places);
+        let before = self.all.clone();
+        for place in unseen.places {
+            let each = written * place.share() / whole;
             let mut moved = 0.0;
-            for ((mark, probability), (_, left)) in before.iter().zip(&mut self.marks) {
-                if mark.is_none_or(|mark| !mark.stands_against(*tsval, to)) {
-                    moved += probability * each;
-                    *left -= probability * each;
-                }
+            for (held, left) in before.iter().zip(&mut self.all) {
+                let replaced = held.probability * each * (1.0 - held.stands_against(*place, to));
+                moved += replaced;
+                left.probability -= replaced;
             }
-            self.add(*tsval, to, moved);
+            self.add(*place, to, moved);
         }
     }
 
-    /// A connection writes, with a probability.
-    fn write(&mut self, tsval: TsVal, now: Timestamp, probability: f64) {
+    /// A connection that we see writes.
+    fn write(&mut self, place: Arc, now: Timestamp) {
         let mut moved = 0.0;
-        for (mark, left) in &mut self.marks {
-            if mark.is_none_or(|mark| !mark.stands_against(tsval, now)) {
-                moved += *left * probability;
-                *left *= 1.0 - probability;
-            }
+        for held in &mut self.all {
+            let stays = held.probability * held.stands_against(place, now);
+            moved += held.probability - stays;
+            held.probability = stays;
         }
-        self.marks.retain(|(_, left)| *left > 0.0);
-        self.add(tsval, now, moved);
+        self.all.retain(|held| held.probability > 0.0);
+        self.add(place, now, moved);
     }
 
-    fn add(&mut self, tsval: TsVal, now: Timestamp, probability: f64) {
+    fn add(&mut self, place: Arc, now: Timestamp, probability: f64) {
         let known = self
-            .marks
+            .all
             .iter_mut()
-            .find(|(mark, _)| mark.is_some_and(|mark| mark.tsval == tsval));
+            .find(|held| held.mark.is_some_and(|(mark, _)| mark == place));
         match known {
-            Some((Some(mark), known)) => {
-                mark.since = now;
-                *known += probability;
+            Some(Held {
+                mark: Some((_, since)),
+                probability: known,
+            }) => {
+                // Each time at which it may have been written counts by how likely that is.
+                let whole = *known + probability;
+                if whole > 0.0 {
+                    *since = since.plus(scaled(now.since(*since), probability / whole));
+                }
+                *known = whole;
             }
-            _ => self
-                .marks
-                .push((Some(Mark { tsval, since: now }), probability)),
+            _ => self.all.push(Held {
+                mark: Some((place, now)),
+                probability,
+            }),
         }
     }
 
     /// What the fate of a SYN tells about the mark; returns how probable it was.
     fn learn(&mut self, syn: Decided, drops_without_timestamps: bool) -> f64 {
         let mut whole = 0.0;
-        for (mark, probability) in &mut self.marks {
-            let is_hit = match predict_under(*mark, syn.tsval, syn.sent) {
-                Prediction::Drop => true,
-                Prediction::ArmedWithoutTimestamp => drops_without_timestamps,
-                Prediction::Pass | Prediction::WithoutTimestamp => false,
+        for held in &mut self.all {
+            let hit = match (held.mark, syn.tsval) {
+                (Some((mark, since)), Some(tsval)) if is_live(since, syn.sent) => {
+                    mark.share_hitting(tsval)
+                }
+                (Some((_, since)), None) if is_live(since, syn.sent) => {
+                    f64::from(u8::from(drops_without_timestamps))
+                }
+                _ => 0.0,
             };
-            let dropped = if is_hit { 1.0 - EXCEPTIONS } else { STRAY_LOSS };
-            *probability *= if syn.is_dropped {
+            let dropped = hit * (1.0 - EXCEPTIONS) + (1.0 - hit) * STRAY_LOSS;
+            held.probability *= if syn.is_dropped {
                 dropped
             } else {
                 1.0 - dropped
             };
-            whole += *probability;
+            whole += held.probability;
         }
-        for (_, probability) in &mut self.marks {
-            *probability /= whole;
+        for held in &mut self.all {
+            held.probability /= whole;
         }
         whole
     }

@@ -25,7 +25,7 @@ pub(super) fn fates(fates: &[Fates], width: usize, theme: Theme) -> Vec<Line<'st
     let widths = || fates.iter().map(|fates| fates.kind.chars().count() + 2);
     let needed = INDENT + 1 + widths().map(|width| width + 1).sum::<usize>();
     if needed > width {
-        let lines = fate_table(fates).into_iter();
+        let lines = fate_table(fates, width.saturating_sub(2)).into_iter();
         return lines.map(|line| Line::raw(format!("  {line}"))).collect();
     }
     let rule = |left: char, middle: &str, right: char| {
