@@ -173,11 +173,18 @@ impl Batch {
             numbers
                 .map(|number| {
                     let port = 20_000 + number;
-                    let segment = segment(port).timestamps(u32::from(port), 1);
+                    // The server echoes what it was sent.
+                    let stamp = u32::from(port);
                     if is_ours {
-                        segment.in_ipv4(CLIENT, server).frame()
+                        segment(port)
+                            .timestamps(stamp, 1)
+                            .in_ipv4(CLIENT, server)
+                            .frame()
                     } else {
-                        segment.in_ipv4(server, CLIENT).frame()
+                        segment(port)
+                            .timestamps(1, stamp)
+                            .in_ipv4(server, CLIENT)
+                            .frame()
                     }
                 })
                 .collect()
