@@ -11,7 +11,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// The newest system call of Linux 3.10 on x86-64 (arch/x86/syscalls/syscall_64.tbl, v3.10): `finit_module`. Those of
+/// The newest system call of Linux 3.10 on x86-64 (`arch/x86/syscalls/syscall_64.tbl`, v3.10): `finit_module`. Those of
 /// the x32 ABI, which have higher numbers, are used by nobody here.
 const NEWEST_CALL: u32 = 313;
 

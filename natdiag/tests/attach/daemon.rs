@@ -420,7 +420,7 @@ fn packets_of_named_hosts_are_kept_whole_and_without_privileges() {
             let remote = &report["remotes"][0];
             assert_eq!(remote["address"], SERVER.to_string());
             assert_eq!(remote["findings"][0]["cause"], "udp-fragmentation");
-            assert!(fs::metadata(file).unwrap().len() as usize > octets);
+            assert!(fs::metadata(file).unwrap().len() > octets as u64);
         },
     );
 }
