@@ -146,7 +146,7 @@ fn natdiag(arguments: &str) -> Command {
 
 /// A root folder that tells nothing about its host.
 fn host_without_anything() -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host-without-anything");
     fs::create_dir_all(root.join("proc")).unwrap();
     root
 }
