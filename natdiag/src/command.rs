@@ -8,10 +8,7 @@ pub mod probe;
 pub mod replay;
 pub mod watch;
 
-use std::{
-    io::{self, BufWriter, ErrorKind},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -32,7 +29,7 @@ use crate::{
     cli::{Check, Cli, Command, daemon::DaemonArgs},
     config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
     names::Names,
-    report::{self, exit_code::ExitStatus, graded::Graded},
+    report::{self, exit_code::ExitStatus, graded::Graded, outlet::outlet},
     survey::{Survey, View},
     tui::Tui,
 };
@@ -91,35 +88,15 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
             graded(form, args.top, |view| watch(&args.try_into()?, view))
         }
         Command::Daemon(args) => daemon(args),
-        Command::Detach(args) => Ok(detach::detach(args, &mut io::stdout().lock())?),
+        Command::Detach(args) => Ok(detach::detach(args, &mut outlet())?),
         Command::Replay(args) => graded(Form::Report(args.output), args.top, |view| {
             replay(&args.try_into()?, view)
         }),
-        Command::Probe(args) => match probe::run(args, &mut BufWriter::new(io::stdout())) {
-            Err(ProbeError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
-                Ok(ExitStatus::Clear)
-            }
-            probed => Ok(probed?),
-        },
-        Command::Check(check) => checked(check),
+        Command::Probe(args) => Ok(probe::run(args, &mut outlet())?),
+        Command::Check(Check::Server(args)) => Ok(check::server::check(args, &mut outlet())?),
+        Command::Check(Check::Attach(args)) => Ok(check::attach::check(args, &mut outlet())?),
         Command::Completions { shell } => Ok(pages::completions(*shell)?),
         Command::Man { folder } => Ok(pages::man(folder.as_deref())?),
-    }
-}
-
-/// Looks at this host, and says how that ended.
-fn checked(check: &Check) -> Result<ExitStatus, CommandError> {
-    let out = &mut BufWriter::new(io::stdout());
-    let status = match check {
-        Check::Server(args) => check::server::check(args, out).map_err(CommandError::from),
-        Check::Attach(args) => check::attach::check(args, out).map_err(CommandError::from),
-    };
-    match status {
-        Err(
-            CommandError::CheckServer(CheckServerError::Output(error))
-            | CommandError::CheckAttach(CheckAttachError::Output(error)),
-        ) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitStatus::Clear),
-        status => status,
     }
 }
 

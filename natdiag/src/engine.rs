@@ -212,6 +212,16 @@ impl Engine {
         self.options.hook = hook;
     }
 
+    /// The remote hosts on an interface of which most records are kept as evidence.
+    #[must_use]
+    pub fn best_known(&self, interface: &str, number: usize) -> Vec<IpAddr> {
+        let mut interfaces = self.interfaces.iter();
+        interfaces
+            .find(|known| known.link().name == interface)
+            .map(|known| known.best_known(number))
+            .unwrap_or_default()
+    }
+
     /// Takes the newest records of a remote host, the oldest first; their times are since 1970.
     pub fn take_evidence(&mut self, interface: &str, remote: IpAddr) -> Vec<Record> {
         let mut interfaces = self.interfaces.iter_mut();

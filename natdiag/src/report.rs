@@ -12,6 +12,7 @@ pub(crate) mod live;
 pub(crate) mod markdown;
 pub mod model;
 pub(crate) mod note;
+pub(crate) mod outlet;
 pub mod probe;
 pub(crate) mod ranking;
 pub(crate) mod table;

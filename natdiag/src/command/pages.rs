@@ -11,7 +11,10 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use thiserror::Error;
 
-use crate::{cli::Cli, report::exit_code::ExitStatus};
+use crate::{
+    cli::Cli,
+    report::{exit_code::ExitStatus, outlet::outlet},
+};
 
 /// The section of commands for administrators (man-pages(7)).
 const SECTION: &str = "8";
@@ -58,12 +61,11 @@ pub fn man(folder: Option<&Path>) -> Result<ExitStatus, PagesError> {
 }
 
 fn print(text: &[u8]) -> Result<ExitStatus, PagesError> {
-    let mut out = io::stdout();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        // A reader who has seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(PagesError::Output(error)),
-        _ => Ok(ExitStatus::Clear),
-    }
+    let mut out = outlet();
+    out.write_all(text)
+        .and_then(|()| out.flush())
+        .map_err(PagesError::Output)?;
+    Ok(ExitStatus::Clear)
 }
 
 fn write_completions(shell: Shell, out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 //! that neither a flood from one host nor one from many drives out what is known about the others for long.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, VecDeque},
     net::IpAddr,
 };
@@ -64,6 +65,19 @@ impl Keeper {
         }
     }
 
+    /// The remote hosts of which there are most records, at most so many.
+    #[must_use]
+    pub fn best_known(&self, number: usize) -> Vec<IpAddr> {
+        let mut remotes: Vec<_> = self
+            .remotes
+            .iter()
+            .map(|(remote, kept)| (Reverse(kept.records.len()), *remote))
+            .collect();
+        remotes.sort_unstable();
+        remotes.truncate(number);
+        remotes.into_iter().map(|(_, remote)| remote).collect()
+    }
+
     /// Takes the records of a remote host, the oldest first.
     pub fn take(&mut self, remote: IpAddr) -> Vec<Record> {
         let Some(kept) = self.remotes.get_mut(&remote) else {
@@ -118,6 +132,17 @@ mod tests {
         assert_eq!((taken[0].time_ns, taken[511].time_ns), (88, 599));
         assert_eq!(keeper.take(address(1)), []);
         assert_eq!(keeper.take(address(2)), []);
+    }
+
+    #[test]
+    fn the_best_known_have_most_records() {
+        let mut keeper = Keeper::default();
+        for (host, records) in [(1, 2), (2, 5), (3, 1), (4, 2)] {
+            for time in 0..records {
+                keeper.keep(record(host, time));
+            }
+        }
+        assert_eq!(keeper.best_known(3), [2, 1, 4].map(address));
     }
 
     #[test]

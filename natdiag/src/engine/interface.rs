@@ -316,6 +316,12 @@ impl WatchedInterface {
         self.analysis.take_sightings()
     }
 
+    /// The remote hosts of which most records are kept as evidence.
+    pub(super) fn best_known(&self, number: usize) -> Vec<IpAddr> {
+        let keeper = self.keeper.as_ref();
+        keeper.map(|it| it.best_known(number)).unwrap_or_default()
+    }
+
     /// Takes the newest records of a remote host.
     pub(super) fn take_evidence(&mut self, remote: IpAddr) -> Vec<Record> {
         let keeper = self.keeper.as_mut();

@@ -82,8 +82,10 @@ impl Daemon {
         let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
         texts
             .flat_map(|text| {
-                let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-                lines.collect::<Vec<Value>>()
+                // The last line may be on its way.
+                let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
+                let events = lines.map(|line| serde_json::from_str(line).unwrap());
+                events.collect::<Vec<Value>>()
             })
             .collect()
     }

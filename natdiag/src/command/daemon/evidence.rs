@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    iter,
     net::IpAddr,
 };
 
@@ -14,7 +15,7 @@ use natdiag_common::{
 use crate::{
     analysis::{
         close_up::RecentSyn,
-        diagnosis::{Finding, RemoteDiagnosis},
+        diagnosis::{Cause, Finding, RemoteDiagnosis},
         evidence::Fate,
         mark::Prediction,
     },
@@ -29,11 +30,16 @@ use crate::{
 /// Packets with which a new file begins for a host that has some in the file before: each file shall give the finding by itself.
 const CARRIED: usize = 512;
 
+/// Hosts beside one that the NAT has no port left for: that it passes on what is meant for them is part of that finding.
+const WITNESSES: usize = 8;
+
 /// The files, and how much of each finding is in them.
 pub(super) struct EvidenceFiles {
     spool: Spool,
     packets: u32,
     kept: BTreeMap<Place, Kept>,
+    /// Hosts without a finding that one of another host rests on, by that host.
+    witnesses: BTreeMap<IpAddr, Vec<IpAddr>>,
 }
 
 /// What was kept of a remote host on an interface.
@@ -53,6 +59,7 @@ impl EvidenceFiles {
             spool,
             packets,
             kept: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
         }
     }
 
@@ -72,19 +79,37 @@ impl EvidenceFiles {
     /// Keeps what has come for the findings that last.
     pub(super) fn collect(&mut self, engine: &mut Engine, changes: &Changes, survey: &Survey) {
         let remotes: BTreeSet<_> = changes.places().filter_map(|place| place.remote).collect();
-        self.kept
-            .retain(|place, _| place.remote.is_some_and(|it| remotes.contains(&it)));
-        for address in remotes {
-            let findings: Vec<_> = survey
-                .sources
-                .iter()
-                .filter_map(|source| source.remote(address))
-                .flat_map(|remote| &remote.findings)
+        self.witnesses.retain(|remote, _| remotes.contains(remote));
+        for address in remotes.iter().copied() {
+            let findings = || {
+                let sources = survey.sources.iter();
+                sources.filter_map(move |source| Some((source, source.remote(address)?)))
+            };
+            let rests_on_others = findings().find(|(_, remote)| {
+                let mut findings = remote.findings.iter();
+                findings.any(|finding| finding.cause == Cause::NatPortExhaustion)
+            });
+            if let Some((source, _)) = rests_on_others {
+                let witnesses = self.witnesses.entry(address);
+                witnesses.or_insert_with(|| engine.best_known(&source.name, WITNESSES));
+            }
+            let witnesses = self.witnesses.get(&address).cloned().unwrap_or_default();
+            let findings: Vec<_> = findings()
+                .flat_map(|(_, remote)| &remote.findings)
                 .collect();
-            for source in &survey.sources {
-                self.keep(engine, source, address, &findings, survey);
+            let others = witnesses.into_iter().filter(|it| !remotes.contains(it));
+            for remote in iter::once(address).chain(others) {
+                for source in &survey.sources {
+                    self.keep(engine, source, remote, &findings, survey);
+                }
             }
         }
+        self.kept.retain(|place, _| {
+            let mut witnesses = self.witnesses.values().flatten();
+            place
+                .remote
+                .is_some_and(|it| remotes.contains(&it) || witnesses.any(|witness| *witness == it))
+        });
     }
 
     /// Keeps what has come of a remote host on one interface.
