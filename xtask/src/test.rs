@@ -50,7 +50,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     tests.dependencies()?;
     tests.manifests()?;
     let mut network = programs::command("lab", Profile::Dev)?;
-    network.args(["--again", "1"]);
+    network.args(["--again", "1", "--evidence"]);
     tests.stage("test network", network)?;
     let mut active = programs::command("probe", Profile::Dev)?;
     active.args(["--brief", "--again", "--jobs", "8"]);
