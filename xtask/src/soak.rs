@@ -7,7 +7,6 @@ mod traffic;
 
 use std::{
     process::ExitCode,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -18,7 +17,7 @@ use self::{
     ledger::{Ledger, Sample},
     traffic::{Load, Traffic},
 };
-use crate::bench::live::wire::Wire;
+use crate::{bench::live::wire::Wire, lab::interrupt};
 
 /// What `cargo xtask soak` is asked.
 #[derive(clap::Args)]
@@ -26,9 +25,9 @@ pub(crate) struct Args {
     /// How long, at least; whole rounds of some 90 s are played
     #[arg(long, default_value_t = 30, value_name = "N")]
     minutes: u64,
-    /// Handshakes a second [default: as many as two cores give]
-    #[arg(long, value_name = "N")]
-    rate: Option<u32>,
+    /// Handshakes a second up to which nothing may be missed; half of the time there are as many as two cores give
+    #[arg(long, default_value_t = 30_000, value_name = "N")]
+    rate: u32,
 }
 
 /// How long handshakes are measured without a fault.
@@ -47,6 +46,7 @@ const JUDGED: Duration = Duration::from_secs(3);
 #[expect(clippy::needless_pass_by_value, reason = "as all commands are called")]
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     ensure!(nix::unistd::geteuid().is_root(), "a soak needs root");
+    interrupt::listen()?;
     let wire = Wire::new()?;
     let traffic = Traffic::start(&wire, args.rate)?;
     wire.go_far()?;
@@ -69,12 +69,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 /// One round: calm, then one fault after the other.
 fn play(traffic: &Traffic, daemon: &mut Daemon, ledger: &mut Ledger) -> Result<()> {
-    traffic.set(Load::Handshakes);
-    calm(traffic, daemon, ledger)?;
+    calm(traffic, Load::UpToLimit, daemon, ledger)?;
 
-    traffic.set(Load::HandshakesAndFragments);
-    thread::sleep(FAULT);
-    traffic.set(Load::Handshakes);
+    traffic.set(Load::FullWithFragments);
+    interrupt::wait(FAULT)?;
+    traffic.set(Load::Full);
 
     let lost = Daemon::events_lost()?;
     daemon.fill_disk()?;
@@ -83,30 +82,32 @@ fn play(traffic: &Traffic, daemon: &mut Daemon, ledger: &mut Ledger) -> Result<(
     ledger.events_lost(Daemon::events_lost()? - lost);
 
     daemon.break_configuration()?;
-    calm(traffic, daemon, ledger)?;
+    calm(traffic, Load::Full, daemon, ledger)?;
 
     daemon.kill()?;
-    thread::sleep(FAULT);
+    interrupt::wait(FAULT)?;
 
     let missed = Daemon::missed()?;
     daemon.stopped_for(STOPPED)?;
-    thread::sleep(JUDGED);
+    interrupt::wait(JUDGED)?;
     ledger.overloaded(Daemon::missed()?.saturating_sub(missed));
     Ok(())
 }
 
 /// Measures while no fault is injected.
-fn calm(traffic: &Traffic, daemon: &Daemon, ledger: &mut Ledger) -> Result<()> {
+fn calm(traffic: &Traffic, load: Load, daemon: &Daemon, ledger: &mut Ledger) -> Result<()> {
+    traffic.set(load);
     // What the last fault has left over is not part of it.
-    thread::sleep(JUDGED);
+    interrupt::wait(JUDGED)?;
     let (missed, cpu, handshakes) = (Daemon::missed()?, daemon.cpu()?, traffic.handshakes());
     let began = Instant::now();
-    thread::sleep(CALM);
+    interrupt::wait(CALM)?;
     let seconds = began.elapsed().as_secs_f64();
     let cpu = daemon.cpu()?.saturating_sub(cpu);
     let handshakes = traffic.handshakes() - handshakes;
-    thread::sleep(JUDGED);
+    interrupt::wait(JUDGED)?;
     ledger.calm(Sample {
+        load,
         seconds,
         handshakes,
         cpu,

@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use super::traffic::Load;
 use crate::exec::say;
 
 /// CPU time of userspace, in shares of a core for 10,000 handshakes a second.
@@ -11,6 +12,7 @@ const MAX_GROWTH: f64 = 1.1;
 
 /// What was measured in a time without faults.
 pub(super) struct Sample {
+    pub(super) load: Load,
     pub(super) seconds: f64,
     pub(super) handshakes: u64,
     /// CPU time of natdiag's own.
@@ -31,6 +33,12 @@ impl Sample {
     fn cpu_per_10_000(&self) -> f64 {
         self.cpu.as_secs_f64() / self.seconds / (self.rate() / 10_000.0)
     }
+}
+
+/// What was seen under one load.
+struct Under {
+    rate: f64,
+    missed: u64,
 }
 
 /// Everything that was measured.
@@ -79,15 +87,19 @@ impl Ledger {
         let warm = self.calm.get(1).map_or(0, |sample| sample.resident_kib);
         let most = self.calm.iter().skip(1).map(|sample| sample.resident_kib);
         let most = most.max().unwrap_or(0);
-        let after_warm_up = self.calm.iter().skip(1);
-        let cpu = after_warm_up.map(Sample::cpu_per_10_000).collect();
-        let cpu = median(cpu);
-        let rate = median(self.calm.iter().map(Sample::rate).collect());
-        let missed: u64 = self.calm.iter().map(|sample| sample.missed).sum();
+        let under = |load| self.calm.iter().filter(move |sample| sample.load == load);
+        let cpu = median(under(Load::Full).map(Sample::cpu_per_10_000).collect());
+        let [limit, full] = [Load::UpToLimit, Load::Full].map(|load| Under {
+            rate: median(under(load).map(Sample::rate).collect()),
+            missed: under(load).map(|sample| sample.missed).sum(),
+        });
         let lines = [
             (
-                format!("missed without a fault, at {rate:.0} handshakes/s: {missed}, must be 0"),
-                missed == 0,
+                format!(
+                    "missed without a fault, at {:.0} handshakes/s: {}, must be 0",
+                    limit.rate, limit.missed
+                ),
+                limit.missed == 0,
             ),
             (
                 format!(
@@ -98,9 +110,11 @@ impl Ledger {
             ),
             (
                 format!(
-                    "userspace, median: {:.2} % of a core for 10,000 handshakes/s, at most {:.0} %",
+                    "userspace at {:.0} handshakes/s, median: {:.2} % of a core for 10,000 of them, at most {:.0} %; missed and counted: {}",
+                    full.rate,
                     100.0 * cpu,
-                    100.0 * MAX_CPU
+                    100.0 * MAX_CPU,
+                    full.missed
                 ),
                 cpu <= MAX_CPU,
             ),

@@ -44,8 +44,12 @@ const FRAGMENTS: u16 = 64;
 #[repr(u8)]
 pub(super) enum Load {
     Nothing,
-    Handshakes,
-    HandshakesAndFragments,
+    /// As many handshakes as nothing may be missed of.
+    UpToLimit,
+    /// As many as two cores give.
+    Full,
+    /// The same, in a flood of fragments.
+    FullWithFragments,
 }
 
 /// A generator that runs until it is dropped.
@@ -63,7 +67,7 @@ struct Shared {
 
 impl Traffic {
     /// Starts a generator that sends nothing yet.
-    pub(super) fn start(wire: &Wire, rate: Option<u32>) -> Result<Self> {
+    pub(super) fn start(wire: &Wire, limit: u32) -> Result<Self> {
         wire.go_near()?;
         let near = Flood::open(NEAR)?;
         wire.go_far()?;
@@ -72,7 +76,7 @@ impl Traffic {
         let mut generator = Generator {
             near,
             far,
-            rate,
+            limit,
             batches: (0..CONNECTIONS)
                 .step_by(TOGETHER.into())
                 .map(|first| Batch::new(first..first + TOGETHER))
@@ -116,7 +120,8 @@ impl Drop for Traffic {
 struct Generator {
     near: Flood,
     far: Flood,
-    rate: Option<u32>,
+    /// Handshakes a second, where they are limited.
+    limit: u32,
     batches: Vec<Batch>,
     fragments: Vec<Vec<u8>>,
     shared: Arc<Shared>,
@@ -143,12 +148,14 @@ impl Generator {
                 self.shared
                     .handshakes
                     .fetch_add(TOGETHER.into(), Ordering::Relaxed);
-                if load == Load::HandshakesAndFragments as u8 {
+                if load == Load::FullWithFragments as u8 {
                     self.near.send_all(&self.fragments)?;
                 }
-                if let Some(rate) = self.rate {
-                    due += Duration::from_secs(1) * u32::from(TOGETHER) / rate.max(1);
+                if load == Load::UpToLimit as u8 {
+                    due += Duration::from_secs(1) * u32::from(TOGETHER) / self.limit.max(1);
                     thread::sleep(due.saturating_duration_since(Instant::now()));
+                } else {
+                    due = Instant::now();
                 }
             }
         }
