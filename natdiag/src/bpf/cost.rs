@@ -55,7 +55,7 @@ pub fn is_measured_always() -> bool {
 #[derive(Debug)]
 pub enum Programs {
     /// Those of an object of this process.
-    Loaded(WatchObject),
+    Loaded(Box<WatchObject>),
     /// Those that another natdiag has pinned, with their names.
     Pinned(Vec<(&'static str, Program)>),
 }
