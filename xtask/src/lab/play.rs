@@ -2,7 +2,7 @@
 //! and judges.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -29,6 +29,9 @@ use super::{
 const SETTLING: Duration = Duration::from_millis(1500);
 /// Time for the last packets to be seen.
 const ARRIVING: Duration = Duration::from_millis(200);
+
+/// How long a scenario of another lab may take.
+const OF_ANOTHER_LAB: Duration = Duration::from_mins(2);
 
 /// What all scenarios of a run share.
 #[derive(Debug)]
@@ -65,10 +68,19 @@ pub(crate) fn play(scenario: &'static Scenario, stage: &Stage) -> Outcome {
     }
 }
 
+/// Takes a directory for this run: another lab that plays the scenario meanwhile would write the same files.
+fn take(directory: &Path) -> Result<File> {
+    let open = File::open(directory)?;
+    let what = format!("`{}` is in use by another lab", directory.display());
+    interrupt::wait_until(&what, OF_ANOTHER_LAB, || Ok(open.try_lock().is_ok()))?;
+    Ok(open)
+}
+
 fn rehearse(scenario: &Scenario, stage: &Stage) -> Result<Verdict> {
     let directory = stage.directory.join(scenario.name);
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
+    let _mine = take(&directory)?;
     let mut random = Random::new(stage.seed, scenario.name);
     let parameters = Parameters::draw(&mut random, scenario.clients);
     let two_backends = scenario.network.contains(&Mechanism::TwoBackends);
