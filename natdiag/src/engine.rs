@@ -215,9 +215,7 @@ impl Engine {
     /// The remote hosts on an interface of which most records are kept as evidence.
     #[must_use]
     pub fn best_known(&self, interface: &str, number: usize) -> Vec<IpAddr> {
-        let mut interfaces = self.interfaces.iter();
-        interfaces
-            .find(|known| known.link().name == interface)
+        self.interface(interface)
             .map(|known| known.best_known(number))
             .unwrap_or_default()
     }
@@ -234,10 +232,12 @@ impl Engine {
     /// What was counted of the established connections of a remote host, if they were followed.
     #[must_use]
     pub fn followed(&self, interface: &str, remote: IpAddr) -> Option<Statement> {
+        self.interface(interface)?.followed(remote)
+    }
+
+    fn interface(&self, name: &str) -> Option<&WatchedInterface> {
         let mut interfaces = self.interfaces.iter();
-        interfaces
-            .find(|known| known.link().name == interface)?
-            .followed(remote)
+        interfaces.find(|known| known.link().name == name)
     }
 
     /// Lets go of interfaces that have vanished and of those that are not wanted any more: detaches, takes everything that

@@ -112,6 +112,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
 #[must_use]
 pub fn findings(case: &Case) -> Vec<Finding> {
     let mut findings = fragmentation::findings(case);
+    let mut is_full = false;
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
         let mut silence = syn::findings(case, syns);
@@ -119,7 +120,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
             silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
         }
         data::add_evidence(&mut silence, case);
-        let is_full = silence
+        is_full = silence
             .iter()
             .any(|finding| finding.cause == Cause::BacklogOverflow);
         findings.extend(silence);
@@ -128,7 +129,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
-    findings.extend(data::findings(case));
+    findings.extend(data::findings(case, is_full));
     for finding in &mut findings {
         finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
     }

@@ -305,12 +305,12 @@ impl PinFolder {
                         deleted => drop(deleted.map_err(|source| self.at(source))?),
                     }
                 }
-                self.unlink(&program_name(Rung::Tcx, direction))?;
                 if self.unlink(&name)? {
                     let direction = direction_name(direction);
                     removed.hooks.push(format!("{} {direction}", rung.as_str()));
                 }
             }
+            self.unlink(&program_beside_link(direction))?;
         }
         for map in MAPS {
             removed.maps += usize::from(self.unlink(map)?);
@@ -358,8 +358,13 @@ pub(super) fn program_name(rung: Rung, direction: Direction) -> String {
     if rung == Rung::Clsact {
         hook_name(rung, direction)
     } else {
-        format!("{}-program", direction_name(direction))
+        program_beside_link(direction)
     }
+}
+
+/// Name of the file of a program whose hook is a link.
+fn program_beside_link(direction: Direction) -> String {
+    format!("{}-program", direction_name(direction))
 }
 
 /// A BPF file system takes no dots in names, and the name of an interface has no colon (`dev_valid_name`, net/core/dev.c).

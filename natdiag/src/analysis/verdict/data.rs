@@ -119,18 +119,18 @@ fn ln_other(way: Outcomes) -> f64 {
     ])
 }
 
-/// Loss that data shows, whatever the SYNs do.
-pub(super) fn findings(case: &Case) -> Vec<Finding> {
+/// Loss that data shows, whatever the SYNs do. `is_full`: whether a full queue is why they are dropped.
+pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
     case.established
         .map(|established| Data::of(&established.counts()))
         .map(|data| {
-            let is_taken = case.syns.is_none_or(|syns| syns.syn_acks_repeated == 0);
+            let is_not_taken = case.syns.is_some_and(|syns| syns.syn_acks_repeated > 0);
             Data {
-                // What does not take our ACK does not take what follows it either.
-                forth: if is_taken {
-                    data.forth
-                } else {
+                // What does not take our ACK does not take what follows it either; of a full queue that is known.
+                forth: if is_full || is_not_taken {
                     Outcomes::default()
+                } else {
+                    data.forth
                 },
                 ..data
             }
@@ -354,8 +354,28 @@ mod tests {
                 (FollowCounter::SentSmall, sent),
                 (FollowCounter::SentSmallRepeated, repeated),
             ]);
-            let named = with_case(&counts, |case| !findings(case).is_empty());
+            let named = with_case(&counts, |case| !findings(case, false).is_empty());
             assert_eq!(named, is_named, "{name}");
+        }
+    }
+
+    #[test]
+    fn beside_a_full_queue_only_data_that_comes_back_shows_loss() {
+        for (counter, total, is_named) in [
+            (
+                FollowCounter::SentSmallRepeated,
+                FollowCounter::SentSmall,
+                false,
+            ),
+            (
+                FollowCounter::HoleFilled,
+                FollowCounter::ReceivedSmall,
+                true,
+            ),
+        ] {
+            let counts = counted(&[(counter, 12), (total, 120)]);
+            let named = with_case(&counts, |case| !findings(case, true).is_empty());
+            assert_eq!(named, is_named, "{total:?}");
         }
     }
 }
