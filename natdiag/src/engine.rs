@@ -1,6 +1,7 @@
 //! Interfaces under watch: attached, read, judged, let go. It knows neither what ends a run nor who looks at it; these
 //! are the commands'.
 
+mod following;
 mod interface;
 mod opening;
 mod remedy;

@@ -1,6 +1,6 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
-use std::{error::Error, net::IpAddr, thread, time::Duration};
+use std::{net::IpAddr, thread, time::Duration};
 
 use natdiag_common::{LinkType, record::Record};
 
@@ -10,7 +10,6 @@ use crate::{
         attach::Attachment,
         cost::Programs,
         events::{HOLD_BACK_NS, Records},
-        follow::{Follower, NOBODY_FOLLOWED},
         maps::{Counters, MapsError},
         reconcile::Increment,
     },
@@ -19,7 +18,9 @@ use crate::{
     cost::InterfaceCost,
     daemon::evidence::Keeper,
     engine::{
-        Attached, EngineError, EngineOptions, opening,
+        Attached, EngineError, EngineOptions,
+        following::Following,
+        opening,
         remedy::RemedyOnTrial,
         saved::{Carried, SavedInterface},
     },
@@ -42,16 +43,6 @@ const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
 /// saved: some 10 ms, and next to nothing.
 const LOST_READINGS: usize = 500;
 const LOST_READINGS_MORE: usize = 5;
-
-/// The programs that follow connections of suspects.
-enum Following {
-    /// There is no suspect.
-    Idle,
-    /// They are attached.
-    Active(Box<Follower>),
-    /// They cannot be attached here.
-    Refused,
-}
 
 /// An interface under watch.
 pub(super) struct WatchedInterface {
@@ -103,7 +94,7 @@ impl WatchedInterface {
             programs: opened.programs,
             generation: opened.generation,
             goes_on,
-            following: Following::Idle,
+            following: Following::default(),
             remedy: options.trial.map(|trial| RemedyOnTrial::new(trial, clock)),
             counters: opened.counters,
             records: opened.records,
@@ -176,7 +167,7 @@ impl WatchedInterface {
             return Ok(false);
         }
         self.read_followed();
-        self.following = Following::Idle;
+        self.following.end();
         self.collect(self.clock.now())?;
         self.take_records();
         self.analysis.advance(self.clock.now());
@@ -228,22 +219,15 @@ impl WatchedInterface {
 
     /// What watching it takes.
     pub(super) fn cost(&mut self, with_programs: bool) -> InterfaceCost {
-        let follower = match &self.following {
-            Following::Active(follower) => Some(follower),
-            Following::Idle | Following::Refused => None,
-        };
         let mut programs = Vec::new();
         if with_programs {
             programs = self.programs.runs();
-            programs.extend(follower.map(|follower| follower.runs()).unwrap_or_default());
+            programs.extend(self.following.runs());
         }
         InterfaceCost {
             interface: self.link.name.clone(),
             rings: vec![self.records.ring(), self.counters.ring()],
-            maps: vec![
-                self.counters.occupied(),
-                follower.map_or(NOBODY_FOLLOWED, |follower| follower.occupied()),
-            ],
+            maps: vec![self.counters.occupied(), self.following.occupied()],
             programs,
         }
     }
@@ -255,21 +239,7 @@ impl WatchedInterface {
         }
         self.read_followed();
         let suspects = self.analysis.suspects(self.clock.now());
-        if suspects.is_empty() {
-            self.following = Following::Idle;
-            return;
-        }
-        if matches!(self.following, Following::Idle) {
-            self.following = match Follower::attach(&self.link, self.link_type) {
-                Ok(follower) => Following::Active(Box::new(follower)),
-                Err(error) => refuse(&mut self.notes, &error),
-            };
-        }
-        if let Following::Active(follower) = &mut self.following
-            && let Err(error) = follower.set(suspects)
-        {
-            self.following = refuse(&mut self.notes, &error);
-        }
+        self.following.set(suspects, &self.link, self.link_type);
     }
 
     /// Begins or ends the trial of a remedy, where it is time.
@@ -289,21 +259,15 @@ impl WatchedInterface {
     /// What is to be known about the interface.
     fn notes(&self) -> Vec<String> {
         let of_remedy = self.remedy.as_ref().map(RemedyOnTrial::sentence);
-        self.notes.iter().cloned().chain(of_remedy).collect()
+        let notes = self.notes.iter().cloned();
+        notes
+            .chain(self.following.note())
+            .chain(of_remedy)
+            .collect()
     }
 
     fn read_followed(&mut self) {
-        let Following::Active(follower) = &self.following else {
-            return;
-        };
-        match follower.read() {
-            Ok(all) => {
-                for (remote, counts) in all {
-                    self.analysis.followed(remote, counts);
-                }
-            }
-            Err(error) => self.following = refuse(&mut self.notes, &error),
-        }
+        self.following.read(&mut self.analysis);
     }
 
     /// From here on keeps what is to be joined with other interfaces.
@@ -403,7 +367,7 @@ impl WatchedInterface {
             tracing::error!(interface = self.link.name, why, "something stays pinned");
         }
         self.read_followed();
-        self.following = Following::Idle;
+        self.following.end();
         if let Some(remedy) = &mut self.remedy {
             remedy.close();
         }
@@ -481,11 +445,4 @@ fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: T
     if filter.admits_remote(increment.remote.into()) {
         analysis.count(increment.remote, &increment.counts, now);
     }
-}
-
-/// Goes on without what established connections would tell.
-fn refuse(notes: &mut Vec<String>, error: &dyn Error) -> Following {
-    let why = in_full(error);
-    notes.push(format!("established connections are not followed: {why}"));
-    Following::Refused
 }

@@ -81,22 +81,14 @@ impl EvidenceFiles {
         let remotes: BTreeSet<_> = changes.places().filter_map(|place| place.remote).collect();
         self.witnesses.retain(|remote, _| remotes.contains(remote));
         for address in remotes.iter().copied() {
-            let findings = || {
-                let sources = survey.sources.iter();
-                sources.filter_map(move |source| Some((source, source.remote(address)?)))
-            };
-            let rests_on_others = findings().find(|(_, remote)| {
-                let mut findings = remote.findings.iter();
-                findings.any(|finding| finding.cause == Cause::NatPortExhaustion)
-            });
-            if let Some((source, _)) = rests_on_others {
-                let witnesses = self.witnesses.entry(address);
-                witnesses.or_insert_with(|| engine.best_known(&source.name, WITNESSES));
-            }
-            let witnesses = self.witnesses.get(&address).cloned().unwrap_or_default();
-            let findings: Vec<_> = findings()
-                .flat_map(|(_, remote)| &remote.findings)
+            let findings: Vec<_> = survey
+                .sources
+                .iter()
+                .filter_map(|source| source.remote(address))
+                .flat_map(|remote| &remote.findings)
                 .collect();
+            self.call_witnesses(engine, address, survey);
+            let witnesses = self.witnesses.get(&address).cloned().unwrap_or_default();
             let others = witnesses.into_iter().filter(|it| !remotes.contains(it));
             for remote in iter::once(address).chain(others) {
                 for source in &survey.sources {
@@ -110,6 +102,20 @@ impl EvidenceFiles {
                 .remote
                 .is_some_and(|it| remotes.contains(&it) || witnesses.any(|witness| *witness == it))
         });
+    }
+
+    /// Chooses the other hosts that a finding about this one rests on, if it does and they are not chosen yet.
+    fn call_witnesses(&mut self, engine: &Engine, address: IpAddr, survey: &Survey) {
+        let mut sources = survey.sources.iter();
+        let source = sources.find(|source| {
+            let findings = source.remote(address).map(|remote| &remote.findings);
+            let mut findings = findings.into_iter().flatten();
+            findings.any(|finding| finding.cause == Cause::NatPortExhaustion)
+        });
+        if let Some(source) = source {
+            let witnesses = self.witnesses.entry(address);
+            witnesses.or_insert_with(|| engine.best_known(&source.name, WITNESSES));
+        }
     }
 
     /// Keeps what has come of a remote host on one interface.
