@@ -1,6 +1,7 @@
 //! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
 
 pub mod clocks;
+mod outcomes;
 pub mod resets;
 pub mod spells;
 pub mod writes;
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 use natdiag_common::wire::seq::TsVal;
 use serde::{Deserialize, Serialize};
 
+pub use self::outcomes::{Fate, Outcomes};
 use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
 use crate::{
     analysis::{close_up::RecentSyns, mark::Prediction},
@@ -23,72 +25,6 @@ const MAX_SERVICES: usize = 64;
 const MAX_OPEN: usize = 32;
 /// Ports of a remote host that are remembered for holes in its responses.
 const MAX_HOLE_PORTS: usize = 8;
-
-/// What became of one SYN transmission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fate {
-    /// Nothing yet.
-    Pending,
-    /// The server took it, or refused it with a RST or an `ICMP` error.
-    Answered,
-    /// Silence: it was sent again, or time ran out.
-    Dropped,
-    /// It cannot be known.
-    Undecided,
-}
-
-/// Dropped and answered SYNs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcomes {
-    /// Dropped.
-    pub dropped: u64,
-    /// Answered.
-    pub answered: u64,
-}
-
-impl Outcomes {
-    /// Both together.
-    #[must_use]
-    pub const fn total(self) -> u64 {
-        self.dropped + self.answered
-    }
-
-    /// What is left without another.
-    #[must_use]
-    pub const fn less(self, other: Self) -> Self {
-        Self {
-            dropped: self.dropped.saturating_sub(other.dropped),
-            answered: self.answered.saturating_sub(other.answered),
-        }
-    }
-
-    /// Sum with another.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            dropped: self.dropped + other.dropped,
-            answered: self.answered + other.answered,
-        }
-    }
-
-    /// Counts one more.
-    pub const fn count(&mut self, is_dropped: bool) {
-        if is_dropped {
-            self.dropped += 1;
-        } else {
-            self.answered += 1;
-        }
-    }
-
-    fn add(&mut self, fate: Fate, amount: i64) {
-        let cell = match fate {
-            Fate::Dropped => &mut self.dropped,
-            Fate::Answered => &mut self.answered,
-            Fate::Pending | Fate::Undecided => return,
-        };
-        *cell = cell.saturating_add_signed(amount);
-    }
-}
 
 /// SYNs from one local address to one port of the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

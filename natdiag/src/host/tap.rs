@@ -46,7 +46,11 @@ pub struct Tapped {
 
 /// A socket that gets the packets of a few hosts on all interfaces.
 #[derive(Debug)]
-pub struct Tap(OwnedFd);
+pub struct Tap {
+    socket: OwnedFd,
+    /// Where the kernel puts a packet, which is copied out at its own length.
+    room: Box<[u8]>,
+}
 
 impl Tap {
     /// Opens the socket.
@@ -62,7 +66,10 @@ impl Tap {
         )?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         setsockopt(&socket, sockopt::RcvBuf, &BUFFER_OCTETS)?;
-        let tap = Self(socket);
+        let mut tap = Self {
+            socket,
+            room: vec![0; MAX_PACKET].into(),
+        };
         tap.set(hosts)?;
         // What came before there was a filter.
         while tap.read()?.is_some() {}
@@ -74,19 +81,18 @@ impl Tap {
     /// # Errors
     /// They are too many.
     pub fn set(&self, hosts: &[Network]) -> io::Result<()> {
-        SockRef::from(&self.0).attach_filter(&filter::of(hosts))
+        SockRef::from(&self.socket).attach_filter(&filter::of(hosts))
     }
 
     /// Takes the next packet. `None` if there is none yet.
     ///
     /// # Errors
     /// The socket is of no use any more.
-    pub fn read(&self) -> io::Result<Option<Tapped>> {
-        let mut octets = vec![0; MAX_PACKET];
+    pub fn read(&mut self) -> io::Result<Option<Tapped>> {
         let mut control = cmsg_space!(TimeSpec);
-        let mut room = [IoSliceMut::new(&mut octets)];
+        let mut room = [IoSliceMut::new(&mut self.room)];
         let received = recvmsg::<LinkAddr>(
-            self.0.as_raw_fd(),
+            self.socket.as_raw_fd(),
             &mut room,
             Some(&mut control),
             MsgFlags::empty(),
@@ -105,12 +111,11 @@ impl Tap {
         let Some(from) = received.address else {
             return Ok(None);
         };
-        octets.truncate(len);
         Ok(Some(Tapped {
             interface: u32::try_from(from.ifindex()).unwrap_or_default(),
             is_sent: from.pkttype() == PACKET_OUTGOING,
             time: time.unwrap_or_default(),
-            octets,
+            octets: self.room.get(..len).unwrap_or_default().to_vec(),
         }))
     }
 
@@ -127,7 +132,7 @@ impl Tap {
         // SAFETY: the option fills a `tpacket_stats`, which lives during the call, and the length is that of it.
         let answer = unsafe {
             libc::getsockopt(
-                self.0.as_raw_fd(),
+                self.socket.as_raw_fd(),
                 libc::SOL_PACKET,
                 libc::PACKET_STATISTICS,
                 (&raw mut statistics).cast(),

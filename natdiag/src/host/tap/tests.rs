@@ -10,7 +10,7 @@ use super::*;
 
 /// What is sent from one address of the loopback interface to another, and what the tap has of it: whether it was sent,
 /// and the last octet of the payload.
-fn tapped(tap: &Tap, sent: &[(&str, u8)]) -> Vec<(bool, u8)> {
+fn tapped(tap: &mut Tap, sent: &[(&str, u8)]) -> Vec<(bool, u8)> {
     let mark: u16 = 40_000 + u16::try_from(std::process::id() % 20_000).unwrap();
     for (to, octet) in sent {
         let to: IpAddr = to.parse().unwrap();
@@ -23,6 +23,8 @@ fn tapped(tap: &Tap, sent: &[(&str, u8)]) -> Vec<(bool, u8)> {
     let mut got = Vec::new();
     for _ in 0..20 {
         while let Some(packet) = tap.read().unwrap() {
+            // Thousands may wait to be written.
+            assert_eq!(packet.octets.capacity(), packet.octets.len());
             let port = mark.to_be_bytes();
             // Others use the loopback interface as well.
             if packet.octets.windows(2).any(|pair| pair == port) {
@@ -54,8 +56,8 @@ fn the_packets_of_the_hosts_are_taken_and_no_others() {
         ("127.9.1.80", 203),
         ("127.8.0.80", 204),
     ];
-    let tap = Tap::open(&networks(&["127.9.0.80"])).unwrap();
-    assert_eq!(tapped(&tap, &sent), [(false, 201), (true, 201)]);
+    let mut tap = Tap::open(&networks(&["127.9.0.80"])).unwrap();
+    assert_eq!(tapped(&mut tap, &sent), [(false, 201), (true, 201)]);
     tap.set(&networks(&[
         "2001:db8::/32",
         "127.9.0.0/24",
@@ -63,7 +65,7 @@ fn the_packets_of_the_hosts_are_taken_and_no_others() {
     ]))
     .unwrap();
     assert_eq!(
-        tapped(&tap, &sent),
+        tapped(&mut tap, &sent),
         [201, 202, 204]
             .into_iter()
             .map(|octet| (false, octet))
@@ -72,10 +74,10 @@ fn the_packets_of_the_hosts_are_taken_and_no_others() {
     );
     tap.set(&networks(&["::1"])).unwrap();
     assert_eq!(
-        tapped(&tap, &[("::1", 205), ("127.9.0.80", 201)]),
+        tapped(&mut tap, &[("::1", 205), ("127.9.0.80", 201)]),
         [(false, 205), (true, 205)]
     );
     tap.set(&[]).unwrap();
-    assert_eq!(tapped(&tap, &sent), []);
+    assert_eq!(tapped(&mut tap, &sent), []);
     assert_eq!(tap.lost().unwrap(), 0);
 }
