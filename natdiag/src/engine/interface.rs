@@ -1,5 +1,7 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
+mod handover;
+
 use std::{net::IpAddr, thread, time::Duration};
 
 use natdiag_common::{LinkType, record::Record};
@@ -39,10 +41,6 @@ const RECORDS_PER_TURN: usize = 1 << 14;
 /// How often, and at what distance, the counters are read again when programs were running while they were detached.
 const LAST_READINGS: usize = 20;
 const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
-/// How often the counters are compared at first, and each time later, to find out what an earlier run has taken and not
-/// saved: some 10 ms, and next to nothing.
-const LOST_READINGS: usize = 500;
-const LOST_READINGS_MORE: usize = 5;
 
 /// An interface under watch.
 pub(super) struct WatchedInterface {
@@ -116,62 +114,6 @@ impl WatchedInterface {
                 .push(format!("a filter is on: only {filter}"));
         }
         Ok(interface)
-    }
-
-    /// Takes what has come while nobody read, and finds out how much an earlier run has taken and not saved.
-    fn catch_up(&mut self) -> Result<(), MapsError> {
-        let now = self.clock.now();
-        let (analysis, filter) = (&mut self.analysis, &self.filter);
-        let merge = |increment| count(analysis, filter, &increment, now);
-        self.counters.catch_up(merge)?;
-        self.search_lost(LOST_READINGS, now)?;
-        self.analysis.set_totals(&self.counters.totals()?, now);
-        Ok(())
-    }
-
-    /// Goes on finding out how much an earlier run has taken and not saved, if that is not known.
-    fn search_lost(&mut self, readings: usize, now: Timestamp) -> Result<(), MapsError> {
-        for _ in 0..readings {
-            if !self.counters.searches_lost() {
-                break;
-            }
-            let (analysis, filter) = (&mut self.analysis, &self.filter);
-            let merge = |increment| count(analysis, filter, &increment, now);
-            self.counters.drain_spills(usize::MAX, merge);
-            self.records.drain(RECORDS_PER_TURN);
-            self.counters.read_lost(self.records.charged())?;
-        }
-        Ok(())
-    }
-
-    /// What is to be saved, if it is of any use to another run. `is_last` says that nothing will be taken from the kernel
-    /// after this.
-    pub(super) fn saved(&self, is_last: bool) -> Option<SavedInterface<&Analysis>> {
-        let is_pinned = self.attachment.as_ref().is_some_and(Attachment::is_pinned);
-        let generation = self.generation.clone().filter(|_| is_pinned)?;
-        Some(SavedInterface {
-            name: self.link.name.clone(),
-            generation,
-            at: self.clock.now(),
-            is_last,
-            counts: self.counters.saved(self.records.released()),
-            carried: self.carried,
-            notes: self.notes.clone(),
-            analysis: &self.analysis,
-        })
-    }
-
-    /// Takes everything up to now, and nothing any more. Returns whether the programs stay, for another run to go on with.
-    pub(super) fn pause(&mut self) -> Result<bool, MapsError> {
-        if !self.attachment.as_ref().is_some_and(Attachment::is_pinned) {
-            return Ok(false);
-        }
-        self.read_followed();
-        self.following.end();
-        self.collect(self.clock.now())?;
-        self.take_records();
-        self.analysis.advance(self.clock.now());
-        Ok(true)
     }
 
     /// Takes all records, whatever may still come before them.
@@ -406,7 +348,7 @@ impl WatchedInterface {
         let (analysis, filter) = (&mut self.analysis, &self.filter);
         self.counters
             .collect(|increment| count(analysis, filter, &increment, now))?;
-        self.search_lost(LOST_READINGS_MORE, now)?;
+        self.search_lost(handover::LOST_READINGS_MORE, now)?;
         self.analysis.set_totals(&self.counters.totals()?, now);
         Ok(())
     }
