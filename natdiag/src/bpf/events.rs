@@ -111,6 +111,11 @@ impl Records {
         self.released
     }
 
+    /// Makes room for so many that are taken and not given out.
+    pub fn make_room(&mut self, records: usize) {
+        self.order.held.reserve_exact(records);
+    }
+
     /// Records taken that were not given out yet.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -21,6 +21,14 @@ pub(in crate::engine) struct Aside<'a> {
 }
 
 impl Aside<'_> {
+    /// Makes all the room at once: what grows by and by leaves holes behind. Only what is used of it takes memory.
+    fn make_room(&mut self) {
+        if let Some((_, records)) = &mut self.rings {
+            records.make_room(RECORDS_ASIDE);
+            self.increments.reserve_exact(SPILLS_ASIDE);
+        }
+    }
+
     /// Takes some of what has come. Returns whether that was all.
     pub(in crate::engine) fn take(&mut self) -> bool {
         let Some((counters, records)) = &mut self.rings else {
@@ -63,10 +71,13 @@ impl WatchedInterface {
             notes: self.notes.clone(),
             analysis: &self.analysis,
         });
-        let aside = Aside {
+        let mut aside = Aside {
             rings: is_attached.then_some((&mut self.counters, &mut self.records)),
             increments: Vec::new(),
         };
+        if !is_last {
+            aside.make_room();
+        }
         (saved, aside)
     }
 
