@@ -168,7 +168,10 @@ impl Engine {
                 .name("save".to_owned())
                 .spawn_scoped(scope, move || save(saved))?;
             while !is_last && !saving.is_finished() {
-                let is_all = asides.iter_mut().fold(true, |all, it| it.take() && all);
+                let mut is_all = true;
+                for aside in &mut asides {
+                    is_all &= aside.take();
+                }
                 if is_all {
                     thread::sleep(BETWEEN_TAKINGS);
                 }
