@@ -281,14 +281,18 @@ impl Tracker {
                     .is_some_and(|at| now.since(at) < LIFETIME_NS)
             })
         };
+        let is_early = self.marks_known_from.is_some_and(|from| now < from);
+        let unseen_use = match known.and_then(|flow| flow.transmissions.first()) {
+            Some(first) if repeated => first.class.unseen_use,
+            _ => is_early && known.is_none(),
+        };
         if !repeated {
             self.open(tuple, Some(isn));
         }
         let handshake_ns = self.remote(tuple.remote).handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
-        let unseen_mark = self.marks_known_from.is_some_and(|from| now < from)
-            && marks.is_none_or(|marks| !marks.is_live(now));
+        let unseen_mark = is_early && marks.is_none_or(|marks| !marks.is_live(now));
         let class = SynClass {
             prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
@@ -297,6 +301,7 @@ impl Tracker {
             reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
             unseen_mark,
+            unseen_use,
             repeated,
             first_contact: false,
             service: 0,
