@@ -151,12 +151,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "syn-loss",
         row: Some("T10"),
         about: "SYNs are lost",
-        // The ports of several may be the same by chance, and a SYN lost on one used before then passes for a reason.
-        clients: Some(1),
         network: &[Mechanism::Filter(Filter::SynLoss)],
         traffic: &[Traffic::Connections(Connections {
             patience_ms: 5000,
-            workers: 20,
+            workers: 8,
             // Drops that lie apart in time are told from those of a full queue.
             pauses: 3,
             ..SERVER_FIRST
