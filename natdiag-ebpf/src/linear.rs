@@ -10,7 +10,7 @@ use natdiag_common::{
     wire::{ethernet, icmp, ipv4, ipv6, tcp, udp},
 };
 
-use crate::{frame::Frame, maps};
+use crate::{frame::Frame, link};
 
 /// Most octets of headers that are brought together.
 const HEADERS_LEN: u32 = 256;
@@ -22,7 +22,7 @@ const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 pub(crate) fn with_headers(ctx: &TcContext) -> Frame {
     let frame = Frame::of_skb(ctx);
     if frame.lacks(HEADERS_LEN as usize) {
-        let len = usual_headers_len(&frame, maps::link_type());
+        let len = usual_headers_len(&frame, link::link_type());
         return with_octets(ctx, &frame, len.unwrap_or(HEADERS_LEN as usize));
     }
     frame

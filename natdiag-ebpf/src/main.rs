@@ -15,8 +15,10 @@ mod account;
 mod frame;
 mod headers;
 mod linear;
+mod link;
 mod log;
 mod maps;
+mod object;
 mod watch;
 
 use aya_ebpf::{
@@ -52,13 +54,3 @@ fn natdiag_tc_out(ctx: TcContext) -> i32 {
     watch::sent_by_tc(&ctx);
     TC_ACT_UNSPEC
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

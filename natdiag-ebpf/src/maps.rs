@@ -1,14 +1,12 @@
 //! The maps, and typed access to them.
 
 use aya_ebpf::{
-    Global,
     bindings::BPF_RB_NO_WAKEUP,
     btf_maps::{PerCpuArray, RingBuf},
     macros::btf_map,
     maps::ring_buf::RingBufEntry,
 };
 use natdiag_common::{
-    LinkType,
     counter::Totals,
     record::Record,
     slot::{RemoteSlot, SLOTS, Spill},
@@ -34,19 +32,6 @@ static RECORDS: RingBuf<Record, RING_LEN> = RingBuf::new();
 /// Nobody reads it but the program that wrote it.
 #[btf_map]
 static HEADERS: PerCpuArray<Headers, 1> = PerCpuArray::new();
-
-#[unsafe(no_mangle)]
-static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
-
-/// How the frames of the watched device begin.
-#[inline(always)]
-pub(crate) fn link_type() -> LinkType {
-    if LINK_TYPE.load() == LinkType::RawIp as u8 {
-        LinkType::RawIp
-    } else {
-        LinkType::Ethernet
-    }
-}
 
 /// This CPU's counters.
 #[inline(always)]

@@ -17,7 +17,7 @@ use natdiag_common::{
 use crate::{
     account::{Account, Grant},
     frame::Frame,
-    headers, linear, log, maps,
+    headers, linear, link, log, maps,
 };
 
 /// Most octets of a payload that are read: a TCP header with all its options.
@@ -32,7 +32,7 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
         return;
     };
     let frame = Frame::of_xdp(ctx);
-    match packet::glance(&frame, maps::link_type()) {
+    match packet::glance(&frame, link::link_type()) {
         Glance::Ordinary => {}
         // Twice in line, as either way is short when the other is not on it.
         Glance::Segment(packet) => keep(ctx, totals, frame, packet, Direction::Ingress, |_, _| {
@@ -67,7 +67,7 @@ fn seen_by_tc(
         return;
     };
     let frame = Frame::of_skb(ctx);
-    match packet::glance(&frame, maps::link_type()) {
+    match packet::glance(&frame, link::link_type()) {
         Glance::Ordinary => {}
         Glance::Segment(packet) if !frame.lacks(PLAIN_HEADERS_LEN) => {
             keep(
@@ -99,7 +99,7 @@ fn seen_by_tc(
 fn xdp_any(ctx: *mut xdp_md, totals: &mut Totals) {
     let ctx = XdpContext::new(ctx);
     let frame = Frame::of_xdp(&ctx);
-    let parsed = packet::parse(&frame, maps::link_type());
+    let parsed = packet::parse(&frame, link::link_type());
     if let Some(packet) = notable(&ctx, totals, parsed) {
         keep(&ctx, totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(&ctx)
@@ -121,7 +121,7 @@ fn tc_sent_any(skb: *mut __sk_buff, totals: &mut Totals) {
 fn tc_any(skb: *mut __sk_buff, totals: &mut Totals, direction: Direction) {
     let ctx = TcContext::new(skb);
     let frame = linear::with_headers(&ctx);
-    let parsed = packet::parse(&frame, maps::link_type());
+    let parsed = packet::parse(&frame, link::link_type());
     if let Some(packet) = notable(&ctx, totals, parsed) {
         keep(
             &ctx,

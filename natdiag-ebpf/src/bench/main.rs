@@ -6,6 +6,9 @@
     reason = "aya's macros hand the context over"
 )]
 
+#[path = "../object.rs"]
+mod object;
+
 use aya_ebpf::{
     bindings::{
         TC_ACT_SHOT, TC_ACT_UNSPEC,
@@ -76,13 +79,3 @@ fn aim(data: usize, data_end: usize) {
         unsafe { *(start as *mut [u8; 4]) = address.to_be_bytes() };
     }
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

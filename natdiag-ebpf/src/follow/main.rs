@@ -10,7 +10,11 @@
 #[path = "../frame.rs"]
 #[expect(dead_code, reason = "no program here is an XDP program")]
 mod frame;
+#[path = "../link.rs"]
+mod link;
 mod maps;
+#[path = "../object.rs"]
+mod object;
 
 use aya_ebpf::{
     bindings::TC_ACT_UNSPEC, helpers::bpf_ktime_get_coarse_ns, macros::classifier,
@@ -42,7 +46,7 @@ fn natdiag_fol_out(ctx: TcContext) -> i32 {
 #[inline(always)]
 fn follow(ctx: &TcContext, direction: Direction) -> Option<()> {
     let frame = Frame::of_skb(ctx);
-    let packet = packet::parse(&frame, maps::link_type()).ok()??;
+    let packet = packet::parse(&frame, link::link_type()).ok()??;
     let Transport::Tcp { .. } = packet.transport else {
         return None;
     };
@@ -95,13 +99,3 @@ fn now_ns() -> u64 {
     // SAFETY: the helper takes nothing and returns a number.
     unsafe { bpf_ktime_get_coarse_ns() }
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

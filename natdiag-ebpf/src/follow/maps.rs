@@ -1,12 +1,11 @@
 //! The maps of the programs that follow, and typed access to them.
 
 use aya_ebpf::{
-    Global,
     btf_maps::{Array, PerCpuArray},
     macros::btf_map,
 };
 use natdiag_common::{
-    Address, LinkType,
+    Address,
     follow::{FLOWS, FollowCounts, FollowedFlow, SUSPECT_SETS, SUSPECTS_PER_SET, suspect_set},
 };
 
@@ -23,19 +22,6 @@ static FOLLOW_COUNTS: PerCpuArray<FollowCounts, { (SUSPECT_SETS * SUSPECTS_PER_S
 /// connections at the same moment, what they hold may be mixed up: then a few segments count as repeated.
 #[btf_map]
 static FLOWS_FOLLOWED: Array<FollowedFlow, { FLOWS as usize }> = Array::new();
-
-#[unsafe(no_mangle)]
-static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
-
-/// How the frames of the watched device begin.
-#[inline(always)]
-pub(crate) fn link_type() -> LinkType {
-    if LINK_TYPE.load() == LinkType::RawIp as u8 {
-        LinkType::RawIp
-    } else {
-        LinkType::Ethernet
-    }
-}
 
 /// Place of a host's counters, if it is under suspicion.
 #[inline(always)]

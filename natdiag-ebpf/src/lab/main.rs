@@ -12,6 +12,8 @@ mod damage;
 #[path = "../frame.rs"]
 #[expect(dead_code, reason = "no program of the lab is an XDP program")]
 mod frame;
+#[path = "../object.rs"]
+mod object;
 mod recycle;
 mod segment;
 mod tag;
@@ -79,13 +81,3 @@ fn lab_tag_out(ctx: TcContext) -> i32 {
     let _ = tag::push(&ctx);
     TC_ACT_UNSPEC
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

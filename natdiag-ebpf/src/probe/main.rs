@@ -15,7 +15,11 @@
 #[path = "../frame.rs"]
 #[expect(dead_code, reason = "no program here is an XDP program")]
 mod frame;
+#[path = "../link.rs"]
+mod link;
 mod maps;
+#[path = "../object.rs"]
+mod object;
 mod rewrite;
 mod segment;
 mod timestamps;
@@ -43,13 +47,3 @@ fn natdiag_try_out(ctx: TcContext) -> i32 {
     let _ = trial::sent(&ctx);
     TC_ACT_UNSPEC
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,14 +1,10 @@
 //! The maps of the test's programs, and typed access to them.
 
 use aya_ebpf::{
-    Global,
     btf_maps::{Array, HashMap, LruHashMap, PerCpuArray},
     macros::btf_map,
 };
-use natdiag_common::{
-    LinkType,
-    probe::{ProbeConnection, RemedyTrial, WireEnds},
-};
+use natdiag_common::probe::{ProbeConnection, RemedyTrial, WireEnds};
 
 /// Entries are made and removed by userspace.
 #[btf_map]
@@ -24,19 +20,6 @@ static TRIALS: Array<RemedyTrial, 1> = Array::new();
 
 #[btf_map]
 static TRIED_SYNS: PerCpuArray<u64, 1> = PerCpuArray::new();
-
-#[unsafe(no_mangle)]
-static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
-
-/// How the frames of the device begin.
-#[inline(always)]
-pub(crate) fn link_type() -> LinkType {
-    if LINK_TYPE.load() == LinkType::RawIp as u8 {
-        LinkType::RawIp
-    } else {
-        LinkType::Ethernet
-    }
-}
 
 /// The connection of a socket, if it belongs to the test.
 #[inline(always)]

@@ -8,7 +8,7 @@ use natdiag_common::{
     wire::tcp,
 };
 
-use crate::{frame::Frame, maps};
+use crate::{frame::Frame, link};
 
 /// Most options that are read; Linux puts its timestamps third.
 const MAX_OPTIONS: usize = 6;
@@ -48,7 +48,7 @@ impl Segment {
             let _ = ctx.pull_data(HEADERS_LEN.min(ctx.len()));
         }
         let frame = Frame::of_skb(ctx);
-        let packet = packet::parse(&frame, maps::link_type()).ok()??;
+        let packet = packet::parse(&frame, link::link_type()).ok()??;
         let Transport::Tcp { .. } = packet.transport else {
             return None;
         };
