@@ -272,20 +272,8 @@ impl Tracker {
             evidence.undecided += 1;
             return;
         }
-        // The server may hold the four-tuple in TIME-WAIT, where another rule decides.
-        let reuses_time_wait = if repeated {
-            known.is_some_and(|flow| flow.reuses_time_wait)
-        } else {
-            known.is_some_and(|flow| {
-                flow.remote_closed_at
-                    .is_some_and(|at| now.since(at) < LIFETIME_NS)
-            })
-        };
         let is_early = self.marks_known_from.is_some_and(|from| now < from);
-        let unseen_use = match known.and_then(|flow| flow.transmissions.first()) {
-            Some(first) if repeated => first.class.unseen_use,
-            _ => is_early && known.is_none(),
-        };
+        let (reuses_time_wait, unseen_use) = earlier_use(known, repeated, is_early, now);
         if !repeated {
             self.open(tuple, Some(isn));
         }
@@ -373,5 +361,27 @@ impl Tracker {
             fate,
             now,
         );
+    }
+}
+
+/// Whether the server may hold the four-tuple of a SYN in TIME-WAIT, where another rule decides, and whether it may do so
+/// for a connection from before we looked.
+fn earlier_use(
+    known: Option<&Flow>,
+    repeated: bool,
+    is_early: bool,
+    now: Timestamp,
+) -> (bool, bool) {
+    match known {
+        Some(flow) if repeated => {
+            let first = flow.transmissions.first();
+            let unseen_use = first.is_some_and(|first| first.class.unseen_use);
+            (flow.reuses_time_wait, unseen_use)
+        }
+        Some(flow) => {
+            let is_held = |at: Timestamp| now.since(at) < LIFETIME_NS;
+            (flow.remote_closed_at.is_some_and(is_held), false)
+        }
+        None => (false, is_early),
     }
 }

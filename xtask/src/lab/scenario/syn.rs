@@ -152,14 +152,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         row: Some("T10"),
         about: "SYNs are lost",
         network: &[Mechanism::Filter(Filter::SynLoss)],
-        traffic: &[Traffic::Connections(Connections {
-            patience_ms: 5000,
-            workers: 8,
-            // Drops that lie apart in time are told from those of a full queue.
-            pauses: 3,
-            // Clients that close first use no port again that the server still holds: only chance drops a SYN.
-            ..CLIENT_FIRST
-        })],
+        traffic: &[
+            Traffic::Connections(Connections {
+                patience_ms: 5000,
+                workers: 8,
+                // Drops that lie apart in time are told from those of a full queue.
+                pauses: 3,
+                // Clients that close first use no port again that the server still holds: only chance drops a SYN.
+                ..CLIENT_FIRST
+            }),
+            // A few that the server closes first: its mark is known, and SYNs below it are answered.
+            Traffic::Connections(Connections {
+                patience_ms: 5000,
+                often: false,
+                ..SERVER_FIRST
+            }),
+        ],
         seconds: 14,
         clients_may_meet: &[Met::Unanswered],
         expected: &[expect(Subject::Server, "packet-loss", Harm::Any)],
