@@ -157,13 +157,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 patience_ms: 5000,
                 workers: 8,
                 // Drops that lie apart in time are told from those of a full queue.
-                pauses: 3,
+                pauses: 6,
                 // Clients that close first use no port again that the server still holds: only chance drops a SYN.
                 ..CLIENT_FIRST
             }),
-            // A few that the server closes first: its mark is known, and SYNs below it are answered.
+            // Some that the server closes first: its mark is known, SYNs below it are answered, and nobody waits for it.
             Traffic::Connections(Connections {
                 patience_ms: 5000,
+                workers: 12,
                 often: false,
                 ..SERVER_FIRST
             }),
