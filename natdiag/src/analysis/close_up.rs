@@ -144,6 +144,7 @@ mod tests {
         reuses_time_wait: false,
         ambiguous: false,
         unseen_mark: false,
+        unseen_use: false,
         repeated: false,
         first_contact: false,
         service: 0,

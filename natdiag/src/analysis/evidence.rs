@@ -61,6 +61,8 @@ pub struct SynClass {
     pub ambiguous: bool,
     /// Whether no mark was known, and one from before we looked may have been in force.
     pub unseen_mark: bool,
+    /// Whether its four-tuple may have been used shortly before we looked.
+    pub unseen_use: bool,
     /// Whether an earlier transmission of the same SYN had been dropped.
     pub repeated: bool,
     /// Whether the remote host had never answered this local address before.
@@ -104,6 +106,8 @@ pub struct SynEvidence {
     pub early: Outcomes,
     /// Of these, those that followed a dropped transmission of the same SYN.
     pub repeated_early: Outcomes,
+    /// Of all these, those on a four-tuple that may have been used shortly before we looked.
+    pub unseen_use: Outcomes,
     /// Of all these, those from a local address that the remote host had not answered before.
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
@@ -277,6 +281,7 @@ impl SynEvidence {
             (class.repeated, &mut self.repeated),
             (class.repeated && is_below, &mut self.repeated_below),
             (class.unseen_mark, &mut self.early),
+            (class.unseen_use, &mut self.unseen_use),
             (
                 class.repeated && class.unseen_mark,
                 &mut self.repeated_early,

@@ -289,15 +289,8 @@ impl Tracker {
             evidence.undecided += 1;
             return;
         }
-        // The server may hold the four-tuple in TIME-WAIT, where another rule decides.
-        let reuses_time_wait = if repeated {
-            known.is_some_and(|flow| flow.reuses_time_wait)
-        } else {
-            known.is_some_and(|flow| {
-                flow.remote_closed_at
-                    .is_some_and(|at| now.since(at) < LIFETIME_NS)
-            })
-        };
+        let is_early = self.marks_known_from.is_some_and(|from| now < from);
+        let (reuses_time_wait, unseen_use) = earlier_use(known, repeated, is_early, now);
         if !repeated {
             self.open(tuple, Some(isn));
         }
@@ -305,8 +298,7 @@ impl Tracker {
         let handshake_ns = state.handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
-        let unseen_mark = self.marks_known_from.is_some_and(|from| now < from)
-            && marks.is_none_or(|marks| !marks.is_live(now));
+        let unseen_mark = is_early && marks.is_none_or(|marks| !marks.is_live(now));
         state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
         let class = SynClass {
             prediction: match marks {
@@ -316,6 +308,7 @@ impl Tracker {
             reuses_time_wait,
             ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
             unseen_mark,
+            unseen_use,
             repeated,
             first_contact: !state.evidence.knows(tuple.local),
             service: state.evidence.service(tuple.local, tuple.remote_port),
@@ -386,5 +379,27 @@ impl Tracker {
             fate,
             deadline.due,
         );
+    }
+}
+
+/// Whether the server may hold the four-tuple of a SYN in TIME-WAIT, where another rule decides, and whether it may do so
+/// for a connection from before we looked.
+fn earlier_use(
+    known: Option<&Flow>,
+    repeated: bool,
+    is_early: bool,
+    now: Timestamp,
+) -> (bool, bool) {
+    match known {
+        Some(flow) if repeated => {
+            let first = flow.transmissions.first();
+            let unseen_use = first.is_some_and(|first| first.class.unseen_use);
+            (flow.reuses_time_wait, unseen_use)
+        }
+        Some(flow) => {
+            let is_held = |at: Timestamp| now.since(at) < LIFETIME_NS;
+            (flow.remote_closed_at.is_some_and(is_held), false)
+        }
+        None => (false, is_early),
     }
 }

@@ -14,8 +14,13 @@ pub(crate) const LAB_SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// Remote hosts that are healthy or lossy, for false verdicts.
 pub(crate) const INNOCENT: u64 = 300_000;
 /// Remote hosts with tcp_tw_recycle and enough evidence, for missed verdicts.
-pub(crate) const GUILTY: u64 = 5_000;
-/// SYNs predicted to be dropped, and to pass, that are enough evidence.
+pub(crate) const GUILTY: u64 = 12_000;
+/// How many are played for one of these: somewhat more than are needed.
+pub(crate) const PLAYED_FOR_ONE: u64 = 5;
+/// SYNs predicted to be dropped, and to pass, that are enough evidence. A prediction is one where it is known what the
+/// server remembers: where all hosts that share the address pass the watcher, and no mark may count that was made before
+/// it looked. Hosts that have so many only by a mark of which the watcher cannot know whether it is in force are counted
+/// apart.
 pub(crate) const ENOUGH: u64 = 10;
 /// Remote hosts with a trouble, for the matrix and the calibration.
 pub(crate) const TROUBLED: u64 = 60_000;

@@ -85,10 +85,19 @@ enum Step {
 pub(crate) enum Sight {
     /// All hosts that share an address with a client, from their first connection on.
     All,
+    /// Connections were made before it looked, but enough when nothing that a server remembered then counted any more.
+    Settled,
     /// Some of these hosts do not pass it.
     NotAllHosts,
     /// Connections were made before it looked.
     Late,
+}
+
+impl Sight {
+    /// Whether what the server remembers follows from what the watcher sees.
+    pub(crate) const fn is_clear(self) -> bool {
+        matches!(self, Self::All | Self::Settled)
+    }
 }
 
 /// One simulated remote host.

@@ -146,8 +146,15 @@ fn write_simulated(out: &mut impl Write, outcome: &simulation::Outcome) -> io::R
             Sight::All => {
                 "of these, where every host that shares the address passes the watcher, from its first connection on"
             }
-            Sight::NotAllHosts => "of these, where some of these hosts do not pass it",
-            Sight::Late => "of these, where the watch began when connections had been made",
+            Sight::Settled => {
+                "of these, where the watch began later, and so many came when marks from before had expired"
+            }
+            Sight::NotAllHosts => {
+                "not among these: where some of the hosts that share the address do not pass the watcher"
+            }
+            Sight::Late => {
+                "not among these: where the watch began later, and fewer came when marks from before had expired"
+            }
         };
         bound(out, what, *missed)?;
     }

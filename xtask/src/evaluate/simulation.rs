@@ -24,10 +24,13 @@ use super::{
     mix::{self, SynTrouble},
     play::{Play, Sight},
     tally::{Bound, Calibration, Matrix},
+    trouble::MARK_US,
 };
 
 /// Confidence from which on a wrong finding is told apart.
 const SURE: f64 = 0.99;
+/// Until marks have expired that were made before the watch, and what was sent under them has its fate.
+const SETTLED_NS: u64 = MARK_US * 1000 + 2_000_000_000;
 /// How long is watched after the last packet.
 const AFTERWARDS_NS: u64 = 5_000_000_000;
 
@@ -40,7 +43,7 @@ pub(crate) struct Outcome {
     pub(crate) false_findings: Bound,
     /// Hosts with tcp_tw_recycle and enough evidence about which it was not said.
     pub(crate) missed_tw_recycle: Bound,
-    /// The same by what the watcher saw.
+    /// The same by what the watcher saw, and those of which it could not know enough.
     pub(crate) missed_by_sight: BTreeMap<Sight, Bound>,
     /// Dropped SYNs after the first that the rule predicts, until the verdict: the median.
     pub(crate) median_dropped_syns_to_verdict: u64,
@@ -61,8 +64,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Whether tcp_tw_recycle was never said wrongly, nor missed where the watcher saw all that tells of it.
     pub(crate) fn is_right(&self) -> bool {
-        let missed = self.missed_by_sight.get(&Sight::All);
-        self.false_tw_recycle.happened == 0 && missed.is_none_or(|missed| missed.happened == 0)
+        self.false_tw_recycle.happened == 0 && self.missed_tw_recycle.happened == 0
     }
 }
 
@@ -105,11 +107,40 @@ fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
 
 /// A host that was played, and what natdiag found out.
 struct Diagnosed {
-    counters: RemoteCounters,
+    predicted: Predicted,
+    /// Those of these since [`SETTLED_NS`].
+    predicted_when_settled: Predicted,
     findings: Vec<Finding>,
     sight: Sight,
     /// Whether answers are lost too, at random.
     loses_answers: bool,
+}
+
+/// SYNs whose fate the rule of tcp_tw_recycle predicts.
+#[derive(Clone, Copy, Default)]
+struct Predicted {
+    drop: u64,
+    pass: u64,
+}
+
+impl Predicted {
+    fn of(counters: &RemoteCounters) -> Self {
+        Self {
+            drop: counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered,
+            pass: counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered,
+        }
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            drop: self.drop.saturating_sub(earlier.drop),
+            pass: self.pass.saturating_sub(earlier.pass),
+        }
+    }
+
+    const fn is_enough(self) -> bool {
+        self.drop >= mix::ENOUGH && self.pass >= mix::ENOUGH
+    }
 }
 
 fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
@@ -134,15 +165,25 @@ fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
     let mut analysis = Analysis::default();
     let mut now = Timestamp(0);
     count(&mut analysis, remote.into(), now);
+    let settled = events
+        .first()
+        .map_or(now, |first| first.time.plus(SETTLED_NS));
+    let mut before = None;
     for event in &events {
         now = event.time;
+        if now >= settled && before.is_none() {
+            let (counters, _) = about(&analysis, remote.into(), now);
+            before = Some(Predicted::of(&counters));
+        }
         analysis.observe(event);
     }
     now = now.plus(AFTERWARDS_NS);
     analysis.advance(now);
     let (counters, findings) = about(&analysis, remote.into(), now);
+    let predicted = Predicted::of(&counters);
     Diagnosed {
-        counters,
+        predicted,
+        predicted_when_settled: predicted.since(before.unwrap_or(predicted)),
         findings,
         sight,
         loses_answers: world.loss_back > 0.0,
@@ -201,22 +242,24 @@ fn innocent(outcome: &mut Outcome, seed: u64, hosts: u64) {
 
 /// Hosts with tcp_tw_recycle that have shown enough.
 fn guilty(outcome: &mut Outcome, seed: u64, hosts: u64) {
-    // About one in four shows enough.
-    let said = in_parallel(hosts * 12, |number| {
+    let said = in_parallel(hosts * mix::PLAYED_FOR_ONE, |number| {
         let diagnosed = diagnose(seed, number, Some(SynTrouble::Recycle));
-        let counters = diagnosed.counters;
-        let drop = counters.syn_predicted_drop_dropped + counters.syn_predicted_drop_answered;
-        let pass = counters.syn_predicted_pass_dropped + counters.syn_predicted_pass_answered;
-        (drop >= mix::ENOUGH && pass >= mix::ENOUGH).then(|| {
+        diagnosed.predicted.is_enough().then(|| {
+            let sight = match diagnosed.sight {
+                Sight::Late if diagnosed.predicted_when_settled.is_enough() => Sight::Settled,
+                sight => sight,
+            };
             let findings = diagnosed.findings;
             let missed_as = (!names(&findings, Cause::TwRecycle))
                 .then(|| findings.first().map_or("none", |it| it.cause.as_str()));
-            (diagnosed.sight, missed_as)
+            (sight, missed_as)
         })
     });
     let wanted = usize::try_from(hosts).unwrap_or(usize::MAX);
     for (sight, missed_as) in said.into_iter().flatten().take(wanted) {
-        outcome.missed_tw_recycle.add(missed_as.is_some());
+        if sight.is_clear() {
+            outcome.missed_tw_recycle.add(missed_as.is_some());
+        }
         let by_sight = outcome.missed_by_sight.entry(sight).or_default();
         by_sight.add(missed_as.is_some());
         if let Some(cause) = missed_as {

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// How long a mark counts, in microseconds. Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
-const MARK_US: u64 = 60_000_000;
+pub(crate) const MARK_US: u64 = 60_000_000;
 const SECOND_US: u64 = 1_000_000;
 
 /// A SYN as it arrives.

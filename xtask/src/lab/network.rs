@@ -146,7 +146,7 @@ impl Network {
         self.nat.ip(&[
             "link add lan type bridge",
             "addr add 10.60.1.1/24 dev lan",
-            "addr add 2001:db8:1::1/64 dev lan",
+            "addr add 2001:db8:1::1/64 dev lan nodad",
             "link set lan up",
         ])?;
         for (place, client) in self.clients.iter().enumerate() {
@@ -156,7 +156,7 @@ impl Network {
             let last = usize::from(FIRST_CLIENT) + place;
             client.ip(&[
                 format!("addr add 10.60.1.{last}/24 dev eth0"),
-                format!("addr add 2001:db8:1::{last}/64 dev eth0"),
+                format!("addr add 2001:db8:1::{last}/64 dev eth0 nodad"),
                 "link set eth0 up".to_owned(),
                 "route add default via 10.60.1.1".to_owned(),
                 "route add ::/0 via 2001:db8:1::1".to_owned(),
@@ -166,21 +166,21 @@ impl Network {
         link((&self.router, "inside"), (&self.server, ETH0))?;
         self.nat.ip(&[
             "addr add 203.0.113.1/30 dev public",
-            "addr add 2001:db8:0:1::1/64 dev public",
+            "addr add 2001:db8:0:1::1/64 dev public nodad",
             "link set public up",
         ])?;
         self.router.ip(&[
             "addr add 203.0.113.2/30 dev outside",
-            "addr add 2001:db8:0:1::2/64 dev outside",
+            "addr add 2001:db8:0:1::2/64 dev outside nodad",
             "addr add 203.0.113.65/26 dev inside",
-            "addr add 2001:db8:80::1/64 dev inside",
+            "addr add 2001:db8:80::1/64 dev inside nodad",
             "link set outside up",
             "link set inside up",
         ])?;
         self.server.ip(&[
             "addr add 203.0.113.80/26 dev eth0",
             "addr add 203.0.113.81/26 dev eth0",
-            "addr add 2001:db8:80::80/64 dev eth0",
+            "addr add 2001:db8:80::80/64 dev eth0 nodad",
             "link set eth0 up",
             "route add default via 203.0.113.65",
             "route add ::/0 via 2001:db8:80::1",

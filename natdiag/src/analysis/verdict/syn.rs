@@ -15,7 +15,7 @@ mod spell;
 use self::{
     explain::why,
     group::without_timestamps,
-    hypothesis::{cause, loss_beside, posterior},
+    hypothesis::{cause, loss_beside, posterior, with_misfit},
     named::{finding, loss, named, port_reuse},
     recycle::{predicted_hit, predicted_pass},
 };
@@ -57,19 +57,18 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         return Vec::new();
     }
     let posterior = posterior(case, syns);
-    let share_of = |wanted: Cause| -> f64 {
-        posterior
-            .iter()
-            .filter(|(trouble, _)| goes_by(*trouble, wanted))
-            .map(|(_, share)| share)
-            .sum()
+    let sum = |shares: &[(SynTrouble, f64)], wanted: Cause| -> f64 {
+        let having = shares.iter().filter(|(it, _)| goes_by(*it, wanted));
+        having.map(|(_, share)| share).sum()
     };
+    let with_misfit = with_misfit(&posterior);
+    let confidence_in = |wanted| sum(&with_misfit, wanted);
     let best = posterior
         .iter()
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(best, _)| *best)
         .filter(|best| can_be_named(*best, case, syns, &posterior))
-        .filter(|best| share_of(cause(*best)) >= NAMED);
+        .filter(|best| confidence_in(cause(*best)) >= NAMED);
     let Some(best) = best else {
         if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
             // A SYN-ACK that is confirmed twice harms nobody.
@@ -77,13 +76,14 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         }
         return vec![unexplained(syns, candidates(&posterior))];
     };
-    let confidence = share_of(cause(best));
+    let confidence = confidence_in(cause(best));
     let (mut excluded, mut not_excluded) = (Vec::<Alternative>::new(), Vec::<Alternative>::new());
     for (other, share) in posterior
         .iter()
         .filter(|(other, _)| cause(*other) != cause(best))
     {
-        let is_excluded = share_of(cause(*other)) <= RULED_OUT;
+        // An observation excludes it, however well the rules fit.
+        let is_excluded = sum(&posterior, cause(*other)) <= RULED_OUT;
         let list = if is_excluded {
             &mut excluded
         } else {

@@ -130,6 +130,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         about: "each IPv6 TCP packet of the server is a fragment that is the whole",
         network: &[Mechanism::Splitter(Cut::Atomic)],
         traffic: &[Traffic::Connections(LARGE_V6)],
+        seconds: 12,
         checks: &[
             Check::AtLeast(Subject::ServerV6, "fragments_atomic", 20),
             Check::AtLeast(Subject::ServerV6, "syn_predicted_pass_answered", 10),

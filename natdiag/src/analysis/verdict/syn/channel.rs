@@ -78,6 +78,11 @@ pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         syns.acks,
         connections.failed + connections.clean + connections.late,
     );
+    // Chance does not care which ports were used before.
+    let all = syns.all();
+    let by_chance = ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all);
+    // A rule may hit just the ports that are used again.
+    let by_a_rule = ln_mixture(&[(0.9, by_chance), (0.1, ln_on_reused(OPEN, syns.reused))]);
     match trouble {
         SynTrouble::PortReuse => {
             if syns.acks == 0 && syns.reused.dropped == 0 {
@@ -88,29 +93,25 @@ pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         }
         // A server that closes first makes marks, and holds ports.
         SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
-            let alone = ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped);
+            let alone = ln_known(STRAY_ACKS, acks) + by_a_rule;
             ln_mixture(&[
                 (1.0 - BESIDE_RECYCLE, alone),
                 (BESIDE_RECYCLE, ln_port_reuse(syns, acks)),
             ])
         }
-        // Chance and load do not care which ports were used before, and a path that worked a moment ago is not dead.
+        // Nor does load, and a path that worked a moment ago is not dead.
         SynTrouble::Loss
         | SynTrouble::ReturnLoss
         | SynTrouble::Outage
         | SynTrouble::Backlog
         | SynTrouble::NewHosts
         | SynTrouble::OneOfSeveral
-        | SynTrouble::RateLimit => {
-            let all = syns.all();
-            ln_known(STRAY_ACKS, acks) + ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all)
-        }
-        // These may hit just the ports that are used again.
+        | SynTrouble::RateLimit => ln_known(STRAY_ACKS, acks) + by_chance,
         SynTrouble::Filter
         | SynTrouble::FilterOfClients
         | SynTrouble::TimestampsFiltered
         | SynTrouble::TimestampsDemanded
-        | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + ln_series(OPEN, dropped),
+        | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + by_a_rule,
     }
 }
 
@@ -119,8 +120,13 @@ fn ln_port_reuse(syns: &SynEvidence, acks: Outcomes) -> f64 {
     ln_mixture(&[
         (0.8, ln_series(SOME, acks)),
         (0.2, ln_known(STRAY_ACKS, acks)),
-    ]) + ln_series(MOSTLY, syns.reused)
-        - ln_series(BACKGROUND, outcomes(0, syns.reused.answered))
+    ]) + ln_on_reused(MOSTLY, syns.reused)
+}
+
+/// SYNs on a four-tuple in TIME-WAIT that have a rate of their own. The answered ones are among all SYNs already, and
+/// must not count twice; left out, a few lost at random would pass for all of them.
+fn ln_on_reused(rate: Rate, reused: Outcomes) -> f64 {
+    ln_series(rate, reused) - ln_series(BACKGROUND, outcomes(0, reused.answered))
 }
 
 /// Several clocks behind one address are several servers.

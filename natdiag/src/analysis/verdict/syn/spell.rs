@@ -67,7 +67,8 @@ fn ln_in_turns(syns: &SynEvidence, all: &[(f64, Turns)]) -> f64 {
     ln_older(syns, &newest) + ln_mixture(&chains)
 }
 
-/// A hidden Markov chain of two states in continuous time; the forward algorithm.
+/// A hidden Markov chain of two states in continuous time; the forward algorithm. Less the case that no SYN has met a bad
+/// time, which is mere loss.
 fn ln_chain(newest: &[Decided], turns: &Turns) -> f64 {
     let Turns {
         length_s,
@@ -75,8 +76,8 @@ fn ln_chain(newest: &[Decided], turns: &Turns) -> f64 {
         dropped,
     } = *turns;
     let mut ln = 0.0;
-    // Probability of a bad time, given all fates so far.
-    let mut bad = share;
+    // Probabilities of a bad time, and that there has been none, given all fates so far.
+    let (mut bad, mut none_bad) = (share, 1.0 - share);
     let mut last = newest.first().map(|syn| syn.sent);
     for syn in newest {
         let passed = last.map_or(0.0, |last| seconds_between(last, syn.sent));
@@ -94,6 +95,47 @@ fn ln_chain(newest: &[Decided], turns: &Turns) -> f64 {
         let whole = from_bad + (1.0 - bad) * of(dropped.1);
         ln += whole.ln();
         bad = from_bad / whole;
+        none_bad *= (1.0 - share * (1.0 - keeps)) * of(dropped.1) / whole;
     }
-    ln
+    ln + (1.0 - none_bad).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{analysis::mark::Prediction, event::Timestamp};
+
+    /// SYNs 25 ms apart.
+    fn syns(is_dropped: impl Fn(u64) -> bool) -> Vec<Decided> {
+        (0..256)
+            .map(|number| Decided {
+                sent: Timestamp(number * 25_000_000),
+                tsval: None,
+                prediction: Prediction::WithoutTimestamp,
+                repeated: false,
+                open: 0,
+                is_dropped: is_dropped(number),
+                counts: true,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn drops_far_from_each_other_show_no_bad_time() {
+        let apart = syns(|number| number % 10 == 0);
+        let in_spells = syns(|number| number % 100 < 10);
+        for (_, turns) in QUEUES {
+            let at_random = |syns: &[Decided]| {
+                let good = turns.dropped.1;
+                let drops = syns.iter().filter(|syn| syn.is_dropped).count();
+                count(drops) * good.ln() + count(syns.len() - drops) * (1.0 - good).ln()
+            };
+            assert!(ln_chain(&apart, &turns) < at_random(&apart) - 2.0);
+            assert!(ln_chain(&in_spells, &turns) > at_random(&in_spells) + 2.0);
+        }
+    }
+
+    fn count(number: usize) -> f64 {
+        f64::from(u32::try_from(number).unwrap())
+    }
 }
