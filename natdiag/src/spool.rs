@@ -17,6 +17,11 @@ use crate::{config::daemon::Limits, event::Timestamp};
 /// Others have no business with what is found here.
 const FOLDER_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
+/// What names tell apart.
+const NS_PER_MICRO: u64 = 1_000;
+/// A file that is named later than this from now was finished before the clock was set back. A clock that is only corrected
+/// moves less.
+const TO_COME_NS: u64 = 60_000_000_000;
 
 /// A folder of files.
 #[derive(Debug)]
@@ -189,7 +194,7 @@ impl Spool {
         if path.exists() {
             self.give_name(&File::open(&path)?, now)?;
         }
-        self.make_room()?;
+        self.make_room(now)?;
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
@@ -204,25 +209,37 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives the file that was written to its final name.
+    /// Gives the file that was written to its final name, which no other has: a clock that was set back comes to the same
+    /// time again.
     fn give_name(&self, file: &File, now: Timestamp) -> io::Result<()> {
         file.sync_all()?;
-        let time = i64::try_from(now.0)
+        let mut time = now;
+        let mut path = self.folder.join(self.name(time));
+        while path.try_exists()? {
+            time = time.plus(NS_PER_MICRO);
+            path = self.folder.join(self.name(time));
+        }
+        fs::rename(self.current_path(), path)?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// The name of a file that is finished at a time.
+    fn name(&self, time: Timestamp) -> OsString {
+        let time = i64::try_from(time.0)
             .ok()
             .and_then(|ns| jiff::Timestamp::from_nanosecond(ns.into()).ok())
             .unwrap_or_default()
             .strftime("%Y%m%dT%H%M%S%.6fZ");
-        let name = format!("{}-{time}.{}", self.stem, self.extension);
-        fs::rename(self.current_path(), self.folder.join(name))?;
-        File::open(&self.folder)?.sync_all()
+        format!("{}-{time}.{}", self.stem, self.extension).into()
     }
 
     /// Removes the oldest files until there is room for one more.
-    fn make_room(&self) -> io::Result<()> {
+    fn make_room(&self, now: Timestamp) -> io::Result<()> {
         let mut finished = self.finished()?;
         let mut total: u64 = finished.iter().map(|(_, len)| len).sum();
-        // Names with a time are in the order of their times.
-        finished.sort();
+        // Names with a time are in the order of their times, but those of a time to come are older than what is finished now.
+        let newest = self.name(now.plus(TO_COME_NS));
+        finished.sort_by(|(a, _), (b, _)| (*a <= newest, a).cmp(&(*b <= newest, b)));
         for (name, len) in finished {
             if total + self.limits.size.as_u64() <= self.limits.total.as_u64() {
                 break;

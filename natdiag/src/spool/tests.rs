@@ -89,6 +89,41 @@ fn the_oldest_files_go() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_overwrites_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["first\n", "second\n", "third\n"] {
+        let mut spool = spool(folder.path());
+        assert!(spool.write(text.as_bytes(), at(1)));
+        spool.finish(at(2));
+    }
+    assert_eq!(contents(folder.path()), ["first\n", "second\n", "third\n"]);
+}
+
+#[test]
+fn what_was_named_before_the_clock_was_set_back_is_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = 86_400;
+    let mut before = Spool::open(folder.path(), ("items", "txt"), LIMITS, at(2 * day)).unwrap();
+    for item in 1..=3 {
+        assert!(before.write(format!("before {item}...\n").as_bytes(), at(2 * day + item)));
+    }
+    before.finish(at(2 * day + 4));
+    let mut after = spool(folder.path());
+    for item in 1..=3 {
+        assert!(after.write(format!("after {item}....\n").as_bytes(), at(item)));
+    }
+    assert_eq!(
+        contents(folder.path()),
+        [
+            "after 1....\n",
+            "after 2....\n",
+            "before 3...\n",
+            "after 3....\n"
+        ]
+    );
+}
+
+#[test]
 fn what_an_earlier_run_was_writing_to_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = spool(folder.path());

@@ -60,38 +60,4 @@ fn network_namespace() -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use natdiag_common::LinkType;
-
-    use super::*;
-
-    fn mark(index: u32) -> String {
-        let link = Link {
-            index,
-            name: "eth0".to_owned(),
-            device_type: 1,
-            mtu: 1500,
-            kind: None,
-            parent: None,
-            xdp_program_ids: Vec::new(),
-        };
-        text(&link, LoadOptions::new(LinkType::Ethernet)).unwrap()
-    }
-
-    #[test]
-    fn a_mark_tells_its_interface_here_and_nowhere_else() {
-        assert_eq!(interface(&mark(7)), Some(7));
-        assert_eq!(interface(&format!("{}9", mark(7))), None);
-        assert_eq!(interface("abi=1"), None);
-    }
-
-    #[test]
-    fn a_difference_names_what_was_found() {
-        let other = mark(7).replace("abi=1 ", "abi=9 ");
-        assert_eq!(difference(&other, &mark(7)), "it is of another kind: abi=9");
-        assert_eq!(
-            difference(&mark(8), &mark(7)),
-            "it is of another kind: interface=8"
-        );
-    }
-}
+mod tests;

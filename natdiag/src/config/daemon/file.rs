@@ -16,6 +16,18 @@ pub struct FileError {
     pub message: String,
 }
 
+/// What readers of values say, and what tells more.
+const CLEARER: [(&str, &str); 2] = [
+    (
+        "expected a sequence",
+        "expected a list; put it in brackets, also where it has one entry",
+    ),
+    (
+        "invalid socket address syntax",
+        "it is no address with a port; write such as `127.0.0.1:9435` or `[::1]:9435`",
+    ),
+];
+
 /// Reads the text of a configuration file.
 ///
 /// # Errors
@@ -25,10 +37,13 @@ pub fn parse(text: &str) -> Result<Settings, FileError> {
         let at = error.span().map_or(0, |span| span.start);
         let before = text.get(..at).unwrap_or(text);
         let line = before.matches('\n').count();
+        let said = error.message().trim_end().replace('\n', "; ");
         FileError {
             line: line + 1,
             found: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-            message: error.message().trim_end().replace('\n', "; "),
+            message: CLEARER
+                .iter()
+                .fold(said, |said, (short, clear)| said.replace(short, clear)),
         }
     })
 }

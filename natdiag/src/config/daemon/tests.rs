@@ -113,11 +113,11 @@ fn an_error_names_the_line_what_stands_there_and_what_to_do() {
         ),
         (
             "port = 443",
-            "line 1: `port = 443`: invalid type: integer `443`, expected a sequence",
+            "line 1: `port = 443`: invalid type: integer `443`, expected a list; put it in brackets",
         ),
         (
             "metrics = \"9435\"",
-            "line 1: `metrics = \"9435\"`: invalid socket address syntax",
+            "line 1: `metrics = \"9435\"`: it is no address with a port; write such as `127.0.0.1:9435`",
         ),
         (
             "findings-size = \"much\"",
