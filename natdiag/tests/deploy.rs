@@ -1,4 +1,5 @@
-//! What is shipped beside the program: the systemd units, as systemd itself reads them, and the guide for operators.
+//! What is shipped beside the program: the systemd units, as systemd itself reads them, what kustomize puts together for
+//! Kubernetes, and the guide for operators.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -70,6 +71,48 @@ fn every_alert_and_every_metric_is_explained() {
             .iter()
             .any(|name| guide.contains(name));
         assert!(is_explained, "{metric} is not in the guide");
+    }
+}
+
+/// No kustomize can be had here, so this test reads its file. That manifests are valid is for `cargo xtask test`.
+#[test]
+fn kustomize_is_told_of_every_file_and_of_none_that_is_missing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes");
+    let own = "kustomization.yaml";
+    let told = fs::read_to_string(folder.join(own)).unwrap();
+    let told: BTreeSet<_> = named(&told, "- ").into_iter().map(str::to_owned).collect();
+    // The name of the map of configuration, whose item it begins.
+    let told: BTreeSet<_> = told.into_iter().filter(|item| item != "name:").collect();
+    let entries = fs::read_dir(&folder).unwrap();
+    let mut there: BTreeSet<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(there.remove(own));
+    assert_eq!(told, there);
+}
+
+#[test]
+fn the_pod_has_room_for_what_its_configuration_names() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes");
+    let config = folder.join("natdiag.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_natdiag"))
+        .args(["daemon", "--check"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let config: toml::Table = fs::read_to_string(config).unwrap().parse().unwrap();
+    let manifest = fs::read_to_string(folder.join("daemonset.yaml")).unwrap();
+    let mounted = named(&manifest, "mountPath: ");
+    for key in ["findings", "state", "pin"] {
+        let place = Path::new(config[key].as_str().unwrap());
+        let has_room = mounted.iter().any(|mount| place.starts_with(mount));
+        assert!(
+            has_room,
+            "{key} = {} is in none of {mounted:?}",
+            place.display()
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 //! do and why, does only that, and on a failure names the command and what to do about it.
 
 pub(crate) mod apt;
+pub(crate) mod checkers;
 mod linker;
 #[path = "../../natdiag/build/toolchain.rs"]
 pub(crate) mod toolchain;
@@ -77,6 +78,7 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
         if !packages.is_empty() {
             apt::install("the tests", &packages)?;
         }
+        checkers::ensure();
     }
     Ok(())
 }
@@ -94,6 +96,9 @@ fn missing(purpose: Purpose) -> Vec<String> {
                 .iter()
                 .map(|package| format!("Debian's package {package}, for the tests")),
         );
+        if !checkers::are_ready() {
+            missing.push("checkers of manifests and dependencies, for the tests".to_owned());
+        }
     }
     missing
 }

@@ -15,7 +15,10 @@ use stream::Stream;
 use crate::{
     exec::{self, Profile, say},
     programs,
-    setup::{self, Purpose},
+    setup::{
+        self, Purpose,
+        checkers::{self, CARGO_DENY, KUBERNETES_VALIDATE},
+    },
 };
 
 /// The crates of this machine's target. The programs of natdiag-ebpf are linted apart: together with these,
@@ -25,8 +28,6 @@ const HOST_CRATES: [&str; 6] = ["-p", "natdiag-common", "-p", "natdiag", "-p", "
 const FEATURES: [&str; 2] = ["--features", "xtask/programs"];
 /// How the reason of a SKIP begins that no privilege and no package can remove.
 const BEYOND_SETUP: &str = ": this kernel ";
-/// Checks manifests against the schemas of Kubernetes.
-const VALIDATE: &str = "kubernetes-validate";
 /// Those that are shipped, but for the one that only kustomize reads.
 const MANIFESTS: [&str; 3] = ["namespace.yaml", "serviceaccount.yaml", "daemonset.yaml"];
 /// Has cargo's tests go on after a failure.
@@ -128,7 +129,7 @@ fn cargo(arguments: &[&str]) -> Command {
 struct Tests {
     stream: Stream,
     failed: Vec<&'static str>,
-    /// What is left out wherever its tool is not installed.
+    /// What is left out where its checker cannot be had.
     left_out: Vec<String>,
 }
 
@@ -142,28 +143,37 @@ impl Tests {
         Ok(())
     }
 
-    /// Checks licences and sources of the dependencies.
+    /// Checks licences and sources of the dependencies. Known flaws are in a repository that is fetched by git, and left out.
     fn dependencies(&mut self) -> Result<()> {
-        if exec::find("cargo-deny").is_none() {
-            let reason = "SKIP dependencies: cargo-deny is not installed";
-            self.left_out.push(reason.to_owned());
-            return Ok(());
-        }
-        let check = ["deny", "check", "bans", "licenses", "sources"];
-        self.stage("dependencies", cargo(&check))
+        self.checked("dependencies", CARGO_DENY, |deny| {
+            deny.current_dir(exec::checkout());
+            deny.args(["check", "bans", "licenses", "sources"]);
+        })
     }
 
     /// Checks the manifests for Kubernetes against its schemas.
     fn manifests(&mut self) -> Result<()> {
-        if exec::find(VALIDATE).is_none() {
-            let reason = "SKIP manifests: kubernetes-validate (of PyPI) is not installed";
-            self.left_out.push(reason.to_owned());
+        self.checked("manifests", KUBERNETES_VALIDATE, |validate| {
+            validate.current_dir(exec::checkout().join("deploy/kubernetes"));
+            validate.arg("--strict").args(MANIFESTS);
+        })
+    }
+
+    /// A stage by a checker, or a line that says that it is left out.
+    fn checked(
+        &mut self,
+        name: &'static str,
+        checker: &str,
+        ask: impl FnOnce(&mut Command),
+    ) -> Result<()> {
+        let Some(program) = checkers::find(checker) else {
+            let reason = format!("SKIP {name}: {checker} could not be installed; see above");
+            self.left_out.push(reason);
             return Ok(());
-        }
-        let mut validate = Command::new(VALIDATE);
-        validate.current_dir(exec::checkout().join("deploy/kubernetes"));
-        validate.arg("--strict").args(MANIFESTS);
-        self.stage("manifests", validate)
+        };
+        let mut command = Command::new(program);
+        ask(&mut command);
+        self.stage(name, command)
     }
 
     /// Prints what could not run and what failed, and lets the last summary of cargo's tests close the output.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -138,20 +139,20 @@ fn write_config(folder: &Path, config: &str) -> PathBuf {
     file
 }
 
-/// Fragments of a datagram, as a server sends them.
+/// Fragments of datagrams, as a server sends them.
 pub(crate) fn fragments() -> Vec<Vec<u8>> {
+    fragments_from(SERVER)
+}
+
+/// The same from another one.
+pub(crate) fn fragments_from(server: Ipv4Addr) -> Vec<Vec<u8>> {
     (0..50)
         .flat_map(|identification| {
-            let datagram = || udp().data_len(1472).in_ipv4(SERVER, CLIENT);
+            let datagram = udp().data_len(1472).in_ipv4(server, CLIENT);
+            let datagram = datagram.identification(identification);
             [
-                datagram()
-                    .identification(identification)
-                    .first_fragment()
-                    .frame(),
-                datagram()
-                    .identification(identification)
-                    .later_fragment(1480)
-                    .frame(),
+                datagram.clone().first_fragment().frame(),
+                datagram.later_fragment(1480).frame(),
             ]
         })
         .collect()
@@ -299,206 +300,6 @@ fn systemd_is_told_how_things_stand() {
         daemon.signal(Signal::SIGTERM);
         next("STOPPING=1");
         assert_eq!(daemon.wait(), Some(0));
-    });
-}
-
-#[test]
-fn replay_of_the_evidence_gives_the_finding() {
-    in_namespace("replay_of_the_evidence_gives_the_finding", || {
-        let mut daemon = Daemon::start(
-            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
-             evidence = 'FOLDER/evidence'\nevidence-packets = 60",
-        );
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
-        send(&fragments());
-        wait_until("a finding", || {
-            !daemon.events_of("finding-appeared").is_empty()
-        });
-        assert_eq!(daemon.end(), Some(0));
-        let folder = fs::read_dir(daemon.folder().join("evidence")).unwrap();
-        let [file] = folder
-            .map(|entry| entry.unwrap().path())
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap();
-        let output = Command::new(NATDIAG)
-            .args(["replay", "--output", "json"])
-            .arg(&file)
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let [remote] = report["remotes"].as_array().unwrap().as_slice() else {
-            panic!("{report}")
-        };
-        assert_eq!(remote["address"], SERVER.to_string());
-        assert_eq!(remote["findings"][0]["cause"], "udp-fragmentation");
-        // No more than is kept of one finding.
-        assert_eq!(remote["counters"]["fragments_udp"], 60);
-        assert_eq!(remote["counters"]["largest_first_fragment_octets"], 1500);
-    });
-}
-
-/// Files of evidence, the oldest first: finished ones, and the last.
-fn evidence(daemon: &Daemon, stem: &str) -> Vec<PathBuf> {
-    let folder = fs::read_dir(daemon.folder().join("evidence")).unwrap();
-    let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        name.starts_with(stem)
-    });
-    files.sort();
-    files
-}
-
-fn replay(file: &Path) -> Value {
-    let output = Command::new(NATDIAG)
-        .args(["replay", "--output", "json"])
-        .arg(file)
-        .output()
-        .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-#[test]
-fn each_file_of_evidence_gives_the_finding_by_itself() {
-    in_namespace("each_file_of_evidence_gives_the_finding_by_itself", || {
-        let mut daemon = Daemon::start(
-            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
-             evidence = 'FOLDER/evidence'\nevidence-size = '4KiB'\nevidence-total = '1MiB'",
-        );
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
-        send(&fragments());
-        wait_until("evidence", || {
-            let files = evidence(&daemon, "evidence");
-            fs::metadata(&files[0]).unwrap().len() > 4096
-        });
-        // One fragment a file, had it not those of the file before.
-        for _ in 0..3 {
-            let files = evidence(&daemon, "evidence").len();
-            send(&fragments()[..1]);
-            wait_until("a new file", || evidence(&daemon, "evidence").len() > files);
-        }
-        assert_eq!(daemon.end(), Some(0));
-        let files = evidence(&daemon, "evidence");
-        assert!(files.len() >= 4, "{files:?}");
-        for file in files {
-            let report = replay(&file);
-            let finding = &report["remotes"][0]["findings"][0];
-            assert_eq!(finding["cause"], "udp-fragmentation", "{}", file.display());
-        }
-    });
-}
-
-#[test]
-fn packets_of_named_hosts_are_kept_whole_and_without_privileges() {
-    in_namespace(
-        "packets_of_named_hosts_are_kept_whole_and_without_privileges",
-        || {
-            let mut daemon = Daemon::start(&format!(
-                "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nuser = 'nobody'\n\
-                 evidence = 'FOLDER/evidence'\nfull = ['{SERVER}', '2001:db8::1']"
-            ));
-            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
-            wait_until("natdiag to give up", || {
-                daemon.logs("runs as the user nobody")
-            });
-            assert_eq!(status(&daemon, "CapPrm"), format!("{ATTACHING:016x}"));
-            let frames = fragments();
-            send(&frames);
-            wait_until("whole packets", || {
-                evidence(&daemon, "full")
-                    .iter()
-                    .any(|file| fs::metadata(file).unwrap().len() > 0)
-            });
-            assert_eq!(daemon.end(), Some(0));
-            let files = evidence(&daemon, "full");
-            let [file] = files.as_slice() else {
-                panic!("{files:?}")
-            };
-            // Without their Ethernet headers, of 14 octets each.
-            let octets: usize = frames.iter().map(|frame| frame.len() - 14).sum();
-            let report = replay(file);
-            assert_eq!(report["totals"][0]["packets"], frames.len());
-            let remote = &report["remotes"][0];
-            assert_eq!(remote["address"], SERVER.to_string());
-            assert_eq!(remote["findings"][0]["cause"], "udp-fragmentation");
-            assert!(fs::metadata(file).unwrap().len() > octets as u64);
-        },
-    );
-}
-
-/// A field of the process's status, such as `CapEff`.
-fn status(daemon: &Daemon, field: &str) -> String {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
-    let mut lines = status.lines();
-    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    value
-        .unwrap()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// `CAP_NET_ADMIN`, `CAP_PERFMON` and `CAP_BPF` (include/uapi/linux/capability.h).
-const ATTACHING: u64 = 1 << 12 | 1 << 38 | 1 << 39;
-
-#[test]
-fn what_is_not_needed_any_more_is_given_up() {
-    in_namespace("what_is_not_needed_any_more_is_given_up", || {
-        let rest = "user = 'nobody'\nfindings = 'FOLDER/findings'\nfindings-size = '4KiB'\ninterval = '100ms'";
-        let mut daemon = Daemon::start(&format!("interface = ['v0', 'w0']\n{rest}"));
-        wait_until("natdiag to give up", || {
-            daemon.logs("runs as the user nobody")
-        });
-        assert_eq!(status(&daemon, "Uid"), "65534 65534 65534 65534");
-        assert_eq!(status(&daemon, "NoNewPrivs"), "1");
-        // A filter of system calls.
-        assert_eq!(status(&daemon, "Seccomp"), "2");
-        for set in ["CapPrm", "CapEff", "CapBnd"] {
-            assert_eq!(status(&daemon, set), format!("{ATTACHING:016x}"), "{set}");
-        }
-        // It still attaches, and still begins new files.
-        ip("link add w0 type veth peer name w1");
-        wait_until("natdiag to attach to w0", || tcx_programs("w0") == 2);
-        send(&fragments());
-        wait_until("a finding", || {
-            !daemon.events_of("finding-appeared").is_empty()
-        });
-        ip("link del w0");
-        wait_until("natdiag to let w0 go", || {
-            !daemon.events_of("interface-released").is_empty()
-        });
-        assert_eq!(daemon.end(), Some(0));
-        assert_eq!(daemon.events().last().unwrap()["event"], "stopped");
-        assert!(
-            fs::read_dir(daemon.folder().join("findings"))
-                .unwrap()
-                .count()
-                > 1
-        );
-
-        let mut daemon = Daemon::start(&format!("interface = ['v0']\nno-hotplug = true\n{rest}"));
-        wait_until("natdiag to give up", || {
-            daemon.logs("no capability is left")
-        });
-        assert_eq!(status(&daemon, "CapPrm"), format!("{:016x}", 0));
-        send(&fragments());
-        wait_until("a finding", || {
-            !daemon.events_of("finding-appeared").is_empty()
-        });
-        assert_eq!(daemon.end(), Some(0));
-        assert_eq!(tcx_programs("v0"), 0);
-    });
-}
-
-#[test]
-fn privileges_are_kept_where_that_is_asked_for() {
-    in_namespace("privileges_are_kept_where_that_is_asked_for", || {
-        let mut daemon = Daemon::start("interface = ['v0']\nkeep-privileges = true");
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
-        assert_eq!(status(&daemon, "NoNewPrivs"), "0");
-        assert_eq!(status(&daemon, "Seccomp"), "0");
-        assert_eq!(daemon.end(), Some(0));
     });
 }
 

@@ -103,7 +103,7 @@ fn is_there(program: &str, test: &str) -> bool {
 }
 
 /// The body of a page of natdiag.
-fn page(path: &str, headers: &str) -> String {
+pub(crate) fn page(path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect("127.0.0.1:9435").unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").unwrap();
     let mut answer = String::new();

@@ -2,29 +2,22 @@
 //! place, to the packet.
 
 use std::{
-    fs,
-    io::Write as _,
     net::Ipv4Addr,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
 use natdiag_common::testkit::{CLIENT, Payload as _, tcp};
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-    sys::signal::Signal,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
-    daemon::Daemon,
     hooks::{filters, tcx_programs},
+    kept::{Kept, bpf_file_system, text},
     network::{WATCHED, in_namespace, ip, run, send, wait_until},
+    small_disk::SmallDisk,
 };
 
 /// Remote hosts that send; each gets a finding, so that the report names it.
@@ -43,93 +36,6 @@ const KINDS: [(&str, &str, &[&str]); 3] = [
         &["syn_ack_received"],
     ),
 ];
-
-/// A daemon whose state and pins are in its own folder, where a BPF file system is mounted for this test alone.
-struct Kept {
-    daemon: Daemon,
-    pins: tempfile::TempDir,
-}
-
-impl Kept {
-    fn start(more: &str) -> Self {
-        Self::start_with_state("FOLDER/state", more, bpf_file_system())
-    }
-
-    fn start_with_state(state: &str, more: &str, pins: tempfile::TempDir) -> Self {
-        let folder = pins.path().display();
-        let config = format!(
-            "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nstate = '{state}'\n\
-             state-interval = '200ms'\npin = '{folder}/natdiag'\n{more}"
-        );
-        let kept = Self {
-            daemon: Daemon::start(&config),
-            pins,
-        };
-        kept.wait_for_attached(1);
-        kept
-    }
-
-    /// Waits until so many runs have attached or taken over.
-    fn wait_for_attached(&self, runs: usize) {
-        wait_until("natdiag to watch", || {
-            self.daemon.events_of("interface-attached").len() == runs
-        });
-    }
-
-    /// Whether the newest run has gone on with what an earlier one knew.
-    fn goes_on(&self) -> bool {
-        let attached = self.daemon.events_of("interface-attached");
-        attached.last().unwrap()["goes_on"].as_bool().unwrap()
-    }
-
-    /// The folder of pins of the interface.
-    fn pinned(&self) -> PathBuf {
-        self.pins.path().join("natdiag/v0")
-    }
-
-    /// `natdiag detach` of the interface.
-    fn detach(&self) -> Output {
-        detach(&["-i", WATCHED], self.pins.path())
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = nix::mount::umount2(self.pins.path(), nix::mount::MntFlags::MNT_DETACH);
-    }
-}
-
-fn detach(what: &[&str], pins: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_natdiag"))
-        .arg("detach")
-        .args(what)
-        .arg("--pin")
-        .arg(pins.join("natdiag"))
-        .output()
-        .unwrap()
-}
-
-fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).into_owned()
-}
-
-/// A folder with a BPF file system, for this thread and what it starts.
-fn bpf_file_system() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
-    let nothing = MsFlags::empty();
-    mount(
-        Some("bpf"),
-        folder.path(),
-        Some("bpf"),
-        nothing,
-        Some("mode=755"),
-    )
-    .unwrap();
-    folder
-}
 
 /// What each remote host sends once.
 fn frames(identification: u16) -> Vec<Vec<u8>> {
@@ -328,25 +234,13 @@ fn what_a_killed_natdiag_had_taken_and_not_saved_is_missed_to_the_packet() {
 fn a_full_disk_makes_what_is_saved_older_and_no_more() {
     in_namespace("a_full_disk_makes_what_is_saved_older_and_no_more", || {
         let pins = bpf_file_system();
-        let disk = tempfile::tempdir().unwrap();
-        let nothing = MsFlags::empty();
-        mount(
-            Some("tmpfs"),
-            disk.path(),
-            Some("tmpfs"),
-            nothing,
-            Some("size=4m"),
-        )
-        .unwrap();
+        let disk = SmallDisk::new("4m");
         let state = disk.path().join("state");
         let mut kept = Kept::start_with_state(state.to_str().unwrap(), "", pins);
         count_by_nftables();
         send(&frames(1));
         wait_until("the state to be saved", || state.join("state").exists());
-        let filler = disk.path().join("filler");
-        let mut file = fs::File::create(&filler).unwrap();
-        while file.write_all(&[0; 4096]).is_ok() {}
-        drop(file);
+        disk.fill();
         send(&frames(2));
         wait_until("natdiag to notice", || {
             kept.daemon.logs("cannot save what is known")
@@ -363,7 +257,7 @@ fn a_full_disk_makes_what_is_saved_older_and_no_more() {
                 .count()
                 == 2
         });
-        fs::remove_file(filler).unwrap();
+        disk.make_room();
         wait_until("room to be noticed", || {
             kept.daemon.logs("the state can be saved again")
         });
@@ -372,122 +266,5 @@ fn a_full_disk_makes_what_is_saved_older_and_no_more() {
         let known: u64 = counted_by_natdiag(report).iter().sum();
         let counted: u64 = counted_by_nftables().iter().sum();
         assert_eq!(known + missed(report, "remotes"), counted);
-        nix::mount::umount2(disk.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
     });
-}
-
-#[test]
-fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
-    in_namespace(
-        "detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs",
-        || {
-            let mut kept = Kept::start("");
-            let output = kept.detach();
-            assert_eq!(output.status.code(), Some(2));
-            let holder = format!("a natdiag that runs (process {})", kept.daemon.id());
-            assert!(
-                text(&output.stderr).contains(&holder),
-                "{}",
-                text(&output.stderr)
-            );
-            assert_eq!(kept.daemon.end(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 2);
-            // Watching by hand leaves what is pinned.
-            let watch = Command::new(env!("CARGO_BIN_EXE_natdiag"))
-                .args(["watch", "-i", WATCHED, "-d", "1ms"])
-                .output()
-                .unwrap();
-            assert!(text(&watch.stdout).contains("watched v0"));
-            assert_eq!(tcx_programs(WATCHED), 2);
-            let output = kept.detach();
-            assert_eq!(
-                text(&output.stdout),
-                "v0: removed tcx ingress, tcx egress, 4 maps\n"
-            );
-            assert_eq!(output.status.code(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 0);
-            assert!(!kept.pinned().exists());
-            let output = detach(&["--all"], kept.pins.path());
-            assert_eq!(text(&output.stdout), "nothing of natdiag was left\n");
-            let output = detach(&["-i", "nosuch0"], kept.pins.path());
-            assert_eq!(output.status.code(), Some(2));
-            assert!(text(&output.stderr).contains("there is no interface `nosuch0`"));
-            // What was detached is not gone on with.
-            kept.daemon.start_again();
-            kept.wait_for_attached(2);
-            assert!(!kept.goes_on());
-            assert_eq!(kept.daemon.end(), Some(0));
-        },
-    );
-}
-
-#[test]
-fn what_cannot_be_gone_on_with_is_said_and_removed() {
-    in_namespace("what_cannot_be_gone_on_with_is_said_and_removed", || {
-        let mut kept = Kept::start("");
-        for (run, spoil, why) in [
-            (
-                2,
-                (|kept| {
-                    let mark = kept.pinned().join("mark");
-                    let text = fs::read_link(&mark).unwrap();
-                    let text = text.to_str().unwrap().replace("abi=1 ", "abi=999 ");
-                    fs::remove_file(&mark).unwrap();
-                    symlink(text, &mark).unwrap();
-                }) as fn(&Kept),
-                "it is of another kind: abi=999",
-            ),
-            (
-                3,
-                |kept| {
-                    let file = kept.daemon.folder().join("state/state");
-                    let mut octets = fs::read(&file).unwrap();
-                    *octets.last_mut().unwrap() ^= 1;
-                    fs::write(&file, octets).unwrap();
-                },
-                "is damaged: its checksum is wrong",
-            ),
-            (
-                4,
-                |kept| {
-                    let file = kept.daemon.folder().join("state/state");
-                    let mut octets = fs::read(&file).unwrap();
-                    octets[16] = 99;
-                    fs::write(&file, octets).unwrap();
-                },
-                "is of version 99, and this natdiag reads version",
-            ),
-            (
-                5,
-                |kept| fs::remove_file(kept.pinned().join("ingress-tcx")).unwrap(),
-                "a hook is missing",
-            ),
-        ] {
-            assert_eq!(kept.daemon.end(), Some(0));
-            spoil(&kept);
-            kept.daemon.start_again();
-            kept.wait_for_attached(run);
-            assert!(kept.daemon.logs(why), "{why}: {}", kept.daemon.log());
-            assert!(!kept.goes_on(), "{why}");
-            assert_eq!(tcx_programs(WATCHED), 2, "{why}");
-        }
-        assert_eq!(kept.daemon.end(), Some(0));
-    });
-}
-
-#[test]
-fn without_a_bpf_file_system_it_is_said_what_to_do_and_nothing_stays() {
-    in_namespace(
-        "without_a_bpf_file_system_it_is_said_what_to_do_and_nothing_stays",
-        || {
-            let mut daemon = Daemon::start(
-                "interface = ['v0']\nfindings = 'FOLDER/findings'\nstate = 'FOLDER/state'\npin = 'FOLDER/pins'",
-            );
-            wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
-            assert!(daemon.logs("is on no BPF file system"), "{}", daemon.log());
-            assert!(daemon.logs("`mount -t bpf bpf "), "{}", daemon.log());
-            assert_eq!(daemon.end(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 0);
-        },
-    );
 }
