@@ -167,7 +167,7 @@ impl Tests {
         ask: impl FnOnce(&mut Command),
     ) -> Result<()> {
         let Some(program) = checkers::find(checker) else {
-            let reason = format!("SKIP {name}: {checker} could not be installed; see above");
+            let reason = format!("SKIP {name}: {checker} is not installed");
             self.left_out.push(reason);
             return Ok(());
         };

@@ -47,7 +47,7 @@ pub(super) const MAPS: [&str; 4] = [
 pub enum PinError {
     /// The folder would not be on a BPF file system.
     #[error(
-        "`{}` is on no BPF file system; `mount -t bpf bpf {}` makes one", .folder.display(), mount_point(.folder).display()
+        "`{}` is on no BPF file system; `mount -t bpf -o mode=700 bpf {}` makes one", .folder.display(), mount_point(.folder).display()
     )]
     NoBpfFileSystem {
         /// The folder.
@@ -409,6 +409,10 @@ mod tests {
         let usual = PinError::NoBpfFileSystem {
             folder: "/sys/fs/bpf/natdiag".into(),
         };
-        assert!(usual.to_string().contains("`mount -t bpf bpf /sys/fs/bpf`"));
+        assert!(
+            usual
+                .to_string()
+                .contains("`mount -t bpf -o mode=700 bpf /sys/fs/bpf`")
+        );
     }
 }

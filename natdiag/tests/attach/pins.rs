@@ -118,7 +118,11 @@ fn without_a_bpf_file_system_it_is_said_what_to_do_and_nothing_stays() {
             );
             wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
             assert!(daemon.logs("is on no BPF file system"), "{}", daemon.log());
-            assert!(daemon.logs("`mount -t bpf bpf "), "{}", daemon.log());
+            assert!(
+                daemon.logs("`mount -t bpf -o mode=700 bpf "),
+                "{}",
+                daemon.log()
+            );
             assert_eq!(daemon.end(), Some(0));
             assert_eq!(tcx_programs(WATCHED), 0);
         },

