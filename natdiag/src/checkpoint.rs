@@ -2,9 +2,9 @@
 //! kernel, which does not outlive the kernel: so it is written whole or not at all, but need not be on the disk.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,8 @@ const MAGIC: &[u8; 16] = b"natdiag state\r\n\0";
 const VERSION: u32 = 2;
 /// Octets of a file before what is saved: the above, the length of what is saved and its CRC-32.
 const HEADER_LEN: usize = MAGIC.len() + 4 + 8 + 4;
+/// Octets written at once.
+const PIECE_LEN: usize = 1 << 16;
 /// Name of the file in its folder.
 const NAME: &str = "state";
 /// Others have no business with what is known here.
@@ -68,6 +70,9 @@ pub enum CheckpointError {
         /// What is wrong.
         why: &'static str,
     },
+    /// What is known cannot be saved beside everything else.
+    #[error("cannot start a thread to save what is known")]
+    Thread(#[source] io::Error),
     /// What is known has no form.
     #[error("what is known cannot be written down")]
     Form(#[source] postcard::Error),
@@ -110,41 +115,96 @@ pub fn read(folder: &Path) -> Result<Option<Earlier>, CheckpointError> {
 }
 
 /// Saves what is known in a folder, in the place of what was saved there before. Returns how many octets it is.
-pub fn write(folder: &Path, current: &Current<'_>) -> Result<usize, CheckpointError> {
-    let octets = encode(current)?;
+pub fn write(folder: &Path, current: &Current<'_>) -> Result<u64, CheckpointError> {
     let path = folder.join(NAME);
     let new = folder.join(format!("{NAME}.new"));
-    let written = write_whole(&new, &octets).and_then(|()| fs::rename(&new, &path));
-    if let Err(source) = written {
+    let written = write_whole(&new, current).and_then(|len| {
+        fs::rename(&new, &path).map_err(Unwritten::File)?;
+        Ok(len)
+    });
+    written.map_err(|why| {
         // What is half written takes up room on a disk that is full.
         let _ = fs::remove_file(&new);
-        return Err(CheckpointError::File { path, source });
-    }
-    Ok(octets.len())
+        match why {
+            Unwritten::File(source) => CheckpointError::File { path, source },
+            Unwritten::Form(source) => CheckpointError::Form(source),
+        }
+    })
 }
 
-fn encode(current: &Current<'_>) -> Result<Vec<u8>, CheckpointError> {
-    let header = vec![0; HEADER_LEN];
-    let mut octets = postcard::to_extend(current, header).map_err(CheckpointError::Form)?;
-    let (header, rest) = octets.split_at_mut(HEADER_LEN);
-    let fields = [
-        MAGIC.as_slice(),
-        &VERSION.to_le_bytes(),
-        &(rest.len() as u64).to_le_bytes(),
-        &crc32fast::hash(rest).to_le_bytes(),
-    ];
-    header.copy_from_slice(&fields.concat());
-    Ok(octets)
+/// Why a file was not written.
+enum Unwritten {
+    File(io::Error),
+    Form(postcard::Error),
 }
 
-fn write_whole(path: &Path, octets: &[u8]) -> io::Result<()> {
+/// Writes piece by piece, so that what is known is in memory once; the header, which tells how much it is, comes last.
+fn write_whole(path: &Path, current: &Current<'_>) -> Result<u64, Unwritten> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(FILE_MODE)
-        .open(path)?;
-    file.write_all(octets)
+        .open(path)
+        .map_err(Unwritten::File)?;
+    file.write_all(&[0; HEADER_LEN]).map_err(Unwritten::File)?;
+    let mut summed = Summed::of(&file);
+    let encoded = postcard::to_io(current, BufWriter::with_capacity(PIECE_LEN, &mut summed));
+    let flushed = encoded.map(|mut buffered| buffered.flush());
+    // The encoder does not tell why nothing could be written.
+    if let Some(source) = summed.failed.take() {
+        return Err(Unwritten::File(source));
+    }
+    flushed.map_err(Unwritten::Form)?.map_err(Unwritten::File)?;
+    let fields = [
+        MAGIC.as_slice(),
+        &VERSION.to_le_bytes(),
+        &summed.len.to_le_bytes(),
+        &summed.sum.finalize().to_le_bytes(),
+    ];
+    file.write_all_at(&fields.concat(), 0)
+        .map_err(Unwritten::File)?;
+    Ok(HEADER_LEN as u64 + summed.len)
+}
+
+/// Writes to a file, and sums up what it writes.
+struct Summed<'a> {
+    file: &'a File,
+    len: u64,
+    sum: crc32fast::Hasher,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Summed<'a> {
+    fn of(file: &'a File) -> Self {
+        Self {
+            file,
+            len: 0,
+            sum: crc32fast::Hasher::new(),
+            failed: None,
+        }
+    }
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self.file.write_all(octets) {
+            Ok(()) => {
+                self.sum.update(octets);
+                self.len += octets.len() as u64;
+                Ok(octets.len())
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.failed = Some(error);
+                Err(kind.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The fields of a header, one after the other.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod closing;
+mod deadlines;
 mod fate;
 mod flow;
 mod network;
@@ -12,8 +13,8 @@ mod tests;
 mod unseen;
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
+    hash::{Hash, Hasher},
     net::IpAddr,
 };
 
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::network::Networks;
 use self::{
+    deadlines::{Deadline, Deadlines},
     fate::{settle, unanswered},
     flow::{Flow, Transmission},
 };
@@ -63,12 +65,25 @@ const MAX_REMOTES: usize = 1 << 20;
 pub(super) const MAX_FLOWS: usize = 1 << 19;
 
 /// The two ends of a connection, ours first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct FourTuple {
     local: IpAddr,
     local_port: u16,
     remote: IpAddr,
     remote_port: u16,
+}
+
+impl Hash for FourTuple {
+    /// In whole numbers, as each packet asks several times: octet by octet takes several times as long.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for address in [self.local, self.remote] {
+            match address {
+                IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
+                IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+            }
+        }
+        state.write_u32(u32::from(self.local_port) << 16 | u32::from(self.remote_port));
+    }
 }
 
 /// Who shares a mark: the address that the server sees, and the server.
@@ -88,14 +103,17 @@ struct RemoteState {
     open: usize,
 }
 
+/// All remote hosts with evidence.
+type Remotes = HashMap<IpAddr, RemoteState, FixedState>;
+
 /// Follows all connections of one source.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tracker {
     flows: HashMap<FourTuple, Flow, FixedState>,
     order: VecDeque<(FourTuple, u64)>,
-    remotes: HashMap<IpAddr, RemoteState, FixedState>,
+    remotes: Remotes,
     marks: HashMap<MarkKey, MarkHistory, FixedState>,
-    deadlines: BinaryHeap<Reverse<(Timestamp, FourTuple, u64, usize)>>,
+    deadlines: Deadlines,
     next_id: u64,
     marks_after_pruning: usize,
     /// SYNs that were not followed because there were too many remote hosts.
@@ -164,12 +182,8 @@ impl Tracker {
 
     /// Lets time pass.
     pub fn advance(&mut self, now: Timestamp) {
-        while let Some(Reverse((due, tuple, id, place))) = self.deadlines.peek().copied() {
-            if due > now {
-                break;
-            }
-            self.deadlines.pop();
-            self.give_up_on(tuple, id, place, due);
+        while let Some(deadline) = self.deadlines.pop_due(now) {
+            self.give_up_on(&deadline);
         }
     }
 
@@ -220,6 +234,9 @@ impl Tracker {
 
     /// What is still open of a connection that is no longer followed stays unknown.
     fn end(&mut self, tuple: FourTuple, flow: &mut Flow) {
+        if !flow.is_open && !flow.is_pending() {
+            return;
+        }
         let Some(state) = self.remotes.get_mut(&tuple.remote) else {
             return;
         };
@@ -277,10 +294,12 @@ impl Tracker {
         if !repeated {
             self.open(tuple, Some(isn));
         }
-        let handshake_ns = self.remote(tuple.remote).handshake_ns.unwrap_or(0);
+        let state = self.remotes.entry(tuple.remote).or_default();
+        let handshake_ns = state.handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
         let unseen_mark = is_early && marks.is_none_or(|marks| !marks.is_live(now));
+        state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
         let class = SynClass {
             prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
@@ -291,18 +310,10 @@ impl Tracker {
             unseen_mark,
             unseen_use,
             repeated,
-            first_contact: false,
-            service: 0,
-            second: now.0 / 1_000_000_000,
-            open: 0,
-        };
-        let state = self.remotes.entry(tuple.remote).or_default();
-        state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
-        let class = SynClass {
             first_contact: !state.evidence.knows(tuple.local),
-            open: state.open,
             service: state.evidence.service(tuple.local, tuple.remote_port),
-            ..class
+            second: now.0 / 1_000_000_000,
+            open: state.open,
         };
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
@@ -322,9 +333,15 @@ impl Tracker {
                 settle(&mut state.evidence, &mut flow.fates, earlier, fate, now);
             }
         }
-        let due = now.plus(MIN_ANSWER_TIME_NS.max(ANSWER_HANDSHAKES * handshake_ns));
-        self.deadlines
-            .push(Reverse((due, tuple, flow.id, flow.transmissions.len())));
+        let answer_time_ns = MIN_ANSWER_TIME_NS.max(ANSWER_HANDSHAKES * handshake_ns);
+        let deadline = Deadline {
+            due: now.plus(answer_time_ns),
+            tuple,
+            id: flow.id,
+            place: flow.transmissions.len(),
+        };
+        let is_usual = answer_time_ns == MIN_ANSWER_TIME_NS;
+        self.deadlines.push(deadline, is_usual);
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
@@ -342,24 +359,25 @@ impl Tracker {
     }
 
     /// A SYN's time to be answered is over.
-    fn give_up_on(&mut self, tuple: FourTuple, id: u64, place: usize, now: Timestamp) {
-        let Some(flow) = self.flows.get_mut(&tuple).filter(|flow| flow.id == id) else {
+    fn give_up_on(&mut self, deadline: &Deadline) {
+        let flow = self.flows.get_mut(&deadline.tuple);
+        let Some(flow) = flow.filter(|flow| flow.id == deadline.id) else {
             return;
         };
-        let Some(transmission) = flow.transmissions.get_mut(place) else {
+        let Some(transmission) = flow.transmissions.get_mut(deadline.place) else {
             return;
         };
         if transmission.fate != Fate::Pending {
             return;
         }
-        let state = self.remotes.entry(tuple.remote).or_default();
-        let fate = unanswered(self.missed, transmission.sent, now);
+        let state = self.remotes.entry(deadline.tuple.remote).or_default();
+        let fate = unanswered(self.missed, transmission.sent, deadline.due);
         settle(
             &mut state.evidence,
             &mut flow.fates,
             transmission,
             fate,
-            now,
+            deadline.due,
         );
     }
 }

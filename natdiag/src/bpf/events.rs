@@ -25,6 +25,9 @@ use crate::cost::Fill;
 /// the writing of the record.
 pub const HOLD_BACK_NS: u64 = 5_000_000;
 
+/// Records for which room is kept: more than are held back but after a wait.
+const USUALLY_HELD: usize = 1 << 16;
+
 /// The ring of records of one interface.
 pub struct Records {
     ring: RingBuf<MapData>,
@@ -108,10 +111,26 @@ impl Records {
         self.released
     }
 
-    /// Gives the records up to a time, in order. `before` is when draining began; what the ring still holds may be as
-    /// old as the newest record taken.
-    pub fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> impl Iterator<Item = Record> {
-        let ready = self.order.release(before_ns, ring_is_empty);
+    /// Makes room for so many that are taken and not given out.
+    pub fn make_room(&mut self, records: usize) {
+        self.order.held.reserve_exact(records);
+    }
+
+    /// Records taken that were not given out yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.order.held.len()
+    }
+
+    /// Gives the records up to a time, in order, at most so many. `before` is when draining began; what the ring still
+    /// holds may be as old as the newest record taken.
+    pub fn release(
+        &mut self,
+        before_ns: u64,
+        ring_is_empty: bool,
+        limit: usize,
+    ) -> impl ExactSizeIterator<Item = Record> {
+        let ready = self.order.release(before_ns, ring_is_empty, limit);
         self.released += ready
             .as_slice()
             .iter()
@@ -133,7 +152,14 @@ struct Order {
 }
 
 impl Order {
-    fn release(&mut self, before_ns: u64, ring_is_empty: bool) -> vec::Drain<'_, Record> {
+    fn release(
+        &mut self,
+        before_ns: u64,
+        ring_is_empty: bool,
+        limit: usize,
+    ) -> vec::Drain<'_, Record> {
+        // Room that only a long wait has needed.
+        self.held.shrink_to(self.held.len().max(USUALLY_HELD));
         self.held.sort_by_key(|record| record.time_ns);
         let newest_ns = self.held.last().map_or(0, |record| record.time_ns);
         let limit_ns = if ring_is_empty {
@@ -145,7 +171,7 @@ impl Order {
         let ready = self
             .held
             .partition_point(|record| record.time_ns <= limit_ns);
-        self.held.drain(..ready)
+        self.held.drain(..ready.min(limit))
     }
 }
 
@@ -208,26 +234,44 @@ mod tests {
         let mut order = Order::default();
         order.held.extend([at(30 * MS), at(10 * MS), at(20 * MS)]);
         assert_eq!(
-            times(order.release(100 * MS, true)),
+            times(order.release(100 * MS, true, usize::MAX)),
             [10 * MS, 20 * MS, 30 * MS]
         );
+    }
+
+    #[test]
+    fn records_beyond_the_limit_come_the_next_time() {
+        let mut order = Order::default();
+        order.held.extend([at(30 * MS), at(10 * MS), at(20 * MS)]);
+        assert_eq!(times(order.release(100 * MS, true, 2)), [10 * MS, 20 * MS]);
+        order.held.push(at(25 * MS));
+        assert_eq!(times(order.release(100 * MS, true, 2)), [25 * MS, 30 * MS]);
     }
 
     #[test]
     fn young_records_wait_for_older_ones() {
         let mut order = Order::default();
         order.held.push(at(98 * MS));
-        assert_eq!(times(order.release(100 * MS, true)), [0_u64; 0]);
+        assert_eq!(times(order.release(100 * MS, true, usize::MAX)), [0_u64; 0]);
         order.held.push(at(97 * MS));
-        assert_eq!(times(order.release(110 * MS, true)), [97 * MS, 98 * MS]);
+        assert_eq!(
+            times(order.release(110 * MS, true, usize::MAX)),
+            [97 * MS, 98 * MS]
+        );
     }
 
     #[test]
     fn records_wait_while_older_ones_may_still_be_in_the_ring() {
         let mut order = Order::default();
         order.held.extend([at(10 * MS), at(12 * MS)]);
-        assert_eq!(times(order.release(100 * MS, false)), [0_u64; 0]);
-        assert_eq!(times(order.release(100 * MS, true)), [10 * MS, 12 * MS]);
+        assert_eq!(
+            times(order.release(100 * MS, false, usize::MAX)),
+            [0_u64; 0]
+        );
+        assert_eq!(
+            times(order.release(100 * MS, true, usize::MAX)),
+            [10 * MS, 12 * MS]
+        );
     }
 
     #[test]

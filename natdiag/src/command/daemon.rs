@@ -26,10 +26,9 @@ use self::{
     measure::Measure,
     notice::Notice,
     signals::{Signal, Signals},
-    state::StateFolder,
+    state::{About, StateFolder},
 };
 use crate::{
-    checkpoint::Saved,
     cli::daemon::DaemonArgs,
     config::daemon::DaemonConfig,
     daemon::{
@@ -227,11 +226,12 @@ impl Daemon {
     fn save(&mut self, is_last: bool) -> Duration {
         let began = self.engine.now();
         if let Some(state) = &mut self.state {
-            state.write(&Saved {
-                engine: self.engine.saved(is_last),
+            let about = About {
                 changes: &self.changes,
                 events_lost: self.journal.lost(),
-            });
+                is_last,
+            };
+            state.write(&mut self.engine, &about);
         }
         Duration::from_nanos(self.engine.now().since(began))
     }

@@ -1,11 +1,13 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
+mod aside;
 mod handover;
 
 use std::{net::IpAddr, thread, time::Duration};
 
 use natdiag_common::{LinkType, record::Record};
 
+pub(super) use self::aside::Aside;
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter},
     bpf::{
@@ -38,6 +40,8 @@ use crate::{
 /// Most spills and most records that one turn takes, so that a flood keeps nobody waiting: some 10 ms of work.
 const SPILLS_PER_TURN: usize = 1 << 15;
 const RECORDS_PER_TURN: usize = 1 << 14;
+/// Most records that one turn looks at: more than it takes, so that what has waited becomes less.
+const OBSERVED_PER_TURN: usize = 2 * RECORDS_PER_TURN;
 /// How often, and at what distance, the counters are read again when programs were running while they were detached.
 const LAST_READINGS: usize = 20;
 const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
@@ -119,9 +123,9 @@ impl WatchedInterface {
     /// Takes all records, whatever may still come before them.
     fn take_records(&mut self) {
         while !self.records.drain(RECORDS_PER_TURN) {
-            self.observe(u64::MAX, false);
+            self.observe(u64::MAX, false, usize::MAX);
         }
-        self.observe(u64::MAX, true);
+        self.observe(u64::MAX, true, usize::MAX);
     }
 
     /// Takes some of what has come. Returns whether that was all.
@@ -133,12 +137,12 @@ impl WatchedInterface {
         let no_spills_left = self.counters.drain_spills(SPILLS_PER_TURN, merge);
         self.analysis.set_totals(&self.counters.totals()?, now);
         let no_records_left = self.records.drain(RECORDS_PER_TURN);
-        self.observe(began_ns, no_records_left);
-        if no_records_left {
+        let none_waits = self.observe(began_ns, no_records_left, OBSERVED_PER_TURN);
+        if no_records_left && none_waits {
             self.analysis
                 .advance(self.clock.timestamp(began_ns.saturating_sub(HOLD_BACK_NS)));
         }
-        Ok(no_spills_left && no_records_left)
+        Ok(no_spills_left && no_records_left && none_waits)
     }
 
     /// Says how things stand.
@@ -353,9 +357,12 @@ impl WatchedInterface {
         Ok(())
     }
 
-    /// Passes on the records that nothing older can follow. Each counts for its remote host as well.
-    fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
-        for record in self.records.release(began_ns, ring_is_empty) {
+    /// Passes on the records that nothing older can follow, at most so many. Each counts for its remote host as well.
+    /// Returns whether these were all.
+    fn observe(&mut self, began_ns: u64, ring_is_empty: bool, limit: usize) -> bool {
+        let ready = self.records.release(began_ns, ring_is_empty, limit);
+        let is_all = ready.len() < limit;
+        for record in ready {
             let now = self.clock.timestamp(record.time_ns);
             if let Some(tally) = record.tally()
                 && self.filter.admits_remote(tally.remote.into())
@@ -374,6 +381,7 @@ impl WatchedInterface {
                 }
             }
         }
+        is_all
     }
 }
 

@@ -84,7 +84,7 @@ impl Watch {
             .collect(|increment| count(increment.remote, &increment.counts))
             .unwrap();
         assert!(self.records.drain(usize::MAX));
-        let records = self.records.release(u64::MAX, true);
+        let records = self.records.release(u64::MAX, true, usize::MAX);
         for tally in records.filter_map(|record| record.tally()) {
             count(tally.remote, &tally.counts());
         }
@@ -206,7 +206,7 @@ fn what_a_full_ring_of_records_leaves_out_is_counted() {
         let syn = tcp().syn().in_ipv4(remote(1), CLIENT).frame();
         watch.send(&vec![syn; 100]);
         assert!(watch.records.drain(usize::MAX));
-        let records = watch.records.release(u64::MAX, true).count() as u64;
+        let records = watch.records.release(u64::MAX, true, usize::MAX).count() as u64;
         assert!(records > 0);
         let missed = watch.total(Counter::MissedRecordsRing);
         assert_eq!(records + missed, 100);
@@ -238,7 +238,7 @@ fn records_tell_what_was_sent_in_its_order() {
         assert!(watch.records.drain(usize::MAX));
         let events: Vec<_> = watch
             .records
-            .release(u64::MAX, true)
+            .release(u64::MAX, true, usize::MAX)
             .filter_map(|record| Event::from_record(&record, 0))
             .collect();
         assert!(events.is_sorted_by_key(|event| event.time));

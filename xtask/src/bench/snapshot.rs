@@ -72,7 +72,7 @@ pub(super) fn measure(rounds: usize) -> Result<Figures> {
                 // Those within a budget are in no spill.
                 records.drain(usize::MAX);
                 for tally in records
-                    .release(u64::MAX, true)
+                    .release(u64::MAX, true, usize::MAX)
                     .filter_map(|record| record.tally())
                 {
                     analysis.count(tally.remote, &tally.counts(), now);

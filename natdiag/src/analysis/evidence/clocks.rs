@@ -11,6 +11,8 @@ const RATES_HZ: [u64; 3] = [1000, 250, 100];
 const MAX_CLOCKS: usize = 6;
 /// How far a timestamp may lie from its line, in seconds divided by this: answers are delayed on the way.
 const TOLERANCE_DIVISOR: u64 = 4;
+/// A second in nanoseconds.
+const SECOND_NS: u64 = 1_000_000_000;
 /// Answers from a clock from which on it is one.
 const FOUNDED: u32 = 3;
 
@@ -37,7 +39,9 @@ impl Clocks {
             if *is_no_clock {
                 continue;
             }
-            let ticks = u128::from(now.0) * u128::from(hz) / 1_000_000_000;
+            // In two parts, each of which fits.
+            let (seconds, rest_ns) = (now.0 / SECOND_NS, now.0 % SECOND_NS);
+            let ticks = seconds * hz + rest_ns * hz / SECOND_NS;
             #[expect(clippy::cast_possible_truncation, reason = "both wrap")]
             let offset = tsval.0.wrapping_sub(ticks as u32);
             let tolerance = (hz / TOLERANCE_DIVISOR).cast_signed();

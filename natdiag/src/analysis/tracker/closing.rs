@@ -1,9 +1,13 @@
 //! Who closed first, and so which mark a server with tcp_tw_recycle would hold; and what a FIN tells about the data
 //! before it.
 
+use std::net::IpAddr;
+
 use natdiag_common::wire::seq::TsVal;
 
-use super::{FourTuple, MAX_MARKS, MIN_MARKS, Tracker, flow::Flow};
+use super::{
+    FourTuple, MAX_MARKS, MIN_MARKS, RemoteState, Remotes, Tracker, flow::Flow, reset::went_on,
+};
 use crate::{
     analysis::mark::LIFETIME_NS,
     event::{Event, Segment, Timestamp},
@@ -18,8 +22,10 @@ const RESPONSE_TIME_NS: u64 = 1_000_000_000;
 impl Tracker {
     pub(super) fn fin_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let now = event.time;
-        self.lived(tuple, segment.seq, now);
-        let flow = self.flow_that_closes(tuple);
+        if !self.lived(tuple, segment.seq, now) {
+            self.open(tuple, None);
+        }
+        let flow = self.flows.entry(tuple).or_default();
         if flow.fin_sent.is_some() {
             return;
         }
@@ -30,28 +36,20 @@ impl Tracker {
         flow.fin_sent = Some((segment.seq.plus(segment.payload_len).plus(1), tsval));
         let has_hole = flow.has_hole(segment);
         let is_older = is_older(tsval, flow.tsval);
-        let orderly_ns = flow.orderly_ns(now);
         let response = flow.response(segment, now, RESPONSE_TIME_NS);
-        if has_hole {
-            self.remote(tuple.remote)
-                .evidence
-                .note_hole(tuple.remote_port);
-        }
-        if is_older {
-            self.remote(tuple.remote).evidence.older_timestamps += 1;
-        }
-        self.note_orderly(tuple, orderly_ns);
-        let flow = self.flow_that_closes(tuple);
-        let (id, remote_closed) = (flow.id, flow.remote_closed_at.is_some());
-        if let Some(answered) = response {
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            if answered {
-                evidence.answered_requests += 1;
-            } else {
-                evidence.unanswered_requests += 1;
-                self.flow_that_closes(tuple).unanswered = true;
+        flow.unanswered |= response == Some(false);
+        let is_noted = has_hole || is_older || response.is_some();
+        if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
+            note_orderly(flow, state, now);
+            let evidence = &mut state.evidence;
+            if has_hole {
+                evidence.note_hole(tuple.remote_port);
             }
+            evidence.older_timestamps += u64::from(is_older);
+            evidence.answered_requests += u64::from(response == Some(true));
+            evidence.unanswered_requests += u64::from(response == Some(false));
         }
+        let (id, remote_closed) = (flow.id, flow.remote_closed_at.is_some());
         if remote_closed && let Some(tsval) = tsval {
             self.write_mark(tuple, tsval, now, id);
         }
@@ -59,49 +57,44 @@ impl Tracker {
 
     pub(super) fn fin_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let now = event.time;
-        self.lived(tuple, segment.ack, now);
-        self.went_on(tuple);
-        let flow = self.flow_that_closes(tuple);
+        if !self.lived(tuple, segment.ack, now) {
+            self.open(tuple, None);
+        }
+        let flow = self.flows.entry(tuple).or_default();
+        went_on(flow, &mut self.remotes, tuple.remote);
         if flow.remote_end.is_some() {
             return;
         }
         flow.remote_end = Some(segment.seq.plus(segment.payload_len));
-        let orderly_ns = flow.orderly_ns(now);
         let is_reassembled = flow.is_reassembled(event);
         let remote_tsval = segment
             .options
             .timestamps
             .map(|timestamps| timestamps.tsval);
         let is_older = is_older(remote_tsval, flow.remote_tsval);
-        let id = flow.id;
         let one_way = flow.unanswered && flow.remote_sent_nothing();
         let fin_sent = flow.fin_sent;
-        self.note_orderly(tuple, orderly_ns);
-        if is_older {
-            self.remote(tuple.remote).evidence.older_timestamps += 1;
+        // If it has seen our FIN, we closed first, and it enters LAST-ACK, not TIME-WAIT.
+        let closes_first = fin_sent.is_none_or(|(end, _)| !segment.ack.at_or_after(end));
+        let since = flow.established_at.filter(|_| fin_sent.is_none());
+        let has_waited = since.map(|since| now.since(since) >= WAITED_NS);
+        let is_noted = is_older || is_reassembled || one_way || has_waited.is_some();
+        if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
+            note_orderly(flow, state, now);
+            let evidence = &mut state.evidence;
+            evidence.older_timestamps += u64::from(is_older);
+            evidence.reassembled += u64::from(is_reassembled);
+            if one_way {
+                evidence.take_back_unanswered();
+            }
+            evidence.served.dropped += u64::from(has_waited == Some(true));
+            evidence.served.answered += u64::from(has_waited == Some(false));
         }
-        if is_reassembled {
-            self.remote(tuple.remote).evidence.reassembled += 1;
-        }
-        if one_way {
-            self.remote(tuple.remote).evidence.take_back_unanswered();
-        }
-        if fin_sent.is_some_and(|(end, _)| segment.ack.at_or_after(end)) {
-            // It has seen our FIN: we closed first, and it enters LAST-ACK, not TIME-WAIT.
+        if !closes_first {
             return;
         }
-        let flow = self.flow_that_closes(tuple);
         flow.remote_closed_at = Some(now);
-        if let Some(since) = flow.established_at
-            && fin_sent.is_none()
-        {
-            let served = &mut self.remote(tuple.remote).evidence.served;
-            if now.since(since) >= WAITED_NS {
-                served.dropped += 1;
-            } else {
-                served.answered += 1;
-            }
-        }
+        let id = flow.id;
         let echoed = segment
             .options
             .timestamps
@@ -110,25 +103,6 @@ impl Tracker {
         for tsval in [echoed, crossing].into_iter().flatten() {
             self.write_mark(tuple, tsval, now, id);
         }
-    }
-
-    /// Counts a connection that both sides have closed.
-    fn note_orderly(&mut self, tuple: FourTuple, age_ns: Option<u64>) {
-        if let (Some(age_ns), Some(state)) = (age_ns, self.remotes.get_mut(&tuple.remote)) {
-            if let Some(flow) = self.flows.get_mut(&tuple) {
-                flow.leave(&mut state.open);
-            }
-            state.evidence.orderly += 1;
-            state.evidence.oldest_orderly_ns = state.evidence.oldest_orderly_ns.max(age_ns);
-        }
-    }
-
-    /// The connection that a FIN belongs to, also one whose SYN was not seen.
-    fn flow_that_closes(&mut self, tuple: FourTuple) -> &mut Flow {
-        if !self.flows.contains_key(&tuple) {
-            self.open(tuple, None);
-        }
-        self.flows.entry(tuple).or_default()
     }
 
     fn write_mark(&mut self, tuple: FourTuple, tsval: TsVal, now: Timestamp, writer: u64) {
@@ -157,6 +131,24 @@ impl Tracker {
             });
             self.marks_after_pruning = self.marks.len();
         }
+    }
+}
+
+/// The state of a remote host: one that is not known yet too, where something is to be noted.
+fn remote(remotes: &mut Remotes, remote: IpAddr, is_noted: bool) -> Option<&mut RemoteState> {
+    if is_noted {
+        Some(remotes.entry(remote).or_default())
+    } else {
+        remotes.get_mut(&remote)
+    }
+}
+
+/// Counts a connection that both sides have closed.
+fn note_orderly(flow: &mut Flow, state: &mut RemoteState, now: Timestamp) {
+    if let Some(age_ns) = flow.orderly_ns(now) {
+        flow.leave(&mut state.open);
+        state.evidence.orderly += 1;
+        state.evidence.oldest_orderly_ns = state.evidence.oldest_orderly_ns.max(age_ns);
     }
 }
 

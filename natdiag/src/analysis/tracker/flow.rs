@@ -5,6 +5,7 @@ use natdiag_common::wire::{
     tcp::ACK,
 };
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
     analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
@@ -106,8 +107,8 @@ pub(super) struct Flow {
     pub(super) answer_unseen: bool,
     /// When the SYN-ACK came.
     pub(super) established_at: Option<Timestamp>,
-    /// Our SYNs, until one is answered.
-    pub(super) transmissions: Vec<Transmission>,
+    /// Our SYNs, until one is answered: nearly always one.
+    pub(super) transmissions: SmallVec<[Transmission; 1]>,
     /// What they count as together.
     pub(super) fates: ConnectionFates,
     /// Time to live of our SYN.
@@ -152,6 +153,12 @@ impl Flow {
         if std::mem::take(&mut self.is_open) {
             *open = open.saturating_sub(1);
         }
+    }
+
+    /// Whether the fate of a SYN is still open.
+    pub(super) fn is_pending(&self) -> bool {
+        let mut transmissions = self.transmissions.iter();
+        transmissions.any(|transmission| transmission.fate == Fate::Pending)
     }
 
     /// Whether either side has closed it.

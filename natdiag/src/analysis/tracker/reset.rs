@@ -1,9 +1,11 @@
 //! What RSTs tell: who refused, who aborted, and whether it was the remote host at all.
 
+use std::net::IpAddr;
+
 use natdiag_common::wire::{seq::SeqNumber, tcp::ACK};
 
 use super::{
-    FourTuple, Tracker,
+    FourTuple, Remotes, Tracker,
     fate::settle,
     flow::{Flow, Reset},
 };
@@ -78,18 +80,6 @@ impl Tracker {
         });
     }
 
-    /// The remote host sends something on a connection that a RST has ended.
-    pub(super) fn went_on(&mut self, tuple: FourTuple) {
-        let flow = self.flows.get_mut(&tuple);
-        let signals = flow.and_then(Flow::reset_signals);
-        let state = self.remotes.get_mut(&tuple.remote);
-        if let (Some(signals), Some(state)) = (signals, state) {
-            let from = *signals;
-            *signals |= signal::WENT_ON;
-            state.evidence.resets_mut().settle(Some(from), *signals);
-        }
-    }
-
     pub(super) fn reset_sent(&mut self, tuple: FourTuple, event: &Event) {
         let now = event.time;
         let Some(flow) = self.flows.get_mut(&tuple) else {
@@ -114,7 +104,7 @@ impl Tracker {
         }
         if flow.reset.is_some() {
             // Only what comes after a RST is answered by one of ours.
-            self.went_on(tuple);
+            went_on(flow, &mut self.remotes, tuple.remote);
             return;
         }
         if event.ttl > flow.syn_ttl && flow.answer.is_some() && !flow.is_closing() {
@@ -139,5 +129,16 @@ impl Tracker {
             flow.remote_closed_at = None;
             self.marks(tuple).take_back(id);
         }
+    }
+}
+
+/// The remote host sends something on a connection that a RST may have ended.
+pub(super) fn went_on(flow: &mut Flow, remotes: &mut Remotes, remote: IpAddr) {
+    if let Some(signals) = flow.reset_signals()
+        && let Some(state) = remotes.get_mut(&remote)
+    {
+        let from = *signals;
+        *signals |= signal::WENT_ON;
+        state.evidence.resets_mut().settle(Some(from), *signals);
     }
 }

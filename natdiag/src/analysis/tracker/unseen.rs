@@ -9,17 +9,17 @@ use crate::{analysis::evidence::Fate, event::Timestamp};
 impl Tracker {
     /// Takes note that one side closes the connection whose SYN this sequence number comes after: our own number of a FIN
     /// that we send, or what the remote host's FIN acknowledges. No host sends a FIN before the handshake is over
-    /// (RFC 9293, section 3.10.4).
-    pub(super) fn lived(&mut self, tuple: FourTuple, reached: SeqNumber, now: Timestamp) {
+    /// (RFC 9293, section 3.10.4). Returns whether the connection is known.
+    pub(super) fn lived(&mut self, tuple: FourTuple, reached: SeqNumber, now: Timestamp) -> bool {
         let Some(flow) = self.flows.get_mut(&tuple) else {
-            return;
+            return false;
         };
         let is_later = flow.isn.is_some_and(|isn| reached.at_or_after(isn.plus(1)));
         if !is_later || flow.remote_isn.is_some() || flow.answer_unseen {
-            return;
+            return true;
         }
         let Some(state) = self.remotes.get_mut(&tuple.remote) else {
-            return;
+            return true;
         };
         flow.answer_unseen = true;
         state.evidence.answers_unseen += 1;
@@ -37,5 +37,6 @@ impl Tracker {
                 now,
             );
         }
+        true
     }
 }

@@ -12,8 +12,10 @@ use std::{
 use super::failure::DaemonError;
 use crate::{
     bpf::pins::PinRoot,
-    checkpoint::{self, Current, Earlier},
+    checkpoint::{self, CheckpointError, Current, Earlier},
     config::daemon::StateConfig,
+    daemon::changes::Changes,
+    engine::Engine,
     error::in_full,
 };
 
@@ -21,6 +23,16 @@ use crate::{
 const FOLDER_MODE: u32 = 0o750;
 /// How many times as long as saving has taken it is not done again: it keeps everything else waiting.
 const REST: u32 = 99;
+
+/// What is saved beside what the engine knows.
+pub(super) struct About<'a> {
+    /// The findings that last.
+    pub(super) changes: &'a Changes,
+    /// Events that could not be written.
+    pub(super) events_lost: u64,
+    /// Whether nothing is taken from the kernel after this.
+    pub(super) is_last: bool,
+}
 
 /// Where the state of a run is kept.
 pub(super) struct StateFolder {
@@ -67,25 +79,34 @@ impl StateFolder {
         }
     }
 
-    /// Saves what is known. Returns whether it is saved; what went wrong is told once until it goes well.
-    pub(super) fn write(&mut self, current: &Current<'_>) -> bool {
-        if current.engine.is_empty() {
-            return true;
-        }
-        match checkpoint::write(&self.folder, current) {
-            Ok(octets) => {
+    /// Saves what is known. What went wrong is told once until it goes well.
+    pub(super) fn write(&mut self, engine: &mut Engine, about: &About<'_>) {
+        let folder = &self.folder;
+        let saved = engine.save(about.is_last, |engine| {
+            let current = Current {
+                engine,
+                changes: about.changes,
+                events_lost: about.events_lost,
+            };
+            let is_empty = current.engine.is_empty();
+            (!is_empty).then(|| checkpoint::write(folder, &current))
+        });
+        match saved
+            .map_err(CheckpointError::Thread)
+            .and_then(Option::transpose)
+        {
+            Ok(None) => {}
+            Ok(Some(octets)) => {
                 tracing::debug!(octets, "what is known was saved");
                 if std::mem::take(&mut self.is_failing) {
                     tracing::warn!(folder = %self.folder.display(), "the state can be saved again");
                 }
-                true
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_failing, true) {
                     let why = in_full(&error);
                     tracing::error!(why, "cannot save what is known; it is tried again");
                 }
-                false
             }
         }
     }

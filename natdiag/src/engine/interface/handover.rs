@@ -2,9 +2,7 @@
 
 use super::{RECORDS_PER_TURN, WatchedInterface, count};
 use crate::{
-    analysis::Analysis,
     bpf::{attach::Attachment, maps::MapsError},
-    engine::saved::SavedInterface,
     event::Timestamp,
 };
 
@@ -38,23 +36,6 @@ impl WatchedInterface {
             self.counters.read_lost(self.records.charged())?;
         }
         Ok(())
-    }
-
-    /// What is to be saved, if it is of any use to another run. `is_last` says that nothing will be taken from the kernel
-    /// after this.
-    pub(in crate::engine) fn saved(&self, is_last: bool) -> Option<SavedInterface<&Analysis>> {
-        let is_pinned = self.attachment.as_ref().is_some_and(Attachment::is_pinned);
-        let generation = self.generation.clone().filter(|_| is_pinned)?;
-        Some(SavedInterface {
-            name: self.link.name.clone(),
-            generation,
-            at: self.clock.now(),
-            is_last,
-            counts: self.counters.saved(self.records.released()),
-            carried: self.carried,
-            notes: self.notes.clone(),
-            analysis: &self.analysis,
-        })
     }
 
     /// Takes everything up to now, and nothing any more. Returns whether the programs stay, for another run to go on with.

@@ -83,7 +83,7 @@ impl Watcher {
     }
 
     fn observe(&mut self, began_ns: u64, ring_is_empty: bool) {
-        for record in self.records.release(began_ns, ring_is_empty) {
+        for record in self.records.release(began_ns, ring_is_empty, usize::MAX) {
             let now = self.clock.timestamp(record.time_ns);
             if let Some(tally) = record.tally() {
                 self.analysis.count(tally.remote, &tally.counts(), now);
