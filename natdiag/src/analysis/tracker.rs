@@ -13,7 +13,7 @@ mod tests;
 mod unseen;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{Hash, Hasher},
     net::IpAddr,
 };
@@ -51,8 +51,6 @@ const ANSWER_HANDSHAKES: u64 = 4;
 const MIN_RACE_NS: u64 = 20_000_000;
 /// The same in smoothed handshake times.
 const RACE_HANDSHAKES: u64 = 2;
-/// Places in the order of connections below which none is let go.
-const MIN_ORDER: usize = 1024;
 /// Transmissions of one SYN that are told apart. No kernel sends more.
 const MAX_TRANSMISSIONS: usize = 32;
 /// Marks kept at once, of as many pairs of addresses.
@@ -63,6 +61,8 @@ const MIN_MARKS: usize = 1024;
 const MAX_REMOTES: usize = 1 << 20;
 /// Connections followed at once. The oldest are let go first, which are long established.
 pub(super) const MAX_FLOWS: usize = 1 << 19;
+/// How many are let go at once.
+const LET_GO: usize = MAX_FLOWS / 4;
 
 /// The two ends of a connection, ours first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,7 +110,6 @@ type Remotes = HashMap<IpAddr, RemoteState, FixedState>;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tracker {
     flows: HashMap<FourTuple, Flow, FixedState>,
-    order: VecDeque<(FourTuple, u64)>,
     remotes: Remotes,
     marks: HashMap<MarkKey, MarkHistory, FixedState>,
     deadlines: Deadlines,
@@ -211,48 +210,18 @@ impl Tracker {
         self.next_id += 1;
         let id = self.next_id;
         if let Some(mut old) = self.flows.insert(tuple, Flow::new(id, isn)) {
-            self.end(tuple, &mut old);
-        }
-        self.order.push_back((tuple, id));
-        if self.order.len() > 2 * self.flows.len() + MIN_ORDER {
-            let flows = &self.flows;
-            self.order
-                .retain(|(tuple, id)| flows.get(tuple).is_some_and(|flow| flow.id == *id));
+            end(&mut self.remotes, tuple, &mut old);
         }
     }
 
+    /// Lets go of many connections at once: to have them in their order all the time would take each of them more look-ups.
     fn let_go_of_oldest(&mut self) {
-        while let Some((tuple, id)) = self.order.pop_front() {
-            if self.flows.get(&tuple).is_some_and(|flow| flow.id == id)
-                && let Some(mut flow) = self.flows.remove(&tuple)
-            {
-                self.end(tuple, &mut flow);
-                return;
-            }
-        }
-    }
-
-    /// What is still open of a connection that is no longer followed stays unknown.
-    fn end(&mut self, tuple: FourTuple, flow: &mut Flow) {
-        if !flow.is_open && !flow.is_pending() {
-            return;
-        }
-        let Some(state) = self.remotes.get_mut(&tuple.remote) else {
-            return;
-        };
-        flow.leave(&mut state.open);
-        for transmission in flow
-            .transmissions
-            .iter_mut()
-            .filter(|t| t.fate == Fate::Pending)
-        {
-            settle(
-                &mut state.evidence,
-                &mut flow.fates,
-                transmission,
-                Fate::Undecided,
-                Timestamp(0),
-            );
+        let mut ids: Vec<_> = self.flows.values().map(|flow| flow.id).collect();
+        let (_, first_kept, _) = ids.select_nth_unstable(LET_GO);
+        let first_kept = *first_kept;
+        let oldest = self.flows.extract_if(|_, flow| flow.id < first_kept);
+        for (tuple, mut flow) in oldest {
+            end(&mut self.remotes, tuple, &mut flow);
         }
     }
 
@@ -378,6 +347,30 @@ impl Tracker {
             transmission,
             fate,
             deadline.due,
+        );
+    }
+}
+
+/// What is still open of a connection that is no longer followed stays unknown.
+fn end(remotes: &mut Remotes, tuple: FourTuple, flow: &mut Flow) {
+    if !flow.is_open && !flow.is_pending() {
+        return;
+    }
+    let Some(state) = remotes.get_mut(&tuple.remote) else {
+        return;
+    };
+    flow.leave(&mut state.open);
+    for transmission in flow
+        .transmissions
+        .iter_mut()
+        .filter(|t| t.fate == Fate::Pending)
+    {
+        settle(
+            &mut state.evidence,
+            &mut flow.fates,
+            transmission,
+            Fate::Undecided,
+            Timestamp(0),
         );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CRC-32 of what the sample below is saved as.
-const SAMPLE: u32 = 0x238a_6cd1;
+const SAMPLE: u32 = 0x02d6_1d04;
 
 fn events() -> Vec<Event> {
     let mut events = Client::new(1).closed_by_server(0, 9000);

@@ -246,3 +246,20 @@ fn a_request_without_response_is_told_from_a_one_way_stream() {
         assert_eq!(evidence.unanswered_requests, want, "{name}");
     }
 }
+
+#[test]
+fn the_oldest_connections_are_let_go_when_there_are_too_many() {
+    let tuple = |number: usize| FourTuple {
+        local: "198.51.100.1".parse().unwrap(),
+        local_port: u16::try_from(number % 65_536).unwrap(),
+        remote: "203.0.113.80".parse().unwrap(),
+        remote_port: u16::try_from(number / 65_536).unwrap(),
+    };
+    let mut tracker = Tracker::default();
+    for number in 0..=MAX_FLOWS {
+        tracker.open(tuple(number), None);
+    }
+    assert_eq!(tracker.flows.len(), MAX_FLOWS - LET_GO + 1);
+    assert!(!tracker.flows.contains_key(&tuple(LET_GO - 1)));
+    assert!(tracker.flows.contains_key(&tuple(LET_GO)));
+}
