@@ -217,6 +217,8 @@ fn spawn(folder: &Path) -> Result<Child> {
     Command::new(exec::built("natdiag", Profile::Release)?)
         .args(["daemon", "--config"])
         .arg(folder.join("natdiag.toml"))
+        // As the unit has it.
+        .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
