@@ -23,7 +23,7 @@ pub(crate) const PLAYED_FOR_ONE: u64 = 5;
 /// apart.
 pub(crate) const ENOUGH: u64 = 10;
 /// Remote hosts with a trouble, for the matrix and the calibration.
-pub(crate) const TROUBLED: u64 = 60_000;
+pub(crate) const TROUBLED: u64 = 80_000;
 /// Remote hosts with tcp_tw_recycle of which each SYN is looked at, for the time to a verdict.
 pub(crate) const TIMED: u64 = 400;
 
