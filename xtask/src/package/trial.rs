@@ -32,6 +32,8 @@ TimeoutStartSec=4min
 ";
 /// What the script says at its end.
 const WELL: &str = "trial: all is well";
+/// Which Debian. The systemd of later ones does not boot where control groups are of the first version.
+const SUITE: &str = "bookworm";
 /// What the Debian needs beyond its base.
 const PACKAGES: &str = "--include=systemd,systemd-sysv,dbus,iproute2,procps,bpftool";
 
@@ -102,13 +104,13 @@ pub(super) fn run(package: &Path) -> Result<()> {
 
 /// A Debian, made at the first call.
 fn root() -> Result<PathBuf> {
-    let root = dist::folder()?.join("debian");
+    let root = dist::folder()?.join(SUITE);
     let is_complete = root.join("etc/debian_version");
     if !is_complete.exists() {
         say("making a Debian to try the package in; this takes some minutes, once");
         exec::run(
             Command::new("debootstrap")
-                .args(["--variant=minbase", PACKAGES, "stable"])
+                .args(["--variant=minbase", PACKAGES, SUITE])
                 .arg(&root),
         )?;
     }
