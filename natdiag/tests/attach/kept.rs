@@ -5,20 +5,16 @@ use std::{
     process::{Command, Output},
 };
 
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, unshare},
-};
-
 use crate::{
     daemon::Daemon,
+    mounted::Mounted,
     network::{WATCHED, wait_until},
 };
 
 /// A daemon whose state and pins are in its own folder, where a BPF file system is mounted for this test alone.
 pub(crate) struct Kept {
     pub(crate) daemon: Daemon,
-    pub(crate) pins: tempfile::TempDir,
+    pub(crate) pins: Mounted,
 }
 
 impl Kept {
@@ -26,7 +22,7 @@ impl Kept {
         Self::start_with_state("FOLDER/state", more, bpf_file_system())
     }
 
-    pub(crate) fn start_with_state(state: &str, more: &str, pins: tempfile::TempDir) -> Self {
+    pub(crate) fn start_with_state(state: &str, more: &str, pins: Mounted) -> Self {
         let folder = pins.path().display();
         let config = format!(
             "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nstate = '{state}'\n\
@@ -64,12 +60,6 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = nix::mount::umount2(self.pins.path(), nix::mount::MntFlags::MNT_DETACH);
-    }
-}
-
 pub(crate) fn detach(what: &[&str], pins: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_natdiag"))
         .arg("detach")
@@ -84,20 +74,7 @@ pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
-/// A folder with a BPF file system, for this thread and what it starts.
-pub(crate) fn bpf_file_system() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
-    let nothing = MsFlags::empty();
-    mount(
-        Some("bpf"),
-        folder.path(),
-        Some("bpf"),
-        nothing,
-        Some("mode=755"),
-    )
-    .unwrap();
-    folder
+/// A BPF file system.
+pub(crate) fn bpf_file_system() -> Mounted {
+    Mounted::new("bpf", "mode=755")
 }

@@ -15,6 +15,7 @@ mod files;
 mod following;
 mod hooks;
 mod kept;
+mod mounted;
 mod network;
 mod pins;
 mod privileges;
