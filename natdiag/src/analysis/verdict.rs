@@ -5,6 +5,7 @@
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
 pub mod base_rates;
+pub(crate) mod contest;
 mod crossing;
 mod data;
 mod fragmentation;
@@ -17,10 +18,12 @@ mod syn;
 mod unseen;
 
 pub use self::{
+    contest::NAMED,
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
 };
 
+use self::contest::{CERTAIN, RULED_OUT};
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
 use crate::{
@@ -33,15 +36,6 @@ use crate::{
     },
     event::Timestamp,
 };
-
-/// Confidence from which on a cause is named. Below, it is one of several that the evidence does not tell apart.
-pub const NAMED: f64 = 0.9;
-
-/// Probability up to which a cause counts as ruled out.
-const RULED_OUT: f64 = 0.001;
-
-/// Highest confidence: about one verdict in ten thousand may be due to something that nobody has thought of.
-const CERTAIN: f64 = 0.9999;
 
 /// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
 const UNANSWERED_REQUESTS: u64 = 3;
