@@ -7,7 +7,7 @@ use super::{
     Case, NAMED,
     base_rates::SynTrouble,
     finding,
-    likelihood::{Rate, ln_mixture, ln_series, normalise},
+    likelihood::{LOSS, Rate, ln_mixture, ln_series, normalise},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -17,8 +17,6 @@ use crate::analysis::{
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,
 /// section 7.2), acknowledgments that are late. As if one of 200 had been.
 const STRAY: Rate = Rate::new(1.0, 199.0);
-/// Loss is mostly small: as if 1 of 10 had been lost before.
-const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside another trouble.
 const BESIDE: Rate = Rate::new(1.0, 19.0);
 /// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.

@@ -1,13 +1,13 @@
 //! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
 //! clocks, neighbours.
 
-use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
+use super::rates::{BACKGROUND, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
     verdict::{
         Neighbours,
         base_rates::SynTrouble,
-        likelihood::{Rate, ln_known, ln_mixture, ln_series},
+        likelihood::{LOSS, Rate, ln_known, ln_mixture, ln_series},
     },
 };
 

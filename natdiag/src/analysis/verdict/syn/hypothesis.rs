@@ -5,7 +5,7 @@ use super::{
     channel::{ln_aborts, ln_clocks, ln_lost_answers, ln_neighbours, ln_repeats, ln_reuse},
     group::{by_port, ln_filter, ln_four_tuple, ln_selective, with_timestamps, without_timestamps},
     limit::{ln_limit, ln_open_limit},
-    rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, NOW_AND_THEN, OPEN, STRAY_LOSS, outcomes},
+    rates::{BACKGROUND, EXCEPTIONS, MOSTLY, NOW_AND_THEN, OPEN, STRAY_LOSS, outcomes},
     recycle::{ln_recycle, ln_recycle_of_some},
     spell::{ln_nearly_full, ln_outage},
 };
@@ -16,7 +16,7 @@ use crate::analysis::{
         Case,
         base_rates::{SYN_TROUBLES, SynTrouble},
         data,
-        likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
+        likelihood::{LOSS, Rate, ln_known, ln_mixture, ln_series, normalise},
     },
 };
 
