@@ -1,8 +1,5 @@
-//! How often each trouble is what is wrong with a remote host that has a symptom. The verdict takes these as priors, and
-//! `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a confidence can be held against how
-//! often it is right.
-//!
-//! They are judgement, not measurement: what counts is that a verdict needs evidence that outweighs them.
+//! How often each trouble is what is wrong with a remote host whose open connections have a symptom. The verdict takes
+//! these as priors. They are judgement, not measurement: what counts is that a verdict needs evidence that outweighs them.
 
 /// What may reset connections that were open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,8 +11,9 @@ use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::{Outcomes, SynEvidence},
     verdict::{
+        contest::Contest,
         data::STRAY,
-        likelihood::{LOSS, ln_known, ln_mixture, ln_series, normalise},
+        likelihood::{LOSS, ln_known, ln_mixture, ln_series},
     },
 };
 
@@ -87,11 +88,11 @@ fn ln_data(seen: &Seen) -> f64 {
 
 /// Probability that SYNs beside another trouble are lost at random, and not just now and then.
 pub(super) fn confidence_beside(others: Outcomes) -> f64 {
-    let lns = [
-        0.5_f64.ln() + ln_series(LOSS, others),
-        0.5_f64.ln() + ln_known(NOW_AND_THEN, others),
-    ];
-    normalise(&lns).first().copied().unwrap_or(0.0)
+    let is_loss = Contest::of([
+        (true, 0.5, ln_series(LOSS, others)),
+        (false, 0.5, ln_known(NOW_AND_THEN, others)),
+    ]);
+    is_loss.share_of(|is_loss| is_loss)
 }
 
 /// Loss of some SYNs at random.
