@@ -98,7 +98,7 @@ fn a_little_of_everything() -> SynEvidence {
     }
 }
 
-/// Sent for nothing, so that neighbours tell something.
+/// No SYN was answered, so that neighbours tell something.
 fn silence() -> SynEvidence {
     SynEvidence {
         predicted_pass: outcomes(9, 0),
