@@ -4,8 +4,8 @@ pub mod close_up;
 pub mod crossing;
 pub mod diagnosis;
 pub mod established;
-pub mod evidence;
 pub mod fares;
+pub mod fates;
 pub mod filter;
 pub mod fragments;
 pub mod mark;
@@ -37,7 +37,6 @@ use self::{
     crossing::Sighting,
     diagnosis::{Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
     established::{Established, EstablishedTable},
-    evidence::SynEvidence,
     fares::Fares,
     fragments::{Datagrams, Decision, LeftOut, Reassembly},
     ranking::Ranking,
@@ -46,7 +45,10 @@ use self::{
     tracker::{Networks, Tracker},
     verdict::{Case, Neighbours},
 };
-use crate::event::{Content, Event, Timestamp};
+use crate::{
+    analysis::fates::SynEvidence,
+    event::{Content, Event, Timestamp},
+};
 
 /// Remotes with findings that are shown whatever number is asked for.
 pub const MIN_FINDINGS: usize = 1000;

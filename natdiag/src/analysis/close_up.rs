@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     analysis::{
-        evidence::{Fate, SynClass},
+        fates::{Fate, SynClass},
         mark::Prediction,
     },
     event::{FragmentPart, Timestamp},

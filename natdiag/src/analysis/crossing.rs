@@ -19,8 +19,10 @@ use natdiag_common::wire::{
     tcp::{ACK, RST, SYN},
 };
 
-use super::evidence::Outcomes;
-use crate::event::{Event, Segment, Timestamp};
+use crate::{
+    analysis::fates::Outcomes,
+    event::{Event, Segment, Timestamp},
+};
 
 /// How long a SYN may take through this host before it counts as swallowed: interfaces are read in turns.
 const PASSAGE_NS: u64 = 500_000_000;

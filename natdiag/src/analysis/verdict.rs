@@ -30,7 +30,7 @@ use crate::{
     analysis::{
         diagnosis::{Cause, Evidence, Finding, Severity},
         established::Established,
-        evidence::SynEvidence,
+        fates::SynEvidence,
         fragments::Datagrams,
         table::Counts,
     },

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
 };
 
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,

@@ -22,7 +22,7 @@ use self::{
 use super::{Case, NAMED, RULED_OUT, base_rates::SynTrouble, insufficient};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 /// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of

@@ -16,7 +16,7 @@ use crate::{
     analysis::{
         close_up::RecentSyn,
         diagnosis::{Cause, Finding, RemoteDiagnosis},
-        evidence::Fate,
+        fates::Fate,
         mark::Prediction,
     },
     capture::evidence::{About, Exhibit, Statement, section},

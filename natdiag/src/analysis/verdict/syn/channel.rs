@@ -3,7 +3,7 @@
 
 use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
 use crate::analysis::{
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::{
         Neighbours,
         base_rates::SynTrouble,

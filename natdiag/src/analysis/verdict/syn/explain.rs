@@ -4,7 +4,7 @@ use super::{
     group::{with_timestamps, without_timestamps},
     recycle::{predicted_hit, predicted_pass},
 };
-use crate::analysis::{evidence::SynEvidence, verdict::base_rates::SynTrouble};
+use crate::analysis::{fates::SynEvidence, verdict::base_rates::SynTrouble};
 
 /// The observation that rules a trouble out where `best` is the likeliest, or what leaves it possible.
 pub(super) fn why(

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::Cause,
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::{
         Case,
         base_rates::{SYN_TROUBLES, SynTrouble},

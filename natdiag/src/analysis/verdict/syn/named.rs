@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, Service, SynEvidence},
+    fates::{Outcomes, Service, SynEvidence},
     mark::LIFETIME_NS,
     service::Port,
     verdict::{Case, base_rates::SynTrouble},

@@ -6,7 +6,7 @@ use natdiag_common::wire::seq::TsVal;
 use super::rates::LOSS;
 use crate::{
     analysis::{
-        evidence::{Fate, Outcomes, SynEvidence},
+        fates::{Fate, Outcomes, SynEvidence},
         mark::Prediction,
         verdict::likelihood::ln_series,
     },

@@ -7,7 +7,7 @@ use crate::{
     analysis::{
         close_up::{CloseUp, FragmentSizes, RecentSyn},
         diagnosis::{RemoteDiagnosis, Severity},
-        evidence::Fate,
+        fates::Fate,
         mark::Prediction,
     },
     report::{note::finding::Fates, text::fate_table, wording},
