@@ -43,10 +43,10 @@ use self::{
     suspicion::Suspicion,
     table::{Counts, Remote, Table},
     tracker::{Networks, Tracker},
-    verdict::{Case, Neighbours},
+    verdict::Case,
 };
 use crate::{
-    analysis::fates::SynEvidence,
+    analysis::fates::{SynEvidence, neighbours::Neighbours},
     event::{Content, Event, Timestamp},
 };
 

@@ -25,8 +25,11 @@ use self::{
 };
 use crate::{
     event::Timestamp,
-    report::markdown,
-    survey::{Survey, View, Wish},
+    report::{
+        markdown,
+        view::{View, Wish},
+    },
+    survey::Survey,
 };
 
 /// Reports of one second that find a name.

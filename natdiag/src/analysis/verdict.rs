@@ -22,6 +22,7 @@ pub use self::{
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
 };
+pub use crate::analysis::fates::neighbours::Neighbours;
 
 use self::contest::{CERTAIN, RULED_OUT};
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
@@ -59,15 +60,6 @@ pub struct Case<'a> {
     pub missed_share: f64,
     /// Now.
     pub now: Timestamp,
-}
-
-/// Other hosts of the same network, /24 or /64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Neighbours {
-    /// Those that answered no SYN.
-    pub silent: u64,
-    /// Those that answered some.
-    pub answering: u64,
 }
 
 /// The worst that [`findings`] may say about a remote host, without saying it: for ranking many of them.

@@ -15,7 +15,7 @@ use natdiag_common::{
 };
 
 use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader, shown::Recent};
-use crate::config::Network;
+use crate::value::network::Network;
 
 /// What a packet gives that is more than a packet.
 #[derive(Debug)]

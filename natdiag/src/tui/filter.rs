@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::{
     analysis::diagnosis::{Cause, RemoteDiagnosis},
-    config::Network,
     names::Names,
     report::wording,
     survey::SourceSurvey,
+    value::network::Network,
 };
 
 /// Words that all must be found in a line of the list, or networks that its address is of.

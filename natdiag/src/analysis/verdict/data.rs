@@ -246,7 +246,8 @@ mod tests {
     use super::*;
     use crate::{
         analysis::{
-            established::Established, fragments::Datagrams, table::Counts, verdict::Neighbours,
+            established::Established, fates::neighbours::Neighbours, fragments::Datagrams,
+            table::Counts,
         },
         event::Timestamp,
     };

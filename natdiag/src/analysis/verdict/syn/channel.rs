@@ -3,9 +3,8 @@
 
 use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
 use crate::analysis::{
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence, neighbours::Neighbours},
     verdict::{
-        Neighbours,
         base_rates::SynTrouble,
         likelihood::{Rate, ln_known, ln_mixture, ln_series},
     },
