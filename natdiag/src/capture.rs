@@ -7,7 +7,7 @@
 //! what a finding rests on.
 
 mod direction;
-mod dissect;
+pub(crate) mod dissect;
 mod element;
 mod error;
 mod format;
