@@ -9,6 +9,7 @@ mod keymap;
 mod order;
 mod terminal;
 mod view;
+mod window;
 
 use std::{
     fs::OpenOptions,
