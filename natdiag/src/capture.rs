@@ -3,13 +3,13 @@
 //! Reading is a chain: [`Capture`] finds the frames, `link` takes off what stands before IP where it is not
 //! Ethernet, `direction` tells which way a packet went, `dissect` counts it and makes events of it as the BPF
 //! programs do, `reorder` puts the events into the order of their times, and [`Playback`] hands all that to the
-//! analysis. A file that ends in the middle is read as far as it goes. `evidence` goes the other way: it writes what a
-//! finding rests on.
+//! analysis. A file that ends in the middle is read as far as it goes. `crate::evidence` goes the other way: it writes
+//! what a finding rests on.
 
 mod direction;
-mod dissect;
+pub(crate) mod dissect;
+mod element;
 mod error;
-pub mod evidence;
 mod format;
 mod link;
 mod pcap;
@@ -29,22 +29,25 @@ use flate2::read::MultiGzDecoder;
 use natdiag_common::{Direction, frame::CapturedFrame};
 use pcap_file::DataLink;
 
-pub use self::{
-    error::{CaptureError, Ending},
-    playback::Playback,
-};
 use self::{
-    evidence::{
-        Statement,
-        arrange::{Arranged, arrange},
-    },
-    format::{Content, Format, Kind, MAGIC_LEN, Place, Stop},
+    element::{Content, Place, Stop},
+    format::{Format, Kind, MAGIC_LEN},
     link::LinkHeader,
     pcap::Pcap,
     pcapng::PcapNg,
     window::Window,
 };
-use crate::event::Timestamp;
+pub use self::{
+    error::{CaptureError, Ending},
+    playback::Playback,
+};
+use crate::{
+    event::Timestamp,
+    evidence::{
+        arrange::{Arranged, arrange},
+        statement::Statement,
+    },
+};
 
 /// The path that stands for standard input.
 const STANDARD_INPUT: &str = "-";

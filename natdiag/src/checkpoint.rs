@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{analysis::Analysis, daemon::changes::Changes, engine::SavedEngine};
+use crate::{analysis::Analysis, changes::Changes, engine::SavedEngine};
 
 /// What a file begins with.
 const MAGIC: &[u8; 16] = b"natdiag state\r\n\0";

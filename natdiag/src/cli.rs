@@ -11,8 +11,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
 use crate::{
-    config::{CheckOutput, HookChoice, LiveOutput, Network, Output, Top, duration},
     remedy::plan::TrialPlan,
+    value::{
+        duration,
+        hook::HookChoice,
+        network::Network,
+        output::{CheckOutput, LiveOutput, Output},
+        top::Top,
+    },
 };
 
 /// Names the cause when TCP through a NAT fails now and then

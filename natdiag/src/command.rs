@@ -27,11 +27,12 @@ use self::{
 };
 use crate::{
     cli::{Check, Cli, Command, daemon::DaemonArgs},
-    config::{ConfigError, Output, ReplayConfig, Top, WatchConfig},
+    config::{ConfigError, ReplayConfig, WatchConfig},
     names::Names,
-    report::{self, exit_code::ExitStatus, graded::Graded, outlet::outlet},
-    survey::{Survey, View},
+    report::{self, exit_code::ExitStatus, graded::Graded, outlet::outlet, view::View},
+    survey::Survey,
     tui::Tui,
+    value::{output::Output, top::Top},
 };
 
 /// Remote hosts of a source whose names a report waits for: more than a text shows.

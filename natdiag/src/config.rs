@@ -1,97 +1,17 @@
 //! What was asked for, validated.
 
 pub mod daemon;
-pub mod duration;
-pub mod network;
-pub mod pattern;
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use clap::ValueEnum;
 use thiserror::Error;
 
-pub use self::{network::Network, pattern::InterfacePattern};
 use crate::{
     analysis::filter::Filter,
     cli::{FilterArgs, ReplayArgs, WatchArgs},
     remedy::plan::TrialPlan,
+    value::{hook::HookChoice, network::Network, output::Output, top::Top},
 };
-
-/// The form of the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people: the report in plain text
-    #[default]
-    Text,
-    /// One JSON object at the end
-    Json,
-    /// The same JSON object on one line, once per interval and at the end
-    Jsonl,
-    /// The text as Markdown, for a ticket
-    Markdown,
-}
-
-/// The form of what `natdiag watch` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LiveOutput {
-    /// A live screen to look around in, and a report at the end
-    Tui,
-    /// For people: lines while it runs, and a report at the end
-    Text,
-    /// One JSON object at the end
-    Json,
-    /// The same JSON object on one line, once per interval and at the end
-    Jsonl,
-    /// The report at the end as Markdown, for a ticket
-    Markdown,
-}
-
-/// The form of a report about this host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckOutput {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
-}
-
-/// How many remotes without findings a report shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Top {
-    /// At most so many, the busiest.
-    Busiest(usize),
-    /// All.
-    All,
-}
-
-/// Which hook to attach to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum HookChoice {
-    /// The cheapest that works here and costs no offloads
-    #[default]
-    Auto,
-    /// Native XDP for received packets, TC for sent ones
-    Xdp,
-    /// TCX (Linux 6.6)
-    Tcx,
-    /// TC through the clsact qdisc
-    Clsact,
-    /// Generic XDP for received packets, TC for sent ones
-    XdpGeneric,
-}
-
-/// Which hook TC programs are attached to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TcHook {
-    /// TCX, or clsact where there is none
-    #[default]
-    Auto,
-    /// TCX (Linux 6.6), whose programs go with the process
-    Tcx,
-    /// TC through the clsact qdisc
-    Clsact,
-}
 
 /// What `natdiag watch` does.
 #[derive(Clone, Debug)]
@@ -160,48 +80,6 @@ pub enum ConfigError {
         "`--interval` of a capture is for `--output jsonl`; add that or leave `--interval` out"
     )]
     IntervalWithoutLines,
-}
-
-/// Why a text is no number of remotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("neither a number nor `all`; write such as `--top 50`")]
-pub struct TopError;
-
-impl Default for Top {
-    fn default() -> Self {
-        Self::Busiest(1000)
-    }
-}
-
-impl Top {
-    /// The same as a number.
-    #[must_use]
-    pub const fn limit(self) -> usize {
-        match self {
-            Self::Busiest(limit) => limit,
-            Self::All => usize::MAX,
-        }
-    }
-}
-
-impl FromStr for Top {
-    type Err = TopError;
-
-    fn from_str(text: &str) -> Result<Self, TopError> {
-        match text {
-            "all" => Ok(Self::All),
-            number => number.parse().map(Self::Busiest).map_err(|_| TopError),
-        }
-    }
-}
-
-impl fmt::Display for Top {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busiest(limit) => limit.fmt(f),
-            Self::All => f.write_str("all"),
-        }
-    }
 }
 
 impl TryFrom<&WatchArgs> for WatchConfig {

@@ -22,14 +22,15 @@ use self::{interface::WatchedInterface, saved::SavedInterface};
 use crate::{
     analysis::{Analysis, crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     bpf::{attach::AttachError, load::LoadError, maps::MapsError, pins::PinRoot},
-    capture::evidence::Statement,
     clock::Clock,
-    config::{HookChoice, Top, TrialConfig},
+    config::TrialConfig,
     cost::InterfaceCost,
     event::Timestamp,
+    evidence::statement::Statement,
     host::link::Link,
     names::Names,
     survey::{self, SourceSurvey, Survey},
+    value::{hook::HookChoice, top::Top},
 };
 
 /// How often the rings are emptied. At this pace they hold a million records a second.

@@ -95,7 +95,7 @@ mod tests {
     use bytesize::ByteSize;
 
     use super::*;
-    use crate::config::daemon::Limits;
+    use crate::value::limits::Limits;
 
     #[test]
     fn what_was_lost_is_told_as_soon_as_it_can_be() {

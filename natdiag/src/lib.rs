@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod bpf;
 pub mod capture;
+pub mod changes;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;
@@ -11,10 +12,10 @@ pub mod colour;
 pub mod command;
 pub mod config;
 pub mod cost;
-pub mod daemon;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod host;
 pub mod journal;
 pub mod log;
@@ -28,6 +29,7 @@ pub mod report;
 pub mod spool;
 pub mod survey;
 pub mod tui;
+pub mod value;
 
 /// The object with the programs that watch an interface.
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));

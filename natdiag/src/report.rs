@@ -17,11 +17,13 @@ pub mod probe;
 pub(crate) mod ranking;
 pub(crate) mod table;
 pub mod text;
+pub mod view;
 pub(crate) mod wording;
 
 use std::io::{self, BufWriter};
 
-use crate::{config::Output, survey::View};
+use self::view::View;
+use crate::value::output::Output;
 
 /// The view of this form, on standard output; `rows` bounds its table of remote hosts.
 #[must_use]

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{config::daemon::Limits, event::Timestamp};
+use crate::{event::Timestamp, value::limits::Limits};
 
 /// Others have no business with what is found here.
 const FOLDER_MODE: u32 = 0o750;

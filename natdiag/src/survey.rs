@@ -1,6 +1,6 @@
 //! What a whole run has found: one diagnosis per source, and what cannot be seen from there. The views show it.
 
-use std::{io, net::IpAddr};
+use std::net::IpAddr;
 
 use natdiag_common::counter::Counter;
 
@@ -83,15 +83,6 @@ pub enum SourceKind {
     Capture,
 }
 
-/// What a person at the terminal wants of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Nothing.
-    GoOn,
-    /// That it ends.
-    End,
-}
-
 /// Adds to what the sources have found what crossing between them has shown.
 pub fn add_crossing(crossing: &Crossing, sources: &mut [SourceSurvey]) {
     let mut diagnoses: Vec<&mut Diagnosis> = sources
@@ -99,43 +90,4 @@ pub fn add_crossing(crossing: &Crossing, sources: &mut [SourceSurvey]) {
         .map(|source| &mut source.diagnosis)
         .collect();
     verdict::add_crossing(crossing, &mut diagnoses);
-}
-
-/// Something that shows a run.
-pub trait View {
-    /// Shows what is watched, as soon as it is.
-    ///
-    /// # Errors
-    /// Standard output cannot be written; a closed pipe ends the run quietly.
-    fn begin(&mut self, _survey: Survey) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Shows how things stand, once per interval.
-    ///
-    /// # Errors
-    /// As above.
-    fn interim(&mut self, survey: Survey) -> io::Result<()>;
-
-    /// Whether it may rather be late than take much of a core: a screen may, lines that a program reads may not.
-    fn may_be_late(&self) -> bool {
-        false
-    }
-
-    /// Takes what the person at the terminal has typed, many times a second.
-    ///
-    /// # Errors
-    /// As above.
-    fn attend(&mut self) -> io::Result<Wish> {
-        Ok(Wish::GoOn)
-    }
-
-    /// Gives the terminal back. Only `finish` comes after this.
-    fn release(&mut self) {}
-
-    /// Shows the final report.
-    ///
-    /// # Errors
-    /// As above.
-    fn finish(&mut self, survey: &Survey) -> io::Result<()>;
 }

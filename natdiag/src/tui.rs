@@ -9,6 +9,7 @@ mod keymap;
 mod order;
 mod terminal;
 mod view;
+mod window;
 
 use std::{
     fs::OpenOptions,
@@ -25,8 +26,11 @@ use self::{
 };
 use crate::{
     event::Timestamp,
-    report::markdown,
-    survey::{Survey, View, Wish},
+    report::{
+        markdown,
+        view::{View, Wish},
+    },
+    survey::Survey,
 };
 
 /// Reports of one second that find a name.

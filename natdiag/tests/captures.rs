@@ -16,9 +16,10 @@ use flate2::read::MultiGzDecoder;
 use natdiag::{
     analysis::diagnosis::{Cause, Finding, RemoteCounters},
     command::replay::replay,
-    config::{ReplayConfig, Top},
-    report::exit_code::ExitStatus,
-    survey::{Survey, View},
+    config::ReplayConfig,
+    report::{exit_code::ExitStatus, view::View},
+    survey::Survey,
+    value::top::Top,
 };
 use pcap_file::pcap::{PcapReader, PcapWriter};
 use tempfile::NamedTempFile;

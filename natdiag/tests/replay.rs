@@ -11,9 +11,11 @@ use natdiag::{
     analysis::{diagnosis::RemoteCounters, filter::Filter},
     capture::CaptureError,
     command::replay::{ReplayError, replay},
-    config::{ReplayConfig, Top},
+    config::ReplayConfig,
     event::Timestamp,
-    survey::{Survey, View},
+    report::view::View,
+    survey::Survey,
+    value::top::Top,
 };
 use natdiag_common::testkit::{CLIENT, Payload, SERVER, tcp, udp};
 use pcap_file::{

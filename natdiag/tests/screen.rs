@@ -20,7 +20,8 @@ use std::{
 
 use natdiag::{
     analysis::diagnosis::{Cause, Diagnosis, Finding, RemoteCounters, RemoteDiagnosis, Severity},
-    survey::{SourceKind, SourceSurvey, Survey, View, Wish},
+    report::view::{View, Wish},
+    survey::{SourceKind, SourceSurvey, Survey},
     tui::Tui,
 };
 use nix::{

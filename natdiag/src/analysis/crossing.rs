@@ -5,6 +5,9 @@
 //! It tells which hosts behind the NAT are hit, and which SYNs this very host has swallowed. It adds no evidence about what
 //! lies beyond: there each connection counts once, where it leaves.
 
+mod connection;
+mod shown;
+mod sighting;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +17,17 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use natdiag_common::wire::{
-    seq::{SeqNumber, TsVal},
-    tcp::{ACK, RST, SYN},
-};
+use natdiag_common::wire::seq::SeqNumber;
 
-use super::evidence::Outcomes;
-use crate::event::{Event, Segment, Timestamp};
+use self::{
+    connection::{Connection, Seen, Transmission},
+    sighting::Kind,
+};
+pub use self::{
+    shown::{ClientConnections, CrossingEvidence},
+    sighting::Sighting,
+};
+use crate::event::Timestamp;
 
 /// How long a SYN may take through this host before it counts as swallowed: interfaces are read in turns.
 const PASSAGE_NS: u64 = 500_000_000;
@@ -30,145 +37,16 @@ const MEMORY_NS: u64 = 75_000_000_000;
 const MAX_CONNECTIONS: usize = 1 << 18;
 /// Remote hosts with evidence at once.
 const MAX_REMOTES: usize = 1 << 18;
-/// Clients told apart per remote host.
-const MAX_CLIENTS: usize = 64;
 /// Transmissions of one SYN told apart.
 const MAX_TRANSMISSIONS: usize = 16;
 /// SYNs that must have crossed from an interface before those that do not are called swallowed.
 const FOUNDED: u64 = 3;
-
-/// A packet of a handshake, as one source saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sighting {
-    time: Timestamp,
-    kind: Kind,
-    near: IpAddr,
-    remote: IpAddr,
-    remote_port: u16,
-    /// Sequence number of the SYN.
-    isn: SeqNumber,
-    tsval: Option<TsVal>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Syn,
-    /// A SYN-ACK or a RST in answer.
-    Answer,
-}
-
-impl Sighting {
-    /// When it was seen.
-    #[must_use]
-    pub const fn time(&self) -> Timestamp {
-        self.time
-    }
-
-    /// What is to be joined of a segment, if anything.
-    #[must_use]
-    pub fn of(event: &Event, segment: &Segment) -> Option<Self> {
-        let is_answer = segment.has(SYN | ACK) || segment.has(RST | ACK);
-        let kind = match is_answer {
-            true => Kind::Answer,
-            false if segment.has(SYN) => Kind::Syn,
-            false => return None,
-        };
-        // A SYN goes to the remote host, an answer comes from it, whichever way that is here.
-        let (near, remote, remote_port, isn) = match kind {
-            Kind::Syn => (
-                event.source,
-                event.destination,
-                segment.destination_port,
-                segment.seq,
-            ),
-            Kind::Answer => (
-                event.destination,
-                event.source,
-                segment.source_port,
-                SeqNumber(segment.ack.0.wrapping_sub(1)),
-            ),
-        };
-        Some(Self {
-            time: event.time,
-            kind,
-            near,
-            remote,
-            remote_port,
-            isn,
-            tsval: segment
-                .options
-                .timestamps
-                .map(|timestamps| timestamps.tsval),
-        })
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     remote: IpAddr,
     port: u16,
     isn: SeqNumber,
-}
-
-/// One transmission of a SYN: where it was seen first, and where then.
-#[derive(Clone, Copy, Debug)]
-struct Transmission {
-    tsval: Option<TsVal>,
-    first: Seen,
-    then: Option<Seen>,
-    is_settled: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    time: Timestamp,
-    source: usize,
-    near: IpAddr,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Connection {
-    transmissions: Vec<Transmission>,
-    /// When the first answer was seen, and by which source.
-    answered: Option<(Timestamp, usize)>,
-    /// Whether it has been counted as its client's.
-    is_counted: bool,
-    is_hit: bool,
-    /// Whether its answer has been counted.
-    is_noted: bool,
-}
-
-/// Connections of one client to one remote host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientConnections {
-    /// All.
-    pub all: u64,
-    /// Those whose SYN had to be sent again, or was never answered.
-    pub hit: u64,
-}
-
-/// What crossing has shown about one remote host.
-#[derive(Clone, Debug, Default)]
-pub struct CrossingEvidence {
-    /// First transmissions: swallowed by this host (as dropped), and passed on.
-    pub first: Outcomes,
-    /// Transmissions of a SYN of which this host had swallowed one.
-    pub again: Outcomes,
-    /// All that came next after one that was passed on.
-    pub after_passed: Outcomes,
-    /// All that came next after one that was swallowed.
-    pub after_swallowed: Outcomes,
-    last_swallowed: bool,
-    /// Connections answered by another interface than the SYN left by.
-    pub astray: u64,
-    /// Connections answered by the interface that the SYN left by.
-    pub straight: u64,
-    /// By the host behind the NAT.
-    pub clients: BTreeMap<IpAddr, ClientConnections>,
-    /// The source at which SYNs to this host come in.
-    pub inside: Option<usize>,
-    /// The source by which they leave, or would.
-    pub outside: Option<usize>,
 }
 
 /// Joins the sightings of all sources.
@@ -331,9 +209,9 @@ impl Crossing {
             swallowed_before |= is_swallowed;
         }
         if let Some(client) = client {
-            note_client(connection, evidence, client);
+            evidence.note_client(connection, client);
         }
-        note_answer(connection, evidence);
+        evidence.note_answer(connection);
     }
 
     /// Forgets a source; those behind it move up by one place.
@@ -389,40 +267,4 @@ fn way_of(ways: &BTreeMap<(usize, usize), u64>, source: usize) -> Option<usize> 
         .filter(|((from, _), crossed)| *from == source && **crossed >= FOUNDED);
     let (way, _) = from_here.next().filter(|_| !leaves_here)?;
     Some(way.1)
-}
-
-/// Counts a connection as its client's.
-fn note_client(connection: &mut Connection, evidence: &mut CrossingEvidence, client: IpAddr) {
-    let has_room = evidence.clients.len() < MAX_CLIENTS;
-    if !has_room && !evidence.clients.contains_key(&client) {
-        return;
-    }
-    let counts = evidence.clients.entry(client).or_default();
-    if !std::mem::replace(&mut connection.is_counted, true) {
-        counts.all += 1;
-    }
-    let is_hit = connection.transmissions.len() > 1 || connection.answered.is_none();
-    if is_hit && !std::mem::replace(&mut connection.is_hit, true) {
-        counts.hit += 1;
-    }
-}
-
-/// Counts by which way a connection was answered, once.
-fn note_answer(connection: &mut Connection, evidence: &mut CrossingEvidence) {
-    let Some(transmission) = connection.transmissions.last() else {
-        return;
-    };
-    let ways = [
-        Some(transmission.first.source),
-        transmission.then.map(|then| then.source),
-    ];
-    if let Some((_, by)) = connection.answered
-        && !std::mem::replace(&mut connection.is_noted, true)
-    {
-        if ways.contains(&Some(by)) {
-            evidence.straight += 1;
-        } else {
-            evidence.astray += 1;
-        }
-    }
 }

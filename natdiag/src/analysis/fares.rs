@@ -1,6 +1,6 @@
 //! How the connections to one remote host have fared, for whoever compares two spans of time.
 
-use super::evidence::SynEvidence;
+use crate::analysis::fates::SynEvidence;
 
 /// Connections to one remote host, since the watch began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

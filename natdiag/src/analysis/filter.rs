@@ -7,8 +7,8 @@ use std::{fmt, net::IpAddr};
 
 use crate::{
     analysis::service::Port,
-    config::Network,
     event::{Content, Event},
+    value::network::Network,
 };
 
 /// What is looked at; an empty list stands for everything.

@@ -2,6 +2,7 @@
 //!
 //! Octets are only counted, never kept (RFC 791, section 3.2; RFC 8200, section 4.5).
 
+pub mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +15,8 @@ use foldhash::fast::FixedState;
 use natdiag_common::counter::FragmentProtocol;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    analysis::close_up::FragmentSizes,
-    event::{Content, Event, FragmentPart, Timestamp},
-};
+use self::sizes::FragmentSizes;
+use crate::event::{Content, Event, FragmentPart, Timestamp};
 
 /// How long the fragments of a datagram may take.
 /// Kernel: `IP_FRAG_TIME` 30 s, include/net/ip.h.

@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     analysis::{
-        evidence::{Fate, SynClass, SynEvidence},
+        fates::{Fate, SynClass, SynEvidence},
         mark::{LIFETIME_NS, MarkHistory},
         scope::is_behind_nat,
     },

@@ -25,6 +25,7 @@ pub use self::{
     fragmentation::{is_junk, scattered_flood},
     syn::SynTrouble,
 };
+pub use crate::analysis::fates::neighbours::Neighbours;
 
 use self::{
     case::{finding, insufficient},
@@ -36,15 +37,6 @@ use crate::analysis::diagnosis::{Cause, Evidence, Finding, Severity};
 
 /// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
 const UNANSWERED_REQUESTS: u64 = 3;
-
-/// Other hosts of the same network, /24 or /64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Neighbours {
-    /// Those that answered no SYN.
-    pub silent: u64,
-    /// Those that answered some.
-    pub answering: u64,
-}
 
 /// The worst that [`findings`] may say about a remote host, without saying it: for ranking many of them.
 #[must_use]

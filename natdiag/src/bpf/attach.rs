@@ -19,8 +19,8 @@ use super::{
     pins::{PinError, PinFolder},
 };
 use crate::{
-    config::HookChoice,
     host::link::{self, Link},
+    value::hook::HookChoice,
 };
 
 /// Why nothing is attached.

@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     FOLLOW_OBJECT,
-    config::TcHook,
     cost::{Fill, Runs},
     host::link::Link,
+    value::hook::TcHook,
 };
 
 /// How many suspects are followed while nobody is.

@@ -9,7 +9,7 @@ use natdiag_common::Direction;
 use nix::errno::Errno;
 
 use super::load::WatchProgram;
-use crate::{config::HookChoice, host::link::Link};
+use crate::{host::link::Link, value::hook::HookChoice};
 
 /// Bus devices that are no hardware: their drivers turn receive offloads off when an XDP program comes
 /// (`virtnet_xdp_set`, `drivers/net/virtio_net.c`; `netvsc_xdp_set`, `drivers/net/hyperv/netvsc_bpf.c`).

@@ -14,7 +14,7 @@ use super::{
     load::{self, LoadError},
     maps::MapsError,
 };
-use crate::{config::TcHook, host::link::Link};
+use crate::{host::link::Link, value::hook::TcHook};
 
 /// Why a hook was not tried.
 const NOT_ASKED_FOR: &str = "not asked for";

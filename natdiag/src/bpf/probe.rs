@@ -15,7 +15,7 @@ use super::{
     maps::MapsError,
     pair::{self, Pair, PairError, Position},
 };
-use crate::{PROBE_OBJECT, config::TcHook, host::link::Link};
+use crate::{PROBE_OBJECT, host::link::Link, value::hook::TcHook};
 
 /// The programs on an interface. They are detached when this is dropped.
 pub struct ProbeProgram {

@@ -18,7 +18,7 @@ use natdiag_common::{
     },
 };
 
-use crate::{analysis::scope::is_private, config::Network, recent::Recent};
+use crate::{analysis::scope::is_private, recent::Recent, value::network::Network};
 
 /// Connections, address pairs and addresses remembered in use, each. 48 octets an entry and at most two generations
 /// of three maps make 20 MB.

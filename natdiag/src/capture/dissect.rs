@@ -15,21 +15,21 @@ use natdiag_common::{
 };
 
 use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader, shown::Recent};
-use crate::config::Network;
+use crate::value::network::Network;
 
 /// What a packet gives that is more than a packet.
 #[derive(Debug)]
-pub(super) struct Dissected {
+pub(crate) struct Dissected {
     /// What it adds to the counters of a remote host.
     pub(super) charge: Option<(Address, RemoteCounts)>,
     /// What is kept of it.
-    pub(super) record: Option<Record>,
+    pub(crate) record: Option<Record>,
     /// The segment of an established connection that it carries, where its remote host is under suspicion.
     pub(super) followed: Option<(Direction, FlowEnds, FollowedSegment)>,
 }
 
 /// Counters over all packets of one capture, and what is known about their directions.
-pub(super) struct Dissector {
+pub(crate) struct Dissector {
     finder: DirectionFinder,
     totals: Totals,
     omissions: Omissions,
@@ -50,7 +50,7 @@ pub(super) struct Omissions {
 
 impl Dissector {
     /// A dissector that takes these networks for the local side.
-    pub(super) fn new(local: Vec<Network>) -> Self {
+    pub(crate) fn new(local: Vec<Network>) -> Self {
         Self {
             finder: DirectionFinder::new(local),
             totals: Totals::ZERO,
@@ -77,7 +77,7 @@ impl Dissector {
     }
 
     /// Looks at one packet. Most give nothing but their number.
-    pub(super) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Option<Dissected> {
+    pub(crate) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Option<Dissected> {
         let said = captured.direction;
         let Some(header) = LinkHeader::of(captured.link_type) else {
             self.count_frame(said);

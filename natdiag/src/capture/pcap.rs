@@ -5,7 +5,7 @@
 
 use pcap_file::pcap::{PcapParseError, PcapParser, PcapTsResolution};
 
-use super::format::{Content, Element, Place, Stop};
+use super::element::{Content, Element, Place, Stop};
 use crate::event::Timestamp;
 
 /// Octets before each packet.

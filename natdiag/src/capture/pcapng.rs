@@ -15,11 +15,8 @@ use pcap_file::pcapng::{
     },
 };
 
-use super::{
-    evidence::arrange::is_ours,
-    format::{Content, Element, MAX_ELEMENT_LEN, Place, Stop},
-};
-use crate::event::Timestamp;
+use super::element::{Content, Element, MAX_ELEMENT_LEN, Place, Stop};
+use crate::{event::Timestamp, evidence::arrange::is_ours};
 
 /// Type and length stand before the body of a block.
 const BLOCK_HEADER_LEN: usize = 8;

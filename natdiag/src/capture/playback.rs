@@ -6,15 +6,15 @@ use natdiag_common::counter::Counter;
 use super::{
     Capture, CaptureError, Ending,
     dissect::{Dissected, Dissector},
-    evidence::Statement,
     link_type_name,
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
-    config::Network,
     event::{Event, Timestamp},
+    evidence::statement::Statement,
     survey::{SourceKind, SourceSurvey},
+    value::network::Network,
 };
 
 /// How often the analysis is told that time has passed.

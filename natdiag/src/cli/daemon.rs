@@ -14,7 +14,7 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::config::{HookChoice, InterfacePattern, Network, duration};
+use crate::value::{duration, hook::HookChoice, network::Network, pattern::InterfacePattern};
 
 /// Arguments of `natdiag daemon`.
 #[derive(Debug, Args)]

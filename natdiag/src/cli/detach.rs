@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::daemon::DEFAULT_PIN;
+use crate::value::place::DEFAULT_PIN;
 
 /// Arguments of `natdiag detach`.
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    config::TcHook,
     probe::{payload::Payload, target::Target},
+    value::hook::TcHook,
 };
 
 /// What can be tested.

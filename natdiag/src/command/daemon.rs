@@ -8,6 +8,7 @@ mod links;
 mod measure;
 mod notice;
 mod reload;
+mod selection;
 mod settings;
 mod signals;
 mod start;
@@ -29,12 +30,10 @@ use self::{
     state::{About, StateFolder},
 };
 use crate::{
+    changes::{Change, Changes, Turn},
     cli::daemon::DaemonArgs,
+    command::daemon::selection::Selection,
     config::daemon::DaemonConfig,
-    daemon::{
-        changes::{Change, Changes, Turn},
-        selection::Selection,
-    },
     engine::{Attached, Engine, EngineError, ticks},
     error::in_full,
     event::Timestamp,

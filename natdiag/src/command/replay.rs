@@ -12,7 +12,8 @@ use crate::{
     command,
     config::ReplayConfig,
     names::Names,
-    survey::{self, Survey, View},
+    report::view::View,
+    survey::{self, Survey},
 };
 
 /// Why a replay came to no report.

@@ -24,7 +24,8 @@ use crate::{
     },
     names::Names,
     privilege::{self, MissingPrivileges},
-    survey::{Survey, View, Wish},
+    report::view::{View, Wish},
+    survey::Survey,
 };
 
 /// A view that may be late rests so many times as long as it has worked: it takes 1 % of a core at most.

@@ -8,14 +8,14 @@ use bytesize::ByteSize;
 use thiserror::Error;
 
 pub use self::file::{FileError, parse};
-use super::{HookChoice, InterfacePattern, Network};
-use crate::{analysis::filter::Filter, cli::daemon::Settings};
-
-/// Where the configuration file is, unless it is named.
-pub const DEFAULT_FILE: &str = "/etc/natdiag/natdiag.toml";
-
-/// Where natdiag pins, unless another folder is named.
-pub const DEFAULT_PIN: &str = "/sys/fs/bpf/natdiag";
+use crate::{
+    analysis::filter::Filter,
+    cli::daemon::Settings,
+    value::{
+        hook::HookChoice, limits::Limits, network::Network, pattern::InterfacePattern,
+        place::DEFAULT_PIN,
+    },
+};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 const DEFAULT_STATE_INTERVAL: Duration = Duration::from_secs(30);
@@ -130,17 +130,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
-}
-
-/// How the files of a folder are bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Size of one file.
-    pub size: ByteSize,
-    /// How long one file is written to.
-    pub age: Duration,
-    /// Size of all files together.
-    pub total: ByteSize,
 }
 
 /// Why settings make no sense as a whole.

@@ -17,10 +17,8 @@ use crate::{
         maps::{Counters, MapsError},
         reconcile::Increment,
     },
-    capture::evidence::Statement,
     clock::Clock,
     cost::InterfaceCost,
-    daemon::evidence::Keeper,
     engine::{
         Attached, EngineError, EngineOptions,
         following::Following,
@@ -30,6 +28,7 @@ use crate::{
     },
     error::in_full,
     event::{Event, Timestamp},
+    evidence::{keeper::Keeper, statement::Statement},
     host::{
         address,
         link::{self, Link},

@@ -22,7 +22,7 @@ use nix::{
 };
 use socket2::SockRef;
 
-use crate::{config::Network, event::Timestamp};
+use crate::{event::Timestamp, value::network::Network};
 
 /// Largest packet; one that is longer is cut off.
 const MAX_PACKET: usize = 1 << 16;

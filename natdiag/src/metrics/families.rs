@@ -9,8 +9,8 @@ use prometheus::{
 
 use crate::{
     analysis::{diagnosis::RemoteCounters, table::DEFAULT_CAPACITY},
+    changes::{Changes, Place},
     cost::InterfaceCost,
-    daemon::changes::{Changes, Place},
     survey::{SourceSurvey, Survey},
 };
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use crate::analysis::{
     diagnosis::Finding,
-    evidence::Outcomes,
+    fates::Outcomes,
     verdict::likelihood::{Rate, ln_known, ln_series, normalise},
 };
 

@@ -5,7 +5,7 @@ use natdiag_common::wire::seq::TsVal;
 
 use super::trial::{Arm, Fate, Record, Trial};
 use crate::analysis::{
-    evidence::Outcomes,
+    fates::Outcomes,
     mark::LIFETIME_NS,
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
 };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::{
-    daemon::changes::{Change, Standing, Turn},
+    changes::{Change, Standing, Turn},
     event::Timestamp,
     report::model::{Finding, Report, rfc3339},
     survey::Survey,
@@ -209,7 +209,7 @@ impl From<&Standing> for Was {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{daemon::changes::Changes, report::fixture};
+    use crate::{changes::Changes, report::fixture};
 
     #[test]
     fn events_read_well() {

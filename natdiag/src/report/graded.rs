@@ -8,8 +8,11 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::{
-    report::exit_code::ExitStatus,
-    survey::{Survey, View, Wish},
+    report::{
+        exit_code::ExitStatus,
+        view::{View, Wish},
+    },
+    survey::Survey,
 };
 
 /// A view, graded.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Serializer;
 
 use crate::{
-    report::{json_layout::Outline, model::Report},
-    survey::{Survey, View},
+    report::{json_layout::Outline, model::Report, view::View},
+    survey::Survey,
 };
 
 /// Writes the report as JSON.

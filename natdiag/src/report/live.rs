@@ -7,8 +7,11 @@ use std::io::{self, Write};
 
 use self::{lines::Lines, pace::Pace};
 use crate::{
-    report::text::{self, paper::Paper},
-    survey::{Survey, View},
+    report::{
+        text::{self, paper::Paper},
+        view::View,
+    },
+    survey::Survey,
 };
 
 /// Shows a run to people.

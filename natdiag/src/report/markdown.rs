@@ -11,9 +11,11 @@ use crate::{
             Listed, Note,
             finding::{Fates, Told},
         },
-        table, wording,
+        table,
+        view::View,
+        wording,
     },
-    survey::{Survey, View},
+    survey::Survey,
 };
 
 /// Width of the table of remote hosts: nothing has to be left out.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use crate::{
     analysis::diagnosis::{Cause, RemoteDiagnosis},
-    config::Network,
     names::Names,
     survey::SourceSurvey,
+    value::network::Network,
 };
 
 /// Words that all must be found in a line of the list, or networks that its address is of.

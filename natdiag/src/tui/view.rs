@@ -17,7 +17,10 @@ use ratatui::{
 };
 
 use self::theme::Theme;
-use crate::tui::app::{App, Pane, Window};
+use crate::tui::{
+    app::{App, Pane},
+    window::Window,
+};
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame, app: &mut App, theme: Theme) {

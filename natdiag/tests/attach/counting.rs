@@ -12,8 +12,8 @@ use natdiag::{
         load::{LoadOptions, WatchObject},
         maps::Counters,
     },
-    config::HookChoice,
     event::{Content, Event},
+    value::hook::HookChoice,
 };
 use natdiag_common::{
     Address, LinkType,

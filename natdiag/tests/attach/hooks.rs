@@ -6,7 +6,7 @@ use natdiag::{
         attach::{AttachError, Attachment, attach},
         load::{LoadOptions, WatchObject},
     },
-    config::HookChoice,
+    value::hook::HookChoice,
 };
 use natdiag_common::LinkType;
 

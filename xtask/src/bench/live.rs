@@ -21,7 +21,7 @@ use natdiag::{
         attach::{Attachment, attach},
         load::{LoadOptions, WatchObject},
     },
-    config::HookChoice,
+    value::hook::HookChoice,
 };
 use natdiag_common::{Direction, LinkType, names, testkit::Random};
 use serde::Serialize;

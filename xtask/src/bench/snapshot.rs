@@ -9,8 +9,8 @@ use natdiag::{
     bpf::{events::Records, maps::Counters},
     event::Timestamp,
     names::Names,
-    report::json::JsonView,
-    survey::{SourceKind, SourceSurvey, Survey, View as _},
+    report::{json::JsonView, view::View as _},
+    survey::{SourceKind, SourceSurvey, Survey},
 };
 use natdiag_common::Direction;
 use serde::Serialize;

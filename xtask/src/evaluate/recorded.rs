@@ -10,9 +10,11 @@ use anyhow::{Context as _, Result};
 use natdiag::{
     analysis::{diagnosis::Finding, filter::Filter},
     command::replay::replay,
-    config::{ReplayConfig, Top},
+    config::ReplayConfig,
     event::Timestamp,
-    survey::{Survey, View},
+    report::view::View,
+    survey::Survey,
+    value::top::Top,
 };
 
 /// How often it is looked whether a cause is named.

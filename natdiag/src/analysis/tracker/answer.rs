@@ -9,7 +9,7 @@ use super::{
     flow::{Baseline, Flow, SEEN_AGAIN_NS},
 };
 use crate::{
-    analysis::evidence::{Fate, SynEvidence},
+    analysis::fates::{Fate, SynEvidence},
     event::{Event, IcmpError, Segment, Timestamp},
 };
 

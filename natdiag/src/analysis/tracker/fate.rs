@@ -2,7 +2,7 @@
 
 use super::flow::Transmission;
 use crate::{
-    analysis::evidence::{ConnectionFates, Fate, SynEvidence},
+    analysis::fates::{ConnectionFates, Fate, SynEvidence},
     event::Timestamp,
 };
 

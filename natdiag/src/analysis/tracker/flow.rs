@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
+    analysis::fates::{ConnectionFates, Fate, SynClass, resets::signal},
     event::{Event, Segment, Timestamp},
 };
 

@@ -8,7 +8,7 @@ use std::{
 use foldhash::fast::FixedState;
 
 use super::Tracker;
-use crate::analysis::{evidence::SynEvidence, verdict::Neighbours};
+use crate::analysis::fates::{SynEvidence, neighbours::Neighbours};
 
 /// SYNs that must have been dropped for a host to count as silent.
 const SILENT: u64 = 2;

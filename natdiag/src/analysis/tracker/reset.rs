@@ -10,7 +10,7 @@ use super::{
     flow::{Flow, Reset},
 };
 use crate::{
-    analysis::evidence::{Fate, resets::signal},
+    analysis::fates::{Fate, resets::signal},
     event::{Event, Segment},
 };
 

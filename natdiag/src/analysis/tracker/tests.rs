@@ -3,7 +3,7 @@ use natdiag_common::wire::seq::TsVal;
 
 use crate::{
     analysis::{
-        evidence::{Connections, Outcomes},
+        fates::{Connections, Outcomes},
         timeline::{Client, ISN, MS},
     },
     event::Content,

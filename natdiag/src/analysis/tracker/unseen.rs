@@ -4,7 +4,7 @@
 use natdiag_common::wire::seq::SeqNumber;
 
 use super::{FourTuple, Tracker, fate::settle};
-use crate::{analysis::evidence::Fate, event::Timestamp};
+use crate::{analysis::fates::Fate, event::Timestamp};
 
 impl Tracker {
     /// Takes note that one side closes the connection whose SYN this sequence number comes after: our own number of a FIN

@@ -4,7 +4,7 @@ use crate::{
     analysis::{
         diagnosis::{Cause, Evidence, Finding, Severity},
         established::Established,
-        evidence::SynEvidence,
+        fates::SynEvidence,
         fragments::Datagrams,
         table::Counts,
         verdict::Neighbours,

@@ -12,7 +12,7 @@ use crate::analysis::{
     diagnosis::{
         Alternative, Cause, Diagnosis, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
     },
-    evidence::Outcomes,
+    fates::Outcomes,
 };
 
 /// Shares of the causes among NAT hosts that swallow SYNs: no port is free for this destination; one is lost now and then

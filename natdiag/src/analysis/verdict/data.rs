@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::Outcomes,
+    fates::Outcomes,
 };
 
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,
@@ -187,7 +187,8 @@ mod tests {
     use super::*;
     use crate::{
         analysis::{
-            established::Established, fragments::Datagrams, table::Counts, verdict::Neighbours,
+            established::Established, fates::neighbours::Neighbours, fragments::Datagrams,
+            table::Counts,
         },
         event::Timestamp,
     };

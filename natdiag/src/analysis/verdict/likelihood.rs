@@ -1,6 +1,6 @@
 //! Probabilities of series of outcomes, as natural logarithms.
 
-use crate::analysis::evidence::Outcomes;
+use crate::analysis::fates::Outcomes;
 
 /// What is believed about a rate of drops before anything was seen: as if so many had been dropped and answered
 /// (a beta distribution).

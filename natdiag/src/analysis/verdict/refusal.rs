@@ -3,7 +3,7 @@
 use super::finding;
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.

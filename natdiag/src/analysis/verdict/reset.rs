@@ -16,7 +16,7 @@ use super::{
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     established::Established,
-    evidence::{
+    fates::{
         SynEvidence,
         resets::{ResetEvidence, signal},
     },

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 /// Connections of one kind from which on that is no accident at the end of one.

@@ -12,7 +12,7 @@ use super::{
 use crate::analysis::{
     diagnosis::Cause,
     established::Established,
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
 };
 
 /// Large segments fall into a hole, but for those between [`SMALL_PACKET_OCTETS`] and its MTU: how many there are of them

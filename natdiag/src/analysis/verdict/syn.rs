@@ -41,7 +41,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 /// Handshakes that had to be confirmed again from which on that is a symptom: a lost ACK makes one.

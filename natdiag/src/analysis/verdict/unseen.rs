@@ -3,7 +3,7 @@
 use super::case::finding;
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 /// Unseen answers from which on that is said: two may be a connection that was opened just when the watch began.

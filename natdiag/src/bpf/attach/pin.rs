@@ -19,8 +19,8 @@ use crate::{
         load::WatchObject,
         pins::{MAPS, PinError, PinFolder, hook_name, program_name},
     },
-    config::HookChoice,
     host::link::{self, Link},
+    value::hook::HookChoice,
 };
 
 /// Attaches, and pins maps and hooks. On an error something may be pinned.

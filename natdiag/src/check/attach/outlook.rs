@@ -7,8 +7,8 @@ use crate::{
         inspect::Tcx,
         ladder::{Circumstances, Refusal, Rung, ladder, xdp_costs_offloads},
     },
-    config::HookChoice,
     host::link::Link,
+    value::hook::HookChoice,
 };
 
 /// What would happen.

@@ -9,8 +9,8 @@ use crate::{
     cli::CheckAttachArgs,
     clock::Clock,
     command::watch::{WatchError, choose_links},
-    config::CheckOutput,
     report::{exit_code::ExitStatus, host::attach, text::paper::Paper},
+    value::output::CheckOutput,
 };
 
 /// Why a check of interfaces came to no report.

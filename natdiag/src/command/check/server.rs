@@ -11,8 +11,8 @@ use crate::{
         verdict::judge,
     },
     cli::CheckServerArgs,
-    config::CheckOutput,
     report::{exit_code::ExitStatus, host::server, text::paper::Paper},
+    value::output::CheckOutput,
 };
 
 /// Why a check of a server came to no report.

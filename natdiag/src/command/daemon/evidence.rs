@@ -14,17 +14,19 @@ use natdiag_common::{
 
 use crate::{
     analysis::{
-        close_up::RecentSyn,
         diagnosis::{Cause, Finding, RemoteDiagnosis},
-        evidence::Fate,
+        fates::{Fate, recent::RecentSyn},
         mark::Prediction,
     },
-    capture::evidence::{About, Exhibit, Statement, section},
-    config::daemon::Limits,
-    daemon::changes::{Changes, Place},
+    changes::{Changes, Place},
     engine::Engine,
+    evidence::{
+        section::{About, Exhibit, section},
+        statement::Statement,
+    },
     spool::Spool,
     survey::{SourceSurvey, Survey},
+    value::limits::Limits,
 };
 
 /// Packets with which a new file begins for a host that has some in the file before: each file shall give the finding by itself.

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, io, mem, time::Duration};
 use tokio::time::Interval;
 
 use crate::{
-    capture::evidence::{About, WholePacket, full_section},
-    config::Network,
     engine::{Engine, ticks},
     event::Timestamp,
+    evidence::section::{About, WholePacket, full_section},
     host::tap::Tap,
     spool::Spool,
+    value::network::Network,
 };
 
 /// How often packets are taken, and how many at once, so that a stream of them keeps nobody waiting.

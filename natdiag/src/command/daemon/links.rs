@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use super::failure::DaemonError;
 use crate::{
-    config::InterfacePattern,
     host::{
         address,
         link::{self, Link},
         route,
     },
+    value::pattern::InterfacePattern,
 };
 
 /// The interfaces of this network namespace, and the addresses of each.

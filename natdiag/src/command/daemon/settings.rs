@@ -5,7 +5,8 @@ use std::{fs, io, path::Path};
 use super::failure::DaemonError;
 use crate::{
     cli::daemon::{DaemonArgs, Settings},
-    config::daemon::{self, DEFAULT_FILE, DaemonConfig},
+    config::daemon::{self, DaemonConfig},
+    value::place::DEFAULT_FILE,
 };
 
 /// What the command line asks for, and where it says nothing, the file.

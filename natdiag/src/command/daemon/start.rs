@@ -7,17 +7,15 @@ use super::{
     links::present, measure::Measure, notice::Notice, selection, state::StateFolder,
 };
 use crate::{
-    config::{
-        Top,
-        daemon::{DaemonConfig, Limits, Privileges},
-    },
-    daemon::changes::Changes,
+    changes::Changes,
+    config::daemon::{DaemonConfig, Privileges},
     engine::{Engine, EngineOptions},
     event::Timestamp,
     journal::Journal,
     privilege::reduce,
     report::event::Happening,
     spool::Spool,
+    value::{limits::Limits, top::Top},
 };
 
 impl Daemon {

@@ -12,9 +12,9 @@ use std::{
 use super::failure::DaemonError;
 use crate::{
     bpf::pins::PinRoot,
+    changes::Changes,
     checkpoint::{self, CheckpointError, Current, Earlier},
     config::daemon::StateConfig,
-    daemon::changes::Changes,
     engine::Engine,
     error::in_full,
 };

@@ -7,7 +7,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::config::{LiveOutput, Output};
+use crate::value::output::{LiveOutput, Output};
 
 /// What shows a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

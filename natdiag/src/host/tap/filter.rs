@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use socket2::SockFilter;
 
-use crate::config::Network;
+use crate::value::network::Network;
 
 /// `BPF_LD | BPF_B | BPF_ABS`, `BPF_LD | BPF_W | BPF_ABS`.
 const LOAD_OCTET: u16 = 0x30;

@@ -5,7 +5,7 @@ use natdiag_common::follow::{FollowCounter, FollowCounts};
 use super::silence;
 use crate::analysis::{
     diagnosis::{Evidence, Severity},
-    evidence::{
+    fates::{
         SynEvidence,
         resets::{ResetEvidence, signal},
     },

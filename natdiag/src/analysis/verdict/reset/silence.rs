@@ -4,7 +4,7 @@
 use natdiag_common::follow::{FollowCounter, FollowCounts, SILENCES};
 
 use crate::analysis::{
-    evidence::Outcomes,
+    fates::Outcomes,
     verdict::{
         base_rates::ResetTrouble,
         likelihood::{Rate, ln_mixture, ln_series},

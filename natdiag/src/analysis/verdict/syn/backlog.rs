@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
     verdict::{
         data::STRAY,
         likelihood::{Rate, ln_known, ln_mixture, ln_series},

@@ -6,7 +6,7 @@ use super::{
     room::Seen,
 };
 use crate::analysis::{
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::likelihood::{LOSS, Rate, ln_known, ln_mixture, ln_series},
 };
 

@@ -3,7 +3,7 @@
 
 use super::room::Seen;
 use crate::analysis::{
-    evidence::Outcomes,
+    fates::Outcomes,
     verdict::{
         data::{Data, STRAY},
         likelihood::{Rate, ln_mixture, ln_series},

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Service, SynEvidence},
+    fates::{Service, SynEvidence},
     service::Port,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
     verdict::case,
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rates::{BACKGROUND, LEAKS, STRAY_LOSS, count, outcomes};
 use crate::analysis::{
-    evidence::{Outcomes, Service, SynEvidence},
+    fates::{Outcomes, Service, SynEvidence},
     verdict::likelihood::{ln_known, ln_mixture, ln_series},
 };
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        evidence::SynEvidence,
+        fates::SynEvidence,
         mark::{LIFETIME_NS, Mark},
         verdict::likelihood::ln_mixture,
     },

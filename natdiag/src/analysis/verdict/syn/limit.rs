@@ -5,7 +5,7 @@ use super::{
     rates::{STRAY_LOSS, count},
 };
 use crate::analysis::{
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::{
         contest::Contest,
         data::STRAY,

@@ -5,7 +5,7 @@ use natdiag_common::wire::seq::TsVal;
 
 use crate::{
     analysis::{
-        evidence::{Fate, Outcomes, SynEvidence},
+        fates::{Fate, Outcomes, SynEvidence},
         mark::Prediction,
         verdict::likelihood::{LOSS, ln_series},
     },

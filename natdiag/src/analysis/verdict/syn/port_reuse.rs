@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
     verdict::likelihood::{ln_mixture, ln_series},
 };
 

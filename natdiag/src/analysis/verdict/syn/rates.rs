@@ -1,6 +1,6 @@
 //! Rates that several hypotheses suppose, each with its reason.
 
-use crate::analysis::{evidence::Outcomes, verdict::likelihood::Rate};
+use crate::analysis::{fates::Outcomes, verdict::likelihood::Rate};
 
 /// Share of SYNs that do not do what a rule of all or nothing says: real servers with tcp_tw_recycle dropped 7,518 of
 /// 7,518 SYNs below the mark.

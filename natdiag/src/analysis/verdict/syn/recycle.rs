@@ -14,7 +14,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::Cause,
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::{contest::Contest, likelihood::ln_mixture},
 };
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding},
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     verdict::{case::Case, contest::Contest},
 };
 

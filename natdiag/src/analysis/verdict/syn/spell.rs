@@ -4,7 +4,7 @@ use super::{
     newest::{Decided, ln_older, newest, seconds_between},
     rates::{EXCEPTIONS, STRAY_LOSS},
 };
-use crate::analysis::{evidence::SynEvidence, verdict::likelihood::ln_mixture};
+use crate::analysis::{fates::SynEvidence, verdict::likelihood::ln_mixture};
 
 /// Times of two kinds in turns.
 struct Turns {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     analysis::{
         established::Established,
-        evidence::{Connections, Outcomes, Service},
+        fates::{Connections, Outcomes, Service},
         fragments::Datagrams,
         table::Counts,
         verdict::Neighbours,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
 };
 
 pub(super) const ROOM: Room = Room {

@@ -14,11 +14,11 @@ use crate::{
     },
     clock::Clock,
     command::probe::{ProbeError, link_type},
-    config::HookChoice,
     event::{Content, Event},
     host::path::Path,
     probe::fragments::Sighting,
     survey::{SourceKind, SourceSurvey},
+    value::hook::HookChoice,
 };
 
 /// Most records and spills that one turn takes.

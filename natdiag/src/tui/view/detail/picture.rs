@@ -5,9 +5,10 @@ use ratatui::text::{Line, Span};
 
 use crate::{
     analysis::{
-        close_up::{CloseUp, FragmentSizes, RecentSyn},
+        close_up::CloseUp,
         diagnosis::{RemoteDiagnosis, Severity},
-        evidence::Fate,
+        fates::{Fate, recent::RecentSyn},
+        fragments::sizes::FragmentSizes,
         mark::Prediction,
     },
     report::{note::finding::Fates, text::fate_table, wording},

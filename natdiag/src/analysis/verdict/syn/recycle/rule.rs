@@ -6,7 +6,7 @@ use super::super::{
     rates::{AGAIN, BACKGROUND, EXCEPTIONS, OPEN, STRAY_LOSS},
 };
 use crate::analysis::{
-    evidence::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynEvidence},
     mark::Prediction,
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    fates::SynEvidence,
     mark::LIFETIME_NS,
     service::Port,
     verdict::case::Case,

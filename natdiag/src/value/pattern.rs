@@ -2,10 +2,9 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use crate::value::network::{Network, NetworkError};
 use glob::Pattern;
 use thiserror::Error;
-
-use super::network::{Network, NetworkError};
 
 /// Longest name of an interface in octets (`IFNAMSIZ`, include/uapi/linux/if.h, less the final zero).
 const MAX_NAME_LEN: usize = 15;

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     analysis::diagnosis::Diagnosis,
     capture::{Capture, Playback, dissect::Dissector},
-    daemon::evidence::Keeper,
+    evidence::keeper::Keeper,
     survey::SourceSurvey,
 };
 

@@ -15,8 +15,7 @@ use pcap_file::pcapng::{
     },
 };
 
-use super::PROGRAM;
-use crate::capture::Stream;
+use super::section::PROGRAM;
 
 /// Enough to hold the first block of a file of evidence.
 const HEAD_LEN: u64 = 16 * 1024;
@@ -24,15 +23,15 @@ const HEAD_LEN: u64 = 16 * 1024;
 const MAX_LEN: u64 = 256 << 20;
 
 /// What a stream turns out to be.
-pub(in crate::capture) enum Arranged {
+pub(crate) enum Arranged {
     /// Something else, or too large: the same octets.
-    Other(Stream),
+    Other(Box<dyn Read + Send>),
     /// Evidence: the name of each interface, and its own capture.
     Evidence(Vec<(String, Vec<u8>)>),
 }
 
 /// Reads a stream, if it is evidence.
-pub(in crate::capture) fn arrange(mut stream: Stream) -> io::Result<Arranged> {
+pub(crate) fn arrange(mut stream: Box<dyn Read + Send>) -> io::Result<Arranged> {
     let mut octets = Vec::new();
     (&mut stream).take(HEAD_LEN).read_to_end(&mut octets)?;
     if !is_evidence(&octets) {
@@ -51,7 +50,7 @@ fn is_evidence(octets: &[u8]) -> bool {
 }
 
 /// Whether natdiag has written a section.
-pub(in crate::capture) fn is_ours(section: &SectionHeaderBlock<'_>) -> bool {
+pub(crate) fn is_ours(section: &SectionHeaderBlock<'_>) -> bool {
     section.options.iter().any(|option| {
         matches!(option, SectionHeaderOption::UserApplication(name) if name.starts_with(PROGRAM))
     })

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::analysis::fates::{Fate, Outcomes};
 use serde::{Deserialize, Serialize};
-
-use super::{Fate, Outcomes};
 
 /// Seconds with SYNs that are remembered: what fails in spells shows it within half a minute of traffic.
 const MAX_SPELLS: usize = 32;

@@ -1,7 +1,11 @@
 //! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
 
+mod class;
 pub mod clocks;
+mod connections;
+pub mod neighbours;
 mod outcomes;
+pub mod recent;
 pub mod resets;
 pub mod spells;
 pub mod writes;
@@ -11,12 +15,15 @@ use std::net::IpAddr;
 use natdiag_common::wire::seq::TsVal;
 use serde::{Deserialize, Serialize};
 
-pub use self::outcomes::{Fate, Outcomes};
-use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
-use crate::{
-    analysis::{close_up::RecentSyns, mark::Prediction},
-    event::Timestamp,
+pub use self::{
+    class::SynClass,
+    connections::{ConnectionFates, Connections},
+    outcomes::{Fate, Outcomes},
 };
+use self::{
+    clocks::Clocks, recent::RecentSyns, resets::ResetEvidence, spells::Spells, writes::RecentWrites,
+};
+use crate::{analysis::mark::Prediction, event::Timestamp};
 
 /// Most (local address, port) pairs told apart per remote host; what is beyond is counted as the last one.
 const MAX_SERVICES: usize = 64;
@@ -35,56 +42,6 @@ pub struct Service {
     pub port: u16,
     /// Their fates.
     pub outcomes: Outcomes,
-}
-
-/// Connections by the fates of all their SYNs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connections {
-    /// No SYN of theirs was answered.
-    pub failed: u64,
-    /// None was dropped.
-    pub clean: u64,
-    /// Some were dropped before one was answered.
-    pub late: u64,
-}
-
-/// How one SYN transmission counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub struct SynClass {
-    /// What the rule of tcp_tw_recycle says.
-    pub prediction: Prediction,
-    /// Whether the server may hold the four-tuple in TIME-WAIT, where another rule may drop the SYN: then its being
-    /// dropped says nothing.
-    pub reuses_time_wait: bool,
-    /// Whether the mark had just changed.
-    pub ambiguous: bool,
-    /// Whether no mark was known, and one from before we looked may have been in force.
-    pub unseen_mark: bool,
-    /// Whether its four-tuple may have been used shortly before we looked.
-    pub unseen_use: bool,
-    /// Whether an earlier transmission of the same SYN had been dropped.
-    pub repeated: bool,
-    /// Whether the remote host had never answered this local address before.
-    pub first_contact: bool,
-    /// Place in [`SynEvidence::services`].
-    pub service: usize,
-    /// When it was sent, in whole seconds since 1970.
-    pub second: u64,
-    /// Connections to the remote host that were open then.
-    pub open: usize,
-}
-
-impl SynClass {
-    /// As what a fate counts.
-    #[must_use]
-    pub fn counted(self, fate: Fate) -> Fate {
-        if self.reuses_time_wait && fate == Fate::Dropped {
-            Fate::Undecided
-        } else {
-            fate
-        }
-    }
 }
 
 /// All that is known about SYNs sent to one remote host.
@@ -319,35 +276,5 @@ impl SynEvidence {
             .plus(self.predicted_pass)
             .plus(self.armed_without_timestamps)
             .plus(self.without_timestamps)
-    }
-}
-
-/// What a connection's SYNs have come to, for [`Connections`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectionFates {
-    /// Dropped SYNs that count.
-    pub dropped: u32,
-    /// Answered SYNs that count.
-    pub answered: u32,
-}
-
-impl Connections {
-    /// Moves one connection from what it was to what it is.
-    pub fn settle(&mut self, from: ConnectionFates, to: ConnectionFates) {
-        if let Some(cell) = self.cell(from) {
-            *cell = cell.saturating_sub(1);
-        }
-        if let Some(cell) = self.cell(to) {
-            *cell += 1;
-        }
-    }
-
-    fn cell(&mut self, fates: ConnectionFates) -> Option<&mut u64> {
-        match (fates.dropped, fates.answered) {
-            (0, 0) => None,
-            (0, _) => Some(&mut self.clean),
-            (_, 0) => Some(&mut self.failed),
-            _ => Some(&mut self.late),
-        }
     }
 }

@@ -1,9 +1,6 @@
 //! Writing captures: packets that a finding rests on, each from its record, as a section of a pcapng file
 //! (draft-ietf-opsawg-pcapng). A section stands for itself, so that sections one behind the other are a file.
 
-pub(super) mod arrange;
-mod rebuild;
-mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -26,11 +23,11 @@ use pcap_file::{
     },
 };
 
-pub use self::{rebuild::packet, statement::Statement};
+use super::{rebuild::packet, statement::Statement};
 use crate::event::Timestamp;
 
 /// What wrote a section of evidence, whose packets were chosen.
-const PROGRAM: &str = "natdiag evidence ";
+pub(super) const PROGRAM: &str = "natdiag evidence ";
 /// What wrote a section with everything there was of some hosts.
 const PROGRAM_FULL: &str = "natdiag ";
 

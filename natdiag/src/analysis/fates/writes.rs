@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{analysis::mark::Mark, event::Timestamp};
 
-/// Writes that are remembered: those during [`crate::analysis::close_up::RECENT_SYNS`], of which each may bring one.
+/// Writes that are remembered: those during [`super::recent::RECENT_SYNS`], of which each may bring one.
 const MAX_WRITES: usize = 256;
 
 /// The last writes, the newest last.

@@ -2,21 +2,21 @@
 
 use std::net::IpAddr;
 
-use crate::{config::InterfacePattern, host::link::Link};
+use crate::{host::link::Link, value::pattern::InterfacePattern};
 
 /// The interfaces that a configuration means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
+pub(super) struct Selection {
     /// Those to watch.
-    pub wanted: Vec<InterfacePattern>,
+    pub(super) wanted: Vec<InterfacePattern>,
     /// Those not to watch, even so.
-    pub exclude: Vec<InterfacePattern>,
+    pub(super) exclude: Vec<InterfacePattern>,
 }
 
 impl Selection {
     /// Whether an interface is meant.
     #[must_use]
-    pub fn includes(&self, link: &Link, addresses: &[IpAddr]) -> bool {
+    pub(super) fn includes(&self, link: &Link, addresses: &[IpAddr]) -> bool {
         let is_in = |patterns: &[InterfacePattern]| {
             patterns
                 .iter()
@@ -26,7 +26,7 @@ impl Selection {
     }
 
     /// Patterns that stand for none of the interfaces there are.
-    pub fn unmet<'a>(
+    pub(super) fn unmet<'a>(
         &'a self,
         links: &'a [(Link, Vec<IpAddr>)],
     ) -> impl Iterator<Item = &'a InterfacePattern> {

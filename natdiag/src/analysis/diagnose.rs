@@ -1,0 +1,199 @@
+//! From all that is known to a diagnosis: whose findings are shown, and in which order.
+
+use std::{cmp::Reverse, net::IpAddr};
+
+use natdiag_common::{
+    Address,
+    counter::{Counter, FragmentPosition, FragmentProtocol},
+};
+
+use super::{
+    Analysis,
+    close_up::CloseUp,
+    counters::counters,
+    diagnosis::{Diagnosis, Finding, RemoteDiagnosis, Severity},
+    fares::Fares,
+    fates::{SynEvidence, neighbours::Neighbours},
+    fragments::Datagrams,
+    ranking::Ranking,
+    table::{Counts, Remote},
+    tracker::Networks,
+    verdict::{self, Case},
+};
+use crate::event::Timestamp;
+
+/// Remotes with findings that are shown whatever number is asked for.
+pub const MIN_FINDINGS: usize = 1000;
+
+/// Remote hosts of a diagnosis that are looked at closely, at up to a kibioctet each.
+const CLOSE_UPS: usize = 1000;
+
+impl Analysis {
+    /// Says what is known at `now`; `top` bounds the remotes without findings. Of those with findings the worst are
+    /// shown, as many as `top` and at least [`MIN_FINDINGS`].
+    #[must_use]
+    pub fn diagnose(&self, now: Timestamp, top: usize) -> Diagnosis {
+        let mut with_findings = Ranking::of(top.max(MIN_FINDINGS));
+        let mut busiest = Ranking::of(top);
+        for remote in self.table.remotes() {
+            let syns = self.tracker.evidence(remote.address.into());
+            let symptoms = syns.map_or(0, |syns| syns.all().dropped);
+            let packets = remote.counts.packets();
+            match self.severity(remote, syns, now) {
+                Some(severity) => {
+                    with_findings.push((Reverse((severity, symptoms, packets)), remote.address));
+                }
+                None => busiest.push((Reverse(packets), remote.address)),
+            }
+        }
+        let networks = self.tracker.networks();
+        let with_findings = with_findings.in_order().into_iter();
+        let mut remotes: Vec<_> = with_findings
+            .filter_map(|(_, address)| self.remote(address, &networks, now))
+            .collect();
+        remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
+        let busiest = busiest.in_order().into_iter();
+        remotes.reserve_exact(busiest.len());
+        remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &networks, now)));
+        for remote in remotes.iter_mut().take(CLOSE_UPS) {
+            remote.close_up = self.close_up(remote.address);
+        }
+        let (overflow, overflow_remotes) = self.table.overflow();
+        let charged = self.totals.value(Counter::Charged);
+        Diagnosis {
+            totals: self.totals,
+            remotes_known: self.table.remotes().len(),
+            remotes,
+            overflow: counters(overflow, None, self.overflow_datagrams),
+            overflow_remotes,
+            syns_not_followed: self.tracker.left_out(),
+            findings: self.about_source(charged),
+        }
+    }
+
+    /// How the connections to a remote host have fared.
+    #[must_use]
+    pub fn fares(&self, remote: IpAddr) -> Fares {
+        let known = self.table.get(remote.into());
+        let fragmented = known.map_or(0, |known| {
+            known
+                .counts
+                .fragments(FragmentProtocol::Tcp, FragmentPosition::First)
+        });
+        Fares::of(self.tracker.evidence(remote), fragmented)
+    }
+
+    /// What belongs to no single remote host.
+    fn about_source(&self, charged: u64) -> Vec<Finding> {
+        let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        let junk = self
+            .datagrams
+            .values()
+            .filter(|datagrams| verdict::is_junk(datagrams))
+            .count();
+        findings.extend(verdict::scattered_flood(junk as u64));
+        findings
+    }
+
+    fn remote(
+        &self,
+        address: Address,
+        networks: &Networks,
+        now: Timestamp,
+    ) -> Option<RemoteDiagnosis> {
+        let counts = &self.table.get(address)?.counts;
+        let syns = self.tracker.evidence(address.into());
+        let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
+        let case = Case {
+            neighbours: neighbours.unwrap_or_default(),
+            ..self.case(address, counts, syns, now)
+        };
+        Some(RemoteDiagnosis {
+            address: address.into(),
+            counters: counters(counts, syns, case.datagrams),
+            findings: verdict::findings(&case),
+            close_up: None,
+        })
+    }
+
+    /// The worst that may be said about a remote host.
+    pub(super) fn severity(
+        &self,
+        remote: &Remote,
+        syns: Option<&SynEvidence>,
+        now: Timestamp,
+    ) -> Option<Severity> {
+        let counts = &remote.counts;
+        // Datagrams make it a warning at most. Of a large table they are far away.
+        let case = self.case_without_datagrams(remote.address, counts, syns, now);
+        let without = verdict::severity(&case);
+        let has_fragments = FragmentPosition::ALL
+            .iter()
+            .any(|position| counts.fragments_at(*position) > 0);
+        if without >= Some(Severity::Warning) || !has_fragments {
+            return without;
+        }
+        verdict::severity(&self.case(remote.address, counts, syns, now))
+    }
+
+    /// A closer look, where there is anything to see.
+    fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
+        let syns = self.tracker.evidence(address);
+        let datagrams = self.datagrams.get(&address);
+        let close_up = CloseUp {
+            syns: syns.map(|syns| syns.recent.to_vec()).unwrap_or_default(),
+            fragment_sizes: datagrams
+                .map(|datagrams| datagrams.sizes)
+                .unwrap_or_default(),
+        };
+        (close_up != CloseUp::default()).then(|| Box::new(close_up))
+    }
+
+    fn case<'a>(
+        &'a self,
+        address: Address,
+        counts: &'a Counts,
+        syns: Option<&'a SynEvidence>,
+        now: Timestamp,
+    ) -> Case<'a> {
+        let datagrams = self.datagrams.get(&address.into());
+        Case {
+            datagrams: datagrams.copied().unwrap_or_default(),
+            ..self.case_without_datagrams(address, counts, syns, now)
+        }
+    }
+
+    fn case_without_datagrams<'a>(
+        &'a self,
+        address: Address,
+        counts: &'a Counts,
+        syns: Option<&'a SynEvidence>,
+        now: Timestamp,
+    ) -> Case<'a> {
+        Case {
+            counts,
+            syns,
+            established: self.established.get(address),
+            datagrams: Datagrams::default(),
+            is_ipv6: IpAddr::from(address).is_ipv6(),
+            neighbours: Neighbours::default(),
+            missed_share: self.missed_share(),
+            now,
+        }
+    }
+
+    /// Share of all records that did not fit the ring.
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
+    fn missed_share(&self) -> f64 {
+        let missed = self.totals.value(Counter::MissedRecordsRing);
+        if missed == 0 {
+            0.0
+        } else {
+            missed as f64 / (missed + self.records) as f64
+        }
+    }
+}
+
+fn worst(remote: &RemoteDiagnosis) -> Option<Severity> {
+    remote.findings.iter().map(|finding| finding.severity).max()
+}
