@@ -11,6 +11,15 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The direction's name in reports and in the names of files: that of the hook it passes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+
     /// Reads the octet of a record.
     #[must_use]
     pub const fn from_octet(octet: u8) -> Option<Self> {

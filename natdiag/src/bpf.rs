@@ -2,19 +2,22 @@
 //! leaves it is plain data. It decides nothing about the traffic.
 
 pub mod attach;
-pub mod cost;
-pub mod events;
+pub mod counters;
 pub mod features;
 mod filter;
 pub mod follow;
+mod gauge;
 pub mod inspect;
 pub mod ladder;
 pub mod load;
 mod log;
 mod lost;
-pub mod maps;
+pub mod map;
 pub mod pair;
 pub mod pins;
 pub mod probe;
+pub mod program;
 pub mod reconcile;
+pub mod records;
 pub mod remedy;
+pub mod statistics;

@@ -21,7 +21,7 @@ pub use self::saved::SavedEngine;
 use self::{interface::WatchedInterface, saved::SavedInterface};
 use crate::{
     analysis::{Analysis, crossing::Crossing, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError, pins::PinRoot},
+    bpf::{attach::AttachError, load::LoadError, map::MapsError, pins::PinRoot},
     clock::Clock,
     config::TrialConfig,
     cost::InterfaceCost,

@@ -3,7 +3,10 @@
 use aya::{EbpfLoader, programs::SchedClassifier};
 use natdiag::{
     FOLLOW_OBJECT,
-    bpf::load::{LoadOptions, WatchObject, WatchProgram},
+    bpf::{
+        load::WatchObject,
+        program::{LoadOptions, WatchProgram},
+    },
 };
 use natdiag_common::{LinkType, names};
 

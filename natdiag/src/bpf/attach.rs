@@ -12,9 +12,9 @@ use thiserror::Error;
 
 use self::classifier::{Failure, Guard, Place, attach_type};
 use super::{
-    cost::Programs,
     filter::{self, AddedQdisc},
     ladder::{self, Circumstances, Refusal, Rung, ladder},
+    load::Programs,
     load::{LoadError, WatchObject},
     pins::{PinError, PinFolder},
 };
@@ -69,7 +69,7 @@ impl Attachment {
     #[must_use]
     pub fn hooks(&self) -> Vec<String> {
         [&self.ingress, &self.egress]
-            .map(|hook| format!("{} {}", hook.rung.as_str(), direction_name(hook.direction)))
+            .map(|hook| format!("{} {}", hook.rung.as_str(), hook.direction.as_str()))
             .to_vec()
     }
 
@@ -216,7 +216,7 @@ impl<'a> Attaching<'a> {
         }
         Err(AttachError::Refused {
             interface: self.link.name.clone(),
-            direction: direction_name(direction),
+            direction: direction.as_str(),
             refusals,
         })
     }
@@ -300,7 +300,7 @@ impl<'a> Attaching<'a> {
             if !others.is_empty() {
                 self.notes.push(format!(
                     "behind natdiag on tcx {}: {}",
-                    direction_name(hook.direction),
+                    hook.direction.as_str(),
                     others.join(", ")
                 ));
             }
@@ -350,13 +350,6 @@ fn xdp_programs(link: &Link) -> Vec<String> {
 
 fn describe(id: u32, name: &[u8]) -> String {
     format!("{id} `{}`", String::from_utf8_lossy(name))
-}
-
-pub(super) const fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ingress => "ingress",
-        Direction::Egress => "egress",
-    }
 }
 
 fn list(refusals: &[Refusal]) -> String {

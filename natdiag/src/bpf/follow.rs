@@ -15,8 +15,8 @@ use natdiag_common::{
 
 use super::{
     attach::classifier::Place,
-    cost, load,
-    maps::MapsError,
+    load,
+    map::MapsError,
     pair::{self, Pair, PairError, Position},
 };
 use crate::{
@@ -79,7 +79,7 @@ impl Follower {
     /// What the programs have taken so far, where the kernel measures it.
     #[must_use]
     pub fn runs(&self) -> Vec<Runs> {
-        cost::runs(self.object.programs())
+        load::runs(self.object.programs())
     }
 
     /// How many of the places for suspects are taken.

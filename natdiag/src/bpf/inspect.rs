@@ -12,7 +12,8 @@ use natdiag_common::{Direction, LinkType};
 use super::{
     attach::classifier::attach_type,
     filter,
-    load::{LoadError, LoadOptions, WatchObject, WatchProgram},
+    load::{LoadError, WatchObject},
+    program::{LoadOptions, WatchProgram},
 };
 use crate::host::link::Link;
 

@@ -8,7 +8,7 @@ use std::fmt;
 use natdiag_common::Direction;
 use nix::errno::Errno;
 
-use super::load::WatchProgram;
+use super::program::WatchProgram;
 use crate::{host::link::Link, value::hook::HookChoice};
 
 /// Bus devices that are no hardware: their drivers turn receive offloads off when an XDP program comes

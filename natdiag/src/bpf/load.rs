@@ -1,124 +1,26 @@
 //! Brings the programs into the kernel: one object per interface, so that each has maps of its own, and of its
 //! programs only those that are needed. What the verifier says is told in one line; its whole log is often thousands.
 
-use std::{fmt, io, path::Path};
+mod refusal;
+
+use std::path::Path;
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
+    Ebpf, EbpfLoader,
     maps::{Map, MapError},
     programs::{Program, ProgramError, SchedClassifier, Xdp},
 };
-use natdiag_common::{LinkType, names};
-use thiserror::Error;
+use natdiag_common::names;
 
-use super::{cost, features, log::KernelLog, maps::MapsError};
+pub use self::refusal::LoadError;
+use self::refusal::refusal;
+use super::{
+    features,
+    log::KernelLog,
+    map::MapsError,
+    program::{LoadOptions, WatchProgram},
+};
 use crate::{WATCH_OBJECT, cost::Runs};
-
-/// How the lines begin that the verifier ends its log with (`print_verification_stats`, kernel/bpf/verifier.c).
-const STATISTICS: [&str; 3] = ["verification time", "stack depth", "processed "];
-
-/// One of the programs in the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WatchProgram {
-    /// XDP, for devices whose frames fit one buffer.
-    Xdp,
-    /// XDP, for devices that spread jumbo frames over several buffers.
-    XdpFrags,
-    /// TC, for received packets.
-    TcIngress,
-    /// TC, for sent packets.
-    TcEgress,
-}
-
-impl WatchProgram {
-    /// All programs.
-    pub const ALL: [Self; 4] = [Self::Xdp, Self::XdpFrags, Self::TcIngress, Self::TcEgress];
-
-    /// The program's name in the object and in the kernel.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Xdp => names::PROGRAM_XDP,
-            Self::XdpFrags => names::PROGRAM_XDP_FRAGS,
-            Self::TcIngress => names::PROGRAM_TC_INGRESS,
-            Self::TcEgress => names::PROGRAM_TC_EGRESS,
-        }
-    }
-}
-
-impl fmt::Display for WatchProgram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What the object is made for.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadOptions {
-    /// How the frames of the device begin.
-    pub link_type: LinkType,
-    /// Size of the ring of records: a power of two, and whole pages.
-    pub records_octets: u32,
-    /// Size of the ring of spills: likewise.
-    pub spills_octets: u32,
-}
-
-impl LoadOptions {
-    /// The usual sizes: 16 MiB hold 116,000 records, a second of a storm at its full budget from 450 hosts.
-    #[must_use]
-    pub const fn new(link_type: LinkType) -> Self {
-        Self {
-            link_type,
-            records_octets: 1 << 24,
-            spills_octets: 1 << 24,
-        }
-    }
-}
-
-/// Why a program is not in the kernel.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// The maps could not be made.
-    #[error("cannot create the BPF maps{}", lacking(.missing))]
-    Maps {
-        /// What this kernel lacks.
-        missing: Vec<&'static str>,
-        /// What aya says.
-        #[source]
-        source: Box<EbpfError>,
-    },
-    /// The kernel refused the system call.
-    #[error("cannot load the BPF program `{program}`")]
-    Refused {
-        /// Which.
-        program: &'static str,
-        /// The kernel's answer.
-        #[source]
-        source: io::Error,
-    },
-    /// The verifier refused the program.
-    #[error(
-        "the kernel's verifier refuses the BPF program `{program}`: {reason} (`-vv` shows all that it said)"
-    )]
-    Verifier {
-        /// Which.
-        program: &'static str,
-        /// Why.
-        reason: String,
-    },
-    /// Something else went wrong around it.
-    #[error("cannot load the BPF program `{program}`")]
-    Program {
-        /// Which.
-        program: &'static str,
-        /// What.
-        #[source]
-        source: Box<ProgramError>,
-    },
-    /// The object lacks a program or a map.
-    #[error("the BPF object has no `{0}`")]
-    Missing(&'static str),
-}
 
 /// The programs and maps of one interface.
 #[derive(Debug)]
@@ -197,7 +99,7 @@ impl WatchObject {
     /// What the programs have taken so far, where the kernel measures it.
     #[must_use]
     pub fn runs(&self) -> Vec<Runs> {
-        cost::runs(self.ebpf.programs())
+        runs(self.ebpf.programs())
     }
 
     /// Takes what the programs log, where it has not been taken before.
@@ -247,65 +149,42 @@ where
     M::try_from(map).map_err(|source| MapsError::Refused { map: name, source })
 }
 
-fn refusal(program: &'static str, error: ProgramError) -> LoadError {
-    let ProgramError::LoadError {
-        io_error,
-        verifier_log,
-    } = error
-    else {
-        let source = Box::new(error);
-        return LoadError::Program { program, source };
-    };
-    let log = verifier_log.to_string();
-    match reason(&log) {
-        None => LoadError::Refused {
-            program,
-            source: io_error,
-        },
-        Some(reason) => {
-            tracing::debug!(program, "the verifier's whole log:\n{log}");
-            LoadError::Verifier {
-                program,
-                reason: reason.to_owned(),
+/// The programs of an interface.
+#[derive(Debug)]
+pub enum Programs {
+    /// Those of an object of this process.
+    Loaded(Box<WatchObject>),
+    /// Those that another natdiag has pinned, with their names.
+    Pinned(Vec<(&'static str, Program)>),
+}
+
+impl Programs {
+    /// What they have taken so far, where the kernel measures it.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Runs> {
+        match self {
+            Self::Loaded(object) => object.runs(),
+            Self::Pinned(programs) => runs(programs.iter().map(|(name, program)| (*name, program))),
+        }
+    }
+}
+
+/// What the programs that are loaded have taken so far.
+pub(super) fn runs<'a>(programs: impl Iterator<Item = (&'a str, &'a Program)>) -> Vec<Runs> {
+    let loaded = programs.filter_map(|(name, program)| {
+        let info = match program.info() {
+            Ok(info) => info,
+            Err(ProgramError::NotLoaded) => return None,
+            Err(error) => {
+                tracing::debug!(%error, name, "the kernel does not tell about a program");
+                return None;
             }
-        }
-    }
-}
-
-/// Why the verifier refuses a program: the last that it says before its statistics.
-fn reason(log: &str) -> Option<&str> {
-    let lines = log.lines().map(str::trim);
-    let mut said = lines
-        .filter(|line| !line.is_empty() && !STATISTICS.iter().any(|begin| line.starts_with(begin)));
-    said.next_back()
-}
-
-fn lacking(missing: &[&str]) -> String {
-    if missing.is_empty() {
-        String::new()
-    } else {
-        format!("; this kernel has no {}", missing.join(" and no "))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_the_verifier_stands_before_its_statistics() {
-        for (log, want) in [
-            ("", None),
-            ("\n \n", None),
-            ("processed 9 insns (limit 1000000)\n", None),
-            (
-                "0: (bf) r6 = r1\n1: (85) call unknown#160\ninvalid func unknown#160\nverification time 41 usec\n\
-                 stack depth 0\nprocessed 2 insns (limit 1000000) max_states_per_insn 0\n\n",
-                Some("invalid func unknown#160"),
-            ),
-            ("the log was cut", Some("the log was cut")),
-        ] {
-            assert_eq!(reason(log), want, "{log}");
-        }
-    }
+        };
+        Some(Runs {
+            program: name.to_owned(),
+            count: info.run_count(),
+            time_ns: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
+        })
+    });
+    loaded.collect()
 }

@@ -6,13 +6,10 @@ use natdiag_common::{Direction, LinkType, names};
 use thiserror::Error;
 
 use super::{
-    attach::{
-        classifier::{self, Failure, Guard, Place},
-        direction_name,
-    },
+    attach::classifier::{self, Failure, Guard, Place},
     filter::{self, AddedQdisc},
     load::{self, LoadError},
-    maps::MapsError,
+    map::MapsError,
 };
 use crate::{host::link::Link, value::hook::TcHook};
 
@@ -85,7 +82,7 @@ impl Pair {
         let mut hooks = Vec::new();
         for (name, direction) in [(ingress, Direction::Ingress), (egress, Direction::Egress)] {
             let (hook, guard) = position.put(ebpf, name, direction, &mut qdisc)?;
-            hooks.push(format!("{hook} {}", direction_name(direction)));
+            hooks.push(format!("{hook} {}", direction.as_str()));
             guards.push(guard);
         }
         Ok(Self {

@@ -27,7 +27,7 @@ use natdiag_common::{Direction, names};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use thiserror::Error;
 
-use super::{attach::direction_name, filter, ladder::Rung, load::LoadOptions, maps::MapsError};
+use super::{filter, ladder::Rung, map::MapsError, program::LoadOptions};
 use crate::host::{link::Link, lock};
 
 /// Nobody else has any business there.
@@ -306,7 +306,7 @@ impl PinFolder {
                     }
                 }
                 if self.unlink(&name)? {
-                    let direction = direction_name(direction);
+                    let direction = direction.as_str();
                     removed.hooks.push(format!("{} {direction}", rung.as_str()));
                 }
             }
@@ -350,7 +350,7 @@ pub fn remove_filters_left(link: &Link) -> io::Result<usize> {
 
 /// Name of the file of a hook. Both kinds of native XDP have one name.
 pub(super) fn hook_name(rung: Rung, direction: Direction) -> String {
-    format!("{}-{}", direction_name(direction), rung.as_str())
+    format!("{}-{}", direction.as_str(), rung.as_str())
 }
 
 /// Name of the file of a program.
@@ -364,7 +364,7 @@ pub(super) fn program_name(rung: Rung, direction: Direction) -> String {
 
 /// Name of the file of a program whose hook is a link.
 fn program_beside_link(direction: Direction) -> String {
-    format!("{}-program", direction_name(direction))
+    format!("{}-program", direction.as_str())
 }
 
 /// A BPF file system takes no dots in names, and the name of an interface has no colon (`dev_valid_name`, net/core/dev.c).

@@ -12,7 +12,7 @@ use super::{
     attach::classifier::Place,
     filter,
     load::{self, LoadError},
-    maps::MapsError,
+    map::MapsError,
     pair::{self, Pair, PairError, Position},
 };
 use crate::{PROBE_OBJECT, host::link::Link, value::hook::TcHook};

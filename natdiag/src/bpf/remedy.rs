@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::{
     attach::classifier::{self, Guard, Place},
     load::{self, LoadError},
-    maps::MapsError,
+    map::MapsError,
     pair,
 };
 use crate::{

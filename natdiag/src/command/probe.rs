@@ -13,7 +13,7 @@ use natdiag_common::LinkType;
 use thiserror::Error;
 
 use crate::{
-    bpf::{attach::AttachError, load::LoadError, maps::MapsError, pair::PairError},
+    bpf::{attach::AttachError, load::LoadError, map::MapsError, pair::PairError},
     cli::probe::{Probe, ProbeOutput},
     host::path::{self, Path},
     privilege::MissingPrivileges,

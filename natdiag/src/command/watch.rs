@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    bpf::maps::MapsError,
+    bpf::map::MapsError,
     clock::Clock,
     command,
     config::WatchConfig,

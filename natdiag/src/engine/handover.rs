@@ -3,7 +3,7 @@
 use std::{io, thread, time::Duration};
 
 use super::{Engine, interface::Aside, saved::SavedEngine};
-use crate::{analysis::Analysis, bpf::maps::MapsError, clock::Clock};
+use crate::{analysis::Analysis, bpf::map::MapsError, clock::Clock};
 
 /// How often the rings are emptied while what is known is saved.
 const BETWEEN_TAKINGS: Duration = Duration::from_millis(5);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bpf::maps::SavedCounts,
+    bpf::counters::SavedCounts,
     event::Timestamp,
     host::{
         link::Link,

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::trial::{Attempt, Trial};
-use crate::bpf::maps::MapsError;
+use crate::bpf::map::MapsError;
 
 /// Why a test cannot go on.
 #[derive(Debug, Error)]

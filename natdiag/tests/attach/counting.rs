@@ -8,9 +8,10 @@ use std::{
 use natdiag::{
     bpf::{
         attach::{Attachment, attach},
-        events::Records,
-        load::{LoadOptions, WatchObject},
-        maps::Counters,
+        counters::Counters,
+        load::WatchObject,
+        program::LoadOptions,
+        records::Records,
     },
     event::{Content, Event},
     value::hook::HookChoice,

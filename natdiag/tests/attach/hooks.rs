@@ -4,7 +4,8 @@ use aya::programs::{SchedClassifier, TcAttachType};
 use natdiag::{
     bpf::{
         attach::{AttachError, Attachment, attach},
-        load::{LoadOptions, WatchObject},
+        load::WatchObject,
+        program::LoadOptions,
     },
     value::hook::HookChoice,
 };

@@ -1,6 +1,6 @@
 //! Many frames through a program and through the host, and the frames.
 
-use natdiag::bpf::load::WatchProgram;
+use natdiag::bpf::program::WatchProgram;
 use natdiag_common::{
     LinkType,
     testkit::{Random, fixture, pcap::Evidence},

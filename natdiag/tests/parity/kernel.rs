@@ -9,7 +9,10 @@ use aya::{
     maps::{MapData, PerCpuArray, RingBuf},
     programs::{ProgramError, SchedClassifier, TcAttachType, TestRun as _, TestRunOptions, Xdp},
 };
-use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
+use natdiag::bpf::{
+    load::WatchObject,
+    program::{LoadOptions, WatchProgram},
+};
 use natdiag_common::{
     Direction, LinkType,
     counter::{Counter, Totals},

@@ -10,7 +10,7 @@ mod oracle;
 #[cfg(test)]
 mod partial;
 
-use natdiag::bpf::load::WatchProgram;
+use natdiag::bpf::program::WatchProgram;
 use natdiag_common::{
     Direction, LinkType,
     classify::Keep,

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use natdiag::bpf::load::WatchProgram;
+use natdiag::bpf::program::WatchProgram;
 use natdiag_common::{
     LinkType,
     testkit::{fixture, pcap::Evidence},

@@ -9,7 +9,7 @@ use aya::{
     maps::{Map, MapData, PerCpuArray, PerCpuValues, ProgramArray},
     programs::{Program, ProgramFd, SchedClassifier, TestRun as _, TestRunOptions, Xdp},
 };
-use natdiag::bpf::load::{WatchObject, WatchProgram};
+use natdiag::bpf::{load::WatchObject, program::WatchProgram};
 use natdiag_common::Direction;
 
 use super::clock;

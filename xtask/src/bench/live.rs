@@ -19,7 +19,8 @@ use aya::{
 use natdiag::{
     bpf::{
         attach::{Attachment, attach},
-        load::{LoadOptions, WatchObject},
+        load::WatchObject,
+        program::LoadOptions,
     },
     value::hook::HookChoice,
 };

@@ -4,7 +4,7 @@
 //! lowest decile, and the difference of those two.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use natdiag::bpf::load::WatchProgram;
+use natdiag::bpf::program::WatchProgram;
 use natdiag_common::{
     Direction,
     counter::{Counter, Totals},

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use aya::maps::{MapData, PerCpuArray, PerCpuValues, RingBuf};
-use natdiag::bpf::load::{LoadOptions, WatchObject, WatchProgram};
+use natdiag::bpf::{
+    load::WatchObject,
+    program::{LoadOptions, WatchProgram},
+};
 use natdiag_common::{
     LinkType,
     counter::Totals,

@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 use anyhow::{Result, ensure};
 use natdiag::{
     analysis::{Analysis, diagnosis::Diagnosis},
-    bpf::{events::Records, maps::Counters},
+    bpf::{counters::Counters, records::Records},
     event::Timestamp,
     names::Names,
     report::{json::JsonView, view::View as _},

@@ -14,7 +14,8 @@ use aya::programs::loaded_programs;
 use natdiag::{
     bpf::{
         follow::Follower,
-        load::{LoadOptions, WatchObject, WatchProgram},
+        load::WatchObject,
+        program::{LoadOptions, WatchProgram},
     },
     host::link,
 };

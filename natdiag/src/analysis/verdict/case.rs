@@ -4,10 +4,9 @@ use crate::{
     analysis::{
         diagnosis::{Cause, Evidence, Finding, Severity},
         established::Established,
-        fates::SynEvidence,
+        fates::{SynEvidence, neighbours::Neighbours},
         fragments::Datagrams,
         table::Counts,
-        verdict::Neighbours,
     },
     event::Timestamp,
 };

@@ -9,13 +9,12 @@ use natdiag_common::Direction;
 use super::{
     AttachError, Attaching, Attachment, Hook,
     classifier::{Guard, attach_type},
-    direction_name,
 };
 use crate::{
     bpf::{
-        cost::Programs,
         filter::{self, Owner},
         ladder::{Rung, ladder},
+        load::Programs,
         load::WatchObject,
         pins::{MAPS, PinError, PinFolder, hook_name, program_name},
     },
@@ -132,7 +131,7 @@ fn hook(
         return Err(PinError::Foreign(format!(
             "{} {} was detached",
             rung.as_str(),
-            direction_name(direction)
+            direction.as_str()
         )));
     }
     Ok(Hook {

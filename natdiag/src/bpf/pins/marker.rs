@@ -9,7 +9,7 @@ use natdiag_common::{
     slot::{RemoteSlot, SLOTS, Spill},
 };
 
-use crate::{bpf::load::LoadOptions, host::link::Link};
+use crate::{bpf::program::LoadOptions, host::link::Link};
 
 /// The mark of what is pinned for an interface: version and layout, and which interface of which network namespace it is.
 pub(super) fn text(link: &Link, options: LoadOptions) -> io::Result<String> {

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use thiserror::Error;
 
 use crate::{
-    bpf::{cost::StatisticsError, maps::MapsError},
+    bpf::{map::MapsError, statistics::StatisticsError},
     config::daemon::{DaemonConfigError, FileError},
     engine::EngineError,
     metrics::access::AccessError,

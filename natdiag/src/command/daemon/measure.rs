@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Interval;
 
 use crate::{
-    bpf::cost::{Statistics, StatisticsError, is_measured_always},
+    bpf::statistics::{Statistics, StatisticsError, is_measured_always},
     engine::ticks,
 };
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     analysis::diagnosis::Diagnosis,
-    bpf::events::HOLD_BACK_NS,
+    bpf::records::HOLD_BACK_NS,
     cli::probe::FragmentsArgs,
     clock::Clock,
     host::{address, path::Path},

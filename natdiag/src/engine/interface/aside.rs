@@ -4,7 +4,7 @@
 use super::{RECORDS_PER_TURN, SPILLS_PER_TURN, WatchedInterface, count};
 use crate::{
     analysis::Analysis,
-    bpf::{attach::Attachment, events::Records, maps::Counters, reconcile::Increment},
+    bpf::{attach::Attachment, counters::Counters, reconcile::Increment, records::Records},
     engine::saved::SavedInterface,
 };
 

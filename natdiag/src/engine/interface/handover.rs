@@ -2,7 +2,7 @@
 
 use super::{RECORDS_PER_TURN, WatchedInterface, count};
 use crate::{
-    bpf::{attach::Attachment, maps::MapsError},
+    bpf::{attach::Attachment, map::MapsError},
     event::Timestamp,
 };
 

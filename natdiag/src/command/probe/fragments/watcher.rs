@@ -8,9 +8,10 @@ use crate::{
     analysis::{Analysis, diagnosis::Diagnosis},
     bpf::{
         attach::{Attachment, attach},
-        events::{HOLD_BACK_NS, Records},
-        load::{LoadOptions, WatchObject},
-        maps::Counters,
+        counters::Counters,
+        load::WatchObject,
+        program::LoadOptions,
+        records::{HOLD_BACK_NS, Records},
     },
     clock::Clock,
     command::probe::{ProbeError, link_type},

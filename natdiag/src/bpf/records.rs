@@ -13,11 +13,12 @@ use natdiag_common::{
 };
 
 use super::{
-    cost::RingGauge,
-    load::{LoadOptions, WatchObject},
+    gauge::RingGauge,
+    load::WatchObject,
     log::KernelLog,
-    maps::{MapsError, address, gauge, typed},
+    map::{MapsError, address, gauge, typed},
     pins::PinFolder,
+    program::LoadOptions,
 };
 use crate::cost::Fill;
 

@@ -1,8 +1,8 @@
 //! Reads the kernel's counters: the totals, the resident slots and the ring of spills, as plain data.
 
-use std::{io, thread, time::Duration};
+use std::{thread, time::Duration};
 
-use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues, RingBuf};
+use aya::maps::{Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use bytes::Buf;
 use natdiag_common::{
     Address,
@@ -11,13 +11,14 @@ use natdiag_common::{
     slot::{RemoteSlot, Spill},
 };
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::{
-    cost::RingGauge,
-    load::{LoadOptions, WatchObject},
+    gauge::RingGauge,
+    load::WatchObject,
     lost::Lost,
+    map::{MapsError, address, gauge, typed},
     pins::PinFolder,
+    program::LoadOptions,
     reconcile::{Increment, Reconciler},
 };
 use crate::cost::Fill;
@@ -26,39 +27,6 @@ use crate::cost::Fill;
 const CATCH_UPS: usize = 10;
 /// How long a CPU may take between making room in a ring and filling it, where it is taken away meanwhile.
 const UNFINISHED: Duration = Duration::from_millis(5);
-
-/// Why a map cannot be used.
-#[derive(Debug, Error)]
-pub enum MapsError {
-    /// The object has no such map, or it was taken before.
-    #[error("the BPF object has no map `{0}`")]
-    Missing(&'static str),
-    /// The map is not what it should be, or the kernel refuses to read or write it.
-    #[error("cannot use the BPF map `{map}`")]
-    Refused {
-        /// Which.
-        map: &'static str,
-        /// Why.
-        #[source]
-        source: MapError,
-    },
-    /// The positions of a ring cannot be read.
-    #[error("cannot see how full the BPF ring `{map}` is")]
-    Positions {
-        /// Which.
-        map: &'static str,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl MapsError {
-    /// The kernel's refusal, of this map.
-    pub(super) fn refused(map: &'static str) -> impl FnOnce(MapError) -> Self {
-        move |source| Self::Refused { map, source }
-    }
-}
 
 /// The counters of one interface.
 pub struct Counters {
@@ -287,30 +255,6 @@ impl Counters {
             .wrapping_sub(accounted.wrapping_add(missed))
             .cast_signed()
     }
-}
-
-/// Looks at how full a ring is.
-pub(super) fn gauge(
-    map: &'static str,
-    ring: &RingBuf<MapData>,
-    octets: u32,
-) -> Result<RingGauge, MapsError> {
-    RingGauge::new(ring, octets).map_err(|source| MapsError::Positions { map, source })
-}
-
-/// A map as one of aya's types.
-pub(super) fn typed<M: TryFrom<Map, Error = MapError>>(
-    name: &'static str,
-    map: impl FnOnce(&'static str) -> Result<Map, MapsError>,
-) -> Result<M, MapsError> {
-    M::try_from(map(name)?).map_err(MapsError::refused(name))
-}
-
-/// Reads an address from the first of these octets, of which there are enough.
-pub(super) fn address(octets: &mut &[u8]) -> Address {
-    let mut address = [0; Address::LEN];
-    octets.copy_to_slice(&mut address);
-    Address::from_octets(address)
 }
 
 /// Reads a spill from its octets. `None` if there are not enough.
