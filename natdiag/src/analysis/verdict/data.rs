@@ -4,10 +4,11 @@
 use natdiag_common::follow::{FollowCounter, FollowCounts};
 
 use super::{
-    Case, NAMED,
+    Case,
     base_rates::SynTrouble,
+    contest::{Contest, NAMED},
     finding,
-    likelihood::{Rate, ln_mixture, ln_series, normalise},
+    likelihood::{LOSS, Rate, ln_mixture, ln_series},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -17,8 +18,6 @@ use crate::analysis::{
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,
 /// section 7.2), acknowledgments that are late. As if one of 200 had been.
 const STRAY: Rate = Rate::new(1.0, 199.0);
-/// Loss is mostly small: as if 1 of 10 had been lost before.
-const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside another trouble.
 const BESIDE: Rate = Rate::new(1.0, 19.0);
 /// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.
@@ -140,20 +139,29 @@ pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether data is lost towards the remote host, and from it; each with its share among remote hosts whose data was
+/// looked at. Mostly nothing is lost.
+const LOSSY_WAYS: [([bool; 2], f64); 4] = [
+    ([false, false], 0.7),
+    ([true, false], 0.1),
+    ([false, true], 0.1),
+    ([true, true], 0.1),
+];
+
+fn contest(data: Data) -> Contest<[bool; 2]> {
+    let ln = |is_lossy, way| ln_series(if is_lossy { LOSS } else { STRAY }, way);
+    Contest::of(LOSSY_WAYS.map(|(lossy, prior)| {
+        let [forth, back] = lossy;
+        (lossy, prior, ln(forth, data.forth) + ln(back, data.back))
+    }))
+}
+
 fn lost(case: &Case, data: Data) -> Option<Finding> {
     let all = data.forth.plus(data.back);
     if all.dropped < NOTICED {
         return None;
     }
-    let (forth, back) = (ln_series(STRAY, data.forth), ln_series(STRAY, data.back));
-    let (forth_lost, back_lost) = (ln_series(LOSS, data.forth), ln_series(LOSS, data.back));
-    let shares = normalise(&[
-        0.7_f64.ln() + forth + back,
-        0.1_f64.ln() + forth_lost + back,
-        0.1_f64.ln() + forth + back_lost,
-        0.1_f64.ln() + forth_lost + back_lost,
-    ]);
-    let confidence = 1.0 - shares.first().copied().unwrap_or(1.0);
+    let confidence = 1.0 - contest(data).share_of(|lossy| lossy == [false, false]);
     if confidence < NAMED {
         return None;
     }
