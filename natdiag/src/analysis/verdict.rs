@@ -4,7 +4,6 @@
 //! Each hypothesis says how likely it makes what was observed; with a prior for how often it is the cause of such
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
-pub mod base_rates;
 mod case;
 pub(crate) mod contest;
 mod crossing;
@@ -29,7 +28,7 @@ pub use crate::analysis::fates::neighbours::Neighbours;
 
 use self::{
     case::{finding, insufficient},
-    contest::{CERTAIN, RULED_OUT},
+    contest::CERTAIN,
 };
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 

@@ -2,15 +2,14 @@
 
 use super::{
     experiment::Experiment,
-    outcome::{Hypothesis, NAMED, Posterior},
+    hypothesis::Hypothesis,
+    outcome::Posterior,
     trial::{Arm, Closing, Fate, Record},
 };
-use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
-
-/// Probability below which a cause is ruled out.
-const RULED_OUT: f64 = 0.01;
-/// Nothing is surer.
-const MOST_SURE: f64 = 0.9999;
+use crate::analysis::{
+    diagnosis::{Cause, Evidence, Finding, Severity},
+    verdict::contest::{CERTAIN, NAMED},
+};
 
 /// The answer of a test.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,19 +41,10 @@ pub fn answer(experiment: &Experiment) -> Answer {
     let (best, sure) = posterior.best();
     let is_armed = record.last_closed().is_some();
     if lost == 0 || best == Hypothesis::Sound {
-        let confidence = 1.0
-            - recycle
-            - [
-                Hypothesis::TimestampsFiltered,
-                Hypothesis::Filtered,
-                Hypothesis::PortReuse,
-            ]
-            .map(|cause| posterior.of_one(cause))
-            .iter()
-            .sum::<f64>();
+        let confidence = posterior.of_no_rule();
         if is_armed && confidence >= NAMED {
             return Answer::Sound {
-                confidence: confidence.min(MOST_SURE),
+                confidence: confidence.min(CERTAIN),
                 summary: sound(record),
             };
         }
@@ -69,11 +59,19 @@ pub fn answer(experiment: &Experiment) -> Answer {
 }
 
 fn found(experiment: &Experiment, mut finding: Finding) -> Answer {
-    finding.confidence = finding.confidence.min(MOST_SURE);
+    finding.confidence = finding.confidence.min(CERTAIN);
     finding.evidence.extend(evidence(&experiment.record));
-    let (excluded, not_excluded) = alternatives(&experiment.posterior, finding.cause);
-    finding.excluded.extend(excluded);
-    finding.not_excluded.extend(not_excluded);
+    let named = match finding.cause {
+        // Nothing was dropped.
+        Cause::Blind | Cause::Refused => None,
+        Cause::TwRecycleLatent => Some(Cause::TwRecycle),
+        cause => Some(cause),
+    };
+    if let Some(named) = named {
+        let alternatives = experiment.posterior.alternatives(named);
+        finding.excluded.extend(alternatives.excluded);
+        finding.not_excluded.extend(alternatives.not_excluded);
+    }
     Answer::Found(Box::new(finding))
 }
 
@@ -193,7 +191,7 @@ fn refused(record: &Record) -> Finding {
     let refused = record.total(Fate::Refused);
     let mut finding = Finding::new(
         Cause::Refused,
-        MOST_SURE,
+        CERTAIN,
         Severity::Critical,
         format!("nobody listens on this port: {refused} SYNs were answered by a RST"),
     );
@@ -203,54 +201,10 @@ fn refused(record: &Record) -> Finding {
 
 /// The causes that are neither `tcp_tw_recycle` nor none.
 fn named(record: &Record, hypothesis: Hypothesis, sure: f64) -> Option<Finding> {
-    let trials = record.trials.len();
-    let lost = trials as u64 - record.total(Fate::Answered);
-    let (cause, severity, summary, remedy) = match hypothesis {
-        Hypothesis::TimestampsFiltered => (
-            Cause::TimestampsFiltered,
-            Severity::Critical,
-            "something on the way drops SYNs with TCP timestamps, whatever they say, also before the server can remember any"
-                .to_owned(),
-            "find the firewall or load balancer that drops TCP option 8; until then `sysctl -w net.ipv4.tcp_timestamps=0` on \
-             the clients avoids it",
-        ),
-        Hypothesis::PortReuse => (
-            Cause::PortReuse,
-            Severity::Warning,
-            "a SYN from a source port whose connection the server closed a moment ago gets no answer; from fresh ports all do"
-                .to_owned(),
-            "give the NAT more addresses, or a longer time before it uses a port again; on the way, look for a firewall that \
-             drops what answers such a SYN",
-        ),
-        Hypothesis::Filtered => (
-            Cause::Filtered,
-            Severity::Critical,
-            format!("none of {trials} SYNs was answered, with timestamps of any kind or without"),
-            "check the address and the port, firewalls on the way, and whether the host is up",
-        ),
-        Hypothesis::RateLimit => (
-            Cause::RateLimit,
-            Severity::Warning,
-            format!("SYNs pass at a certain rate and are dropped above it: {lost} of {trials} were dropped"),
-            "raise the limit of connections for this source address, or spread the clients over more addresses",
-        ),
-        Hypothesis::Overload => (
-            Cause::BacklogOverflow,
-            Severity::Warning,
-            format!("the server has spells in which it takes no connection: {lost} of {trials} SYNs were dropped, in rows"),
-            "on the server: look at `nstat -az TcpExtListenOverflows TcpExtListenDrops`, and raise the backlog of the service \
-             and `net.core.somaxconn`",
-        ),
-        Hypothesis::Loss => (
-            Cause::PacketLoss,
-            Severity::Warning,
-            format!("{lost} of {trials} SYNs were lost, without regard to timestamps, ports or pauses"),
-            "follow the path with `mtr --tcp` from both ends",
-        ),
-        Hypothesis::Sound | Hypothesis::RecycleUntil316 | Hypothesis::RecycleFrom317 => return None,
-    };
-    let mut finding = Finding::new(cause, sure, severity, summary);
-    finding.remedy = vec![remedy.to_owned()];
+    let accused = hypothesis.row().accused.as_ref()?;
+    let words = accused.words.as_ref()?;
+    let mut finding = Finding::new(accused.cause, sure, words.severity, (words.summary)(record));
+    finding.remedy = vec![words.remedy.to_owned()];
     Some(finding)
 }
 
@@ -334,66 +288,4 @@ fn evidence(record: &Record) -> Vec<(&'static str, Evidence)> {
     let answers = ttls.iter().map(ToString::to_string).collect();
     evidence.push(("answers_ttl", Evidence::List(answers)));
     evidence
-}
-
-/// What else it could be, and why it is or is not ruled out.
-fn alternatives(posterior: &Posterior, named: Cause) -> (Vec<Alternative>, Vec<Alternative>) {
-    let causes = [
-        (
-            Cause::TwRecycle,
-            posterior.recycle(),
-            "which SYNs were dropped does not follow their timestamps",
-        ),
-        (
-            Cause::TimestampsFiltered,
-            posterior.of_one(Hypothesis::TimestampsFiltered),
-            "SYNs with timestamps were answered, or some without were not",
-        ),
-        (
-            Cause::Filtered,
-            posterior.of_one(Hypothesis::Filtered),
-            "SYNs to the same port were answered",
-        ),
-        (
-            Cause::PacketLoss,
-            posterior.of_one(Hypothesis::Loss),
-            "drops follow a rule, not chance",
-        ),
-        (
-            Cause::RateLimit,
-            posterior.of_one(Hypothesis::RateLimit),
-            "drops do not follow the time between SYNs",
-        ),
-        (
-            Cause::BacklogOverflow,
-            posterior.of_one(Hypothesis::Overload),
-            "drops do not come in spells",
-        ),
-        (
-            Cause::PortReuse,
-            posterior.of_one(Hypothesis::PortReuse),
-            "fresh source ports and used ones fare alike",
-        ),
-    ];
-    let (mut excluded, mut not_excluded) = (Vec::new(), Vec::new());
-    for (cause, probability, why) in causes {
-        let is_named =
-            cause == named || (cause, named) == (Cause::TwRecycle, Cause::TwRecycleLatent);
-        let nothing_dropped = matches!(named, Cause::Blind | Cause::Refused);
-        if is_named || nothing_dropped {
-            continue;
-        }
-        if probability < RULED_OUT {
-            excluded.push(Alternative {
-                cause,
-                why: why.to_owned(),
-            });
-        } else {
-            not_excluded.push(Alternative {
-                cause,
-                why: format!("{:.0} % likely by what was seen", probability * 100.0),
-            });
-        }
-    }
-    (excluded, not_excluded)
 }

@@ -9,7 +9,10 @@ use std::net::IpAddr;
 use crate::analysis::{
     diagnosis::Finding,
     fates::Outcomes,
-    verdict::likelihood::{Rate, ln_known, ln_series, normalise},
+    verdict::{
+        contest::{CERTAIN, Contest},
+        likelihood::{LOSS, ln_known, ln_series},
+    },
 };
 
 /// What fits any path: IPv4 must carry 576 octets (RFC 791), IPv6 1,280 (RFC 8200); less the headers of IP and TCP.
@@ -31,10 +34,8 @@ const HEADERS_V6: u64 = 60;
 const SLACK_OCTETS: u64 = 64;
 /// Share of responses that do not do what their size foretells.
 const EXCEPTIONS: f64 = 0.002;
-/// Responses fail by chance as if 1 of 10 had before.
-const CHANCE: Rate = Rate::new(1.0, 9.0);
-/// Nothing is surer.
-const MOST_SURE: f64 = 0.9999;
+/// Whether the size of a response decides, or chance: either is as likely before anything was seen.
+const EVEN: f64 = 0.5;
 
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,12 +179,10 @@ impl FragmentsRecord {
             dropped: 0,
             answered: outcomes.answered + outcomes.dropped,
         };
-        let lns = [
-            ln_known(EXCEPTIONS, as_foretold),
-            ln_series(CHANCE, outcomes),
-        ];
-        let sure = normalise(&lns).first().copied().unwrap_or(0.0);
-        sure.min(MOST_SURE)
+        let by_size = ln_known(EXCEPTIONS, as_foretold);
+        let by_chance = ln_series(LOSS, outcomes);
+        let contest = Contest::of([(true, EVEN, by_size), (false, EVEN, by_chance)]);
+        contest.share_of(|is_size| is_size).min(CERTAIN)
     }
 
     fn is_verified(&self, mss: u16) -> bool {
@@ -387,6 +386,6 @@ mod tests {
     fn a_difference_of_sizes_is_surer_the_more_often_it_shows() {
         let at_once = tested(536, 20_000);
         let confidence = at_once.confidence_of_hole();
-        assert!((0.99..=MOST_SURE).contains(&confidence), "{confidence}");
+        assert!((0.99..=CERTAIN).contains(&confidence), "{confidence}");
     }
 }

@@ -1,330 +1,72 @@
-//! What the answers mean: how likely each cause makes this very series of answered and dropped SYNs, and from that how
-//! sure one of them is. Every number that a verdict rests on stands here.
+//! What the answers mean: how sure one of the hypotheses is, by how likely each makes this very series of answered and
+//! dropped SYNs.
 
-use natdiag_common::wire::seq::TsVal;
-
-use super::trial::{Arm, Fate, Record, Trial};
+use super::{hypothesis::Hypothesis, series::Series, trial::Record};
 use crate::analysis::{
-    fates::Outcomes,
-    mark::LIFETIME_NS,
-    verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series, normalise},
+    diagnosis::Cause,
+    verdict::contest::{Alternatives, Contest},
 };
 
 /// Probability from which on a test ends: one wrong verdict in a hundred at most, if the likelihoods are right.
 pub const ENOUGH: f64 = 0.99;
-/// Probability from which on a test ends with `tcp_tw_recycle` where it has seen few SYNs: of lines that lose 40 %, one in
-/// 140 would be taken for it by the probability above.
+/// Probability from which on a test ends with `tcp_tw_recycle` where it has seen few SYNs: of lines that lose 40 %, one
+/// in 140 would be taken for it by the probability above.
 pub const ENOUGH_TO_ACCUSE: f64 = 0.999;
-/// Probability from which on a cause is named.
-pub const NAMED: f64 = 0.9;
-
-/// Share of SYNs that do not do what a rule of all or nothing says.
-const EXCEPTIONS: f64 = 0.002;
-/// Share of SYNs lost where nothing is wrong.
-const STRAY_LOSS: f64 = 0.002;
-/// Share of SYNs whose fate a limit of their rate does not foretell, as others use it up as well.
-const LIMIT_EXCEPTIONS: f64 = 0.04;
-/// Loss on a path is mostly small: as if 1 of 10 had been lost before.
-const LOSS: Rate = Rate {
-    dropped: 1.0,
-    answered: 9.0,
-};
-/// Loss beside a rule that drops others.
-const BACKGROUND: Rate = Rate {
-    dropped: 1.0,
-    answered: 49.0,
-};
-/// A host that dropped a SYN for want of room is likely to drop the next one, and seldom begins to.
-const OVERLOAD_GOES_ON: Rate = Rate {
-    dropped: 4.0,
-    answered: 1.0,
-};
-const OVERLOAD_BEGINS: Rate = Rate {
-    dropped: 1.0,
-    answered: 7.0,
-};
-/// A server with a full queue takes the SYN and forgets the ACK: it repeats its SYN-ACK. Otherwise our ACK was lost.
-const REPEATS_OF_OVERLOAD: f64 = 0.3;
-const REPEATS_OTHERWISE: f64 = 0.01;
-/// Chance that somebody else behind our address has made the server remember a timestamp already.
-const FOREIGN_MARK: f64 = 0.5;
-/// Foreign marks tried, evenly around the circle. Only the quarter matters.
-const FOREIGN_MARKS: u32 = 16;
-/// Limits tried: SYNs a second, and how many at once.
-const LIMIT_RATES: [f64; 8] = [0.2, 0.34, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0];
-const LIMIT_BURSTS: [f64; 7] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0];
-/// How near to a whole SYN a limit may be for its answer to be open.
-const LIMIT_EDGE: f64 = 0.12;
-
-/// How far a SYN's timestamp may lie below the mark.
-/// Kernel: `TCP_PAWS_WINDOW`, include/net/tcp.h (v4.9).
-const PAWS_WINDOW: i32 = 1;
-const NS_PER_SEC: u64 = 1_000_000_000;
-
-/// What may be so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hypothesis {
-    /// SYNs are answered.
-    Sound,
-    /// Any SYN may be lost.
-    Loss,
-    /// `tcp_tw_recycle` on a kernel up to 3.16: SYNs without timestamps pass.
-    RecycleUntil316,
-    /// `tcp_tw_recycle` on a kernel from 3.17 to 4.11: they do not.
-    RecycleFrom317,
-    /// Something drops SYNs with timestamps.
-    TimestampsFiltered,
-    /// Everything is dropped.
-    Filtered,
-    /// So many SYNs in a time pass.
-    RateLimit,
-    /// The server has spells in which it takes nobody.
-    Overload,
-    /// A port that was used a moment ago is not answered.
-    PortReuse,
-}
-
-impl Hypothesis {
-    /// Whether it is `tcp_tw_recycle`, on whatever kernel.
-    #[must_use]
-    pub const fn is_recycle(self) -> bool {
-        matches!(self, Self::RecycleUntil316 | Self::RecycleFrom317)
-    }
-}
-
-/// How often each is so, before anything was seen. Judgement, not measurement: a verdict needs evidence that outweighs
-/// them.
-const PRIORS: [(Hypothesis, f64); 9] = [
-    (Hypothesis::Sound, 0.50),
-    (Hypothesis::Loss, 0.17),
-    (Hypothesis::RecycleUntil316, 0.05),
-    (Hypothesis::RecycleFrom317, 0.05),
-    (Hypothesis::TimestampsFiltered, 0.02),
-    (Hypothesis::Filtered, 0.08),
-    (Hypothesis::RateLimit, 0.05),
-    (Hypothesis::Overload, 0.05),
-    (Hypothesis::PortReuse, 0.03),
-];
+/// Probability below which a cause is ruled out. A test can repeat what speaks against a cause only so often, and so is
+/// content with less than a watch.
+const RULED_OUT: f64 = 0.01;
 
 /// The probability of each hypothesis.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Posterior(Vec<(Hypothesis, f64)>);
+pub struct Posterior(Contest<Hypothesis>);
 
 impl Posterior {
     /// The probabilities after these connections.
     #[must_use]
     pub fn of(record: &Record) -> Self {
         let series = Series::of(record);
-        let lns: Vec<f64> = PRIORS
-            .iter()
-            .map(|(hypothesis, prior)| prior.ln() + series.ln_likelihood(*hypothesis))
-            .collect();
-        let names = PRIORS.iter().map(|(hypothesis, _)| *hypothesis);
-        Self(names.zip(normalise(&lns)).collect())
+        Self(Contest::of(Hypothesis::ALL.map(|hypothesis| {
+            let row = hypothesis.row();
+            (hypothesis, row.prior, row.ln_likelihood(&series))
+        })))
     }
 
     /// The probability of one hypothesis.
     #[must_use]
     pub fn of_one(&self, hypothesis: Hypothesis) -> f64 {
-        let found = self.0.iter().find(|(known, _)| *known == hypothesis);
-        found.map_or(0.0, |(_, probability)| *probability)
+        self.0.share_of(|known| known == hypothesis)
     }
 
     /// The probability that `tcp_tw_recycle` is on, of whatever kernel.
     #[must_use]
     pub fn recycle(&self) -> f64 {
-        self.of_one(Hypothesis::RecycleUntil316) + self.of_one(Hypothesis::RecycleFrom317)
+        self.0.share_of(Hypothesis::is_recycle)
+    }
+
+    /// The probability that no rule drops all SYNs of a kind.
+    #[must_use]
+    pub fn of_no_rule(&self) -> f64 {
+        1.0 - self.0.share_of(|hypothesis| hypothesis.row().is_rule)
     }
 
     /// The likeliest, and how likely.
     #[must_use]
     pub fn best(&self) -> (Hypothesis, f64) {
-        let best = self.0.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
-        best.copied().unwrap_or((Hypothesis::Sound, 0.0))
-    }
-}
-
-/// The SYNs that were answered or dropped, and what the server remembers of ours at each.
-struct Series<'a> {
-    syns: Vec<Syn<'a>>,
-    repeated: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Syn<'a> {
-    trial: &'a Trial,
-    dropped: bool,
-    own_mark: Option<u32>,
-}
-
-impl<'a> Series<'a> {
-    fn of(record: &'a Record) -> Self {
-        let mut own_mark: Option<(u32, u64)> = None;
-        let mut syns = Vec::new();
-        for trial in &record.trials {
-            if trial.arm == Arm::Recovered && own_mark.is_none() {
-                // Whether others have renewed what the server remembers of them is not known.
-                continue;
-            }
-            let fresh = own_mark.filter(|(_, at_ns)| is_fresh(*at_ns, trial.sent_ns));
-            let dropped = match trial.fate {
-                Fate::Answered | Fate::Refused => false,
-                Fate::Dropped | Fate::Unreachable | Fate::Strayed => true,
-            };
-            syns.push(Syn {
-                trial,
-                dropped,
-                own_mark: fresh.map(|(mark, _)| mark),
-            });
-            if let Some(closed) = trial.closed
-                && fresh.is_none_or(|(mark, _)| TsVal(mark).ahead_of(TsVal(closed.mark)) <= 0)
-            {
-                own_mark = Some((closed.mark, closed.at_ns));
-            }
-        }
-        let repeated = record
-            .of_arm(Arm::Arming)
-            .any(|trial| trial.syn_acks > 1 && trial.closed.is_none());
-        Self { syns, repeated }
+        self.0.best().unwrap_or((Hypothesis::Sound, 0.0))
     }
 
-    fn ln_likelihood(&self, hypothesis: Hypothesis) -> f64 {
-        let repeats = match (self.repeated, hypothesis) {
-            (false, _) => 0.0,
-            (true, Hypothesis::Overload) => REPEATS_OF_OVERLOAD.ln(),
-            (true, _) => REPEATS_OTHERWISE.ln(),
-        };
-        repeats
-            + match hypothesis {
-                Hypothesis::Sound => ln_known(STRAY_LOSS, self.outcomes(|_| true)),
-                Hypothesis::Loss => ln_series(LOSS, self.outcomes(|_| true)),
-                Hypothesis::RecycleUntil316 => self.ln_recycle(false),
-                Hypothesis::RecycleFrom317 => self.ln_recycle(true),
-                Hypothesis::TimestampsFiltered => self.ln_rule(|syn| syn.trial.tsval.is_some()),
-                Hypothesis::Filtered => self.ln_rule(|_| true),
-                Hypothesis::RateLimit => self.ln_limit(),
-                Hypothesis::Overload => self.ln_overload(),
-                Hypothesis::PortReuse => self.ln_rule(|syn| syn.trial.arm == Arm::Reused),
-            }
+    /// The causes that are not `named`: ruled out, or left.
+    pub(super) fn alternatives(&self, named: Cause) -> Alternatives {
+        let cause = |hypothesis: Hypothesis| hypothesis.row().cause();
+        let whole = self.0.together(cause);
+        whole.alternatives_from(
+            RULED_OUT,
+            Some(named),
+            cause,
+            |hypothesis, share, is_excluded| match &hypothesis.row().accused {
+                Some(accused) if is_excluded => accused.why_excluded.to_owned(),
+                _ => format!("{:.0} % likely by what was seen", share * 100.0),
+            },
+        )
     }
-
-    /// SYNs that the rule drops are dropped, others are lost now and then.
-    fn ln_rule(&self, drops: impl Fn(&Syn) -> bool) -> f64 {
-        ln_known(1.0 - EXCEPTIONS, self.outcomes(&drops))
-            + ln_series(BACKGROUND, self.outcomes(|syn| !drops(syn)))
-    }
-
-    fn ln_recycle(&self, drops_without: bool) -> f64 {
-        let with_foreign = |foreign| self.ln_rule(|syn| syn.is_recycled(foreign, drops_without));
-        let each = FOREIGN_MARK / f64::from(FOREIGN_MARKS);
-        let mut parts = vec![(1.0 - FOREIGN_MARK, with_foreign(None))];
-        let anchor = self.syns.iter().find_map(|syn| syn.trial.tsval);
-        for place in 0..FOREIGN_MARKS {
-            // Half a step beside our own timestamps, which lie a quarter of the circle apart.
-            let step = u32::MAX / FOREIGN_MARKS + 1;
-            let mark = anchor
-                .unwrap_or(0)
-                .wrapping_add(step / 2)
-                .wrapping_add(step.wrapping_mul(place));
-            parts.push((each, with_foreign(Some(mark))));
-        }
-        ln_mixture(&parts)
-    }
-
-    fn ln_limit(&self) -> f64 {
-        let combinations: Vec<(f64, f64)> = LIMIT_RATES
-            .iter()
-            .flat_map(|rate| LIMIT_BURSTS.iter().map(move |burst| (*rate, *burst)))
-            .collect();
-        let count: f64 = combinations.iter().map(|_| 1.0).sum();
-        let parts: Vec<(f64, f64)> = combinations
-            .into_iter()
-            .map(|(rate, burst)| (1.0 / count, self.ln_bucket(rate, burst)))
-            .collect();
-        ln_mixture(&parts)
-    }
-
-    /// A bucket that holds `burst` SYNs and gains `rate` a second.
-    fn ln_bucket(&self, rate: f64, burst: f64) -> f64 {
-        let mut level = burst;
-        let mut before_ns = None;
-        let mut ln = 0.0;
-        for syn in &self.syns {
-            let now_ns = syn.trial.sent_ns;
-            let gap = now_ns.saturating_sub(before_ns.unwrap_or(now_ns));
-            before_ns = Some(now_ns);
-            level = (level + rate * seconds(gap)).min(burst);
-            let is_open = (level - 1.0).abs() < LIMIT_EDGE;
-            let passes = level >= 1.0;
-            ln += match (is_open, passes != syn.dropped) {
-                (true, _) => 0.5_f64.ln(),
-                (false, true) => (1.0 - LIMIT_EXCEPTIONS).ln(),
-                (false, false) => LIMIT_EXCEPTIONS.ln(),
-            };
-            // What was seen corrects what was foretold.
-            if !syn.dropped {
-                level = (level - 1.0).max(0.0);
-            } else if is_open {
-                level = level.min(1.0 - LIMIT_EDGE);
-            }
-        }
-        ln
-    }
-
-    fn ln_overload(&self) -> f64 {
-        let (mut after_drop, mut after_answer) = (Outcomes::default(), Outcomes::default());
-        let mut before = false;
-        for syn in &self.syns {
-            let outcomes = if before {
-                &mut after_drop
-            } else {
-                &mut after_answer
-            };
-            count(outcomes, syn.dropped);
-            before = syn.dropped;
-        }
-        ln_series(OVERLOAD_GOES_ON, after_drop) + ln_series(OVERLOAD_BEGINS, after_answer)
-    }
-
-    fn outcomes(&self, chosen: impl Fn(&Syn) -> bool) -> Outcomes {
-        let mut outcomes = Outcomes::default();
-        for syn in self.syns.iter().filter(|syn| chosen(syn)) {
-            count(&mut outcomes, syn.dropped);
-        }
-        outcomes
-    }
-}
-
-impl Syn<'_> {
-    /// Whether a server with `tcp_tw_recycle` drops this SYN (`net/ipv4/tcp_metrics.c:tcp_peer_is_proven`, v4.9).
-    fn is_recycled(&self, foreign_mark: Option<u32>, drops_without: bool) -> bool {
-        let mark = match (self.own_mark, foreign_mark) {
-            (Some(own), Some(foreign)) if TsVal(foreign).ahead_of(TsVal(own)) > 0 => Some(foreign),
-            (Some(own), _) => Some(own),
-            (None, foreign) => foreign,
-        };
-        match (mark, self.trial.tsval) {
-            (Some(mark), Some(tsval)) => TsVal(mark).ahead_of(TsVal(tsval)) > PAWS_WINDOW,
-            (Some(_), None) => drops_without,
-            (None, _) => false,
-        }
-    }
-}
-
-/// Whether the server remembers a timestamp of then. It counts whole seconds, so the last one is left out.
-#[must_use]
-pub fn is_fresh(written_ns: u64, now_ns: u64) -> bool {
-    now_ns.saturating_sub(written_ns) < LIFETIME_NS - NS_PER_SEC
-}
-
-fn count(outcomes: &mut Outcomes, dropped: bool) {
-    if dropped {
-        outcomes.dropped += 1;
-    } else {
-        outcomes.answered += 1;
-    }
-}
-
-fn seconds(ns: u64) -> f64 {
-    std::time::Duration::from_nanos(ns).as_secs_f64()
 }

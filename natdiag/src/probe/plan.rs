@@ -6,9 +6,11 @@
 //! stay unexplained, bursts and pauses.
 
 use super::{
-    outcome::{ENOUGH, ENOUGH_TO_ACCUSE, Hypothesis, NAMED, Posterior},
+    hypothesis::Hypothesis,
+    outcome::{ENOUGH, ENOUGH_TO_ACCUSE, Posterior},
     trial::{Arm, Attempt, Closing, Completion, Fate, Record, SynTimestamps},
 };
+use crate::analysis::verdict::NAMED;
 
 /// A quarter of the circle of timestamps: 12 days of a clock in milliseconds. What other hosts behind our address make
 /// the server remember meanwhile lies nearer.

@@ -60,11 +60,39 @@ impl<T: Copy> Contest<T> {
         Self(changed.collect())
     }
 
+    /// The same contest with the hypotheses of one cause put together: the first stands for all, with what they have
+    /// together. What names no cause stays as it is.
+    pub(crate) fn together(&self, cause: impl Fn(T) -> Option<Cause>) -> Self {
+        let mut together = Vec::<(T, f64)>::new();
+        for (hypothesis, share) in self.shares() {
+            let of = cause(hypothesis);
+            let first = together
+                .iter_mut()
+                .find(|(known, _)| of.is_some() && cause(*known) == of);
+            match first {
+                Some((_, sum)) => *sum += share,
+                None => together.push((hypothesis, share)),
+            }
+        }
+        Self(together)
+    }
+
     /// The causes of all hypotheses that are not `named`, each cause once. `cause` is `None` for what names no cause. A cause
     /// is ruled out where all its hypotheses are; of several that are left the first speaks for it. `why` is asked with
     /// the hypothesis, its share, and whether its cause is ruled out.
     pub(crate) fn alternatives(
         &self,
+        named: Option<Cause>,
+        cause: impl Fn(T) -> Option<Cause>,
+        why: impl Fn(T, f64, bool) -> String,
+    ) -> Alternatives {
+        self.alternatives_from(RULED_OUT, named, cause, why)
+    }
+
+    /// The same where a cause counts as ruled out up to another probability than [`RULED_OUT`].
+    pub(crate) fn alternatives_from(
+        &self,
+        ruled_out: f64,
         named: Option<Cause>,
         cause: impl Fn(T) -> Option<Cause>,
         why: impl Fn(T, f64, bool) -> String,
@@ -75,13 +103,13 @@ impl<T: Copy> Contest<T> {
                 continue;
             };
             let of_cause = self.share_of(|it| cause(it) == Some(other));
-            let is_excluded = of_cause <= RULED_OUT;
+            let is_excluded = of_cause <= ruled_out;
             let list = if is_excluded {
                 &mut alternatives.excluded
             } else {
                 &mut alternatives.not_excluded
             };
-            let speaks = is_excluded || share > RULED_OUT;
+            let speaks = is_excluded || share > ruled_out;
             if speaks && !list.iter().any(|known| known.cause == other) {
                 list.push(Alternative {
                     cause: other,
@@ -146,6 +174,15 @@ mod tests {
             why: "2".to_owned(),
         };
         assert_eq!(found.not_excluded, [left]);
+    }
+
+    #[test]
+    fn hypotheses_of_one_cause_together_have_what_each_has() {
+        let cause = |it| (it != 3).then_some(Cause::PacketLoss);
+        let together = of_loss_and_queue().together(cause);
+        let names: Vec<u8> = together.shares().map(|(it, _)| it).collect();
+        assert_eq!(names, [1, 3]);
+        assert!((together.share_of(|it| it == 1) - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,11 +1,23 @@
 //! What watching both sides of a NAT host adds: what this host itself does to SYNs, answers that come by another
 //! interface, and which hosts behind the NAT are hit.
 
+mod full_table;
+mod hypothesis;
+mod local;
+mod ports;
+mod race;
+
 use std::net::IpAddr;
 
+use self::{
+    full_table::FULL_TABLE,
+    hypothesis::{Hypothesis, Seen, Words},
+    ports::PORTS,
+    race::RACE,
+};
 use super::{
-    CERTAIN, NAMED, finding, insufficient,
-    likelihood::{Rate, ln_series, normalise},
+    contest::{CERTAIN, Contest, NAMED},
+    finding, insufficient,
 };
 use crate::analysis::{
     crossing::{Crossing, CrossingEvidence},
@@ -15,20 +27,9 @@ use crate::analysis::{
     fates::Outcomes,
 };
 
-/// Shares of the causes among NAT hosts that swallow SYNs: no port is free for this destination; one is lost now and then
-/// (two packets want one entry, `insert_failed`); the table of connections is full.
-const PRIORS: [(Cause, f64); 3] = [
-    (Cause::NatPortExhaustion, 0.4),
-    (Cause::LocalNat, 0.3),
-    (Cause::LocalNat, 0.3),
-];
-/// Without a free port, or a free entry, hardly any SYN passes; races are lost now and then.
-const MOST: Rate = Rate::new(9.0, 1.0);
-const FEW: Rate = Rate::new(1.0, 4.0);
-/// Any share.
-const ANY: Rate = Rate::new(1.0, 1.0);
-/// Share of SYNs to other hosts that are swallowed where ports run out for one: mostly none.
-const ELSEWHERE: Rate = Rate::new(0.25, 9.0);
+/// All that may make a NAT host swallow SYNs.
+static HYPOTHESES: [Hypothesis; 3] = [PORTS, RACE, FULL_TABLE];
+
 /// SYNs that must be swallowed for that to be no accident of watching.
 const SWALLOWED: u64 = 3;
 /// Answers by another interface from which on that is the rule.
@@ -118,107 +119,85 @@ fn amend(
     }
 }
 
-fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {
-    let swallowed = evidence.first.plus(evidence.again);
-    if swallowed.dropped < SWALLOWED {
+fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding> {
+    let seen = Seen {
+        here: evidence.first.plus(evidence.again),
+        after_passed: evidence.after_passed,
+        after_swallowed: evidence.after_swallowed,
+        elsewhere,
+    };
+    if seen.here.dropped < SWALLOWED {
         return None;
     }
-    // While there is no port, or no entry, hardly any SYN passes; when one is free again, many do.
-    let in_turns =
-        ln_series(ANY, evidence.after_passed) + ln_series(MOST, evidence.after_swallowed);
-    let lns = [
-        // Ports run out for each host by itself, and for few at a time.
-        PRIORS[0].1.ln() + in_turns + ln_series(ELSEWHERE, others),
-        // A race may be lost by any SYN, and says nothing about the next.
-        PRIORS[1].1.ln() + ln_series(FEW, swallowed.plus(others)),
-        // A full table refuses whoever comes, and about as many everywhere.
-        PRIORS[2].1.ln() + in_turns + ln_series(as_many_as(swallowed), others),
-    ];
-    let shares = normalise(&lns);
-    let share_of = |wanted: Cause| -> f64 {
-        PRIORS
-            .iter()
-            .zip(&shares)
-            .filter(|((cause, _), _)| *cause == wanted)
-            .map(|(_, share)| share)
-            .sum()
-    };
-    let parts = vec![
-        ("syn_swallowed_here", Evidence::Count(swallowed.dropped)),
-        ("syn_passed_on", Evidence::Count(swallowed.answered)),
-        ("swallowed_again", Evidence::Count(evidence.again.dropped)),
-        ("swallowed_for_other_hosts", Evidence::Count(others.dropped)),
-        (
-            "passed_on_for_other_hosts",
-            Evidence::Count(others.answered),
-        ),
-    ];
     let what = format!(
         "{} of {} SYNs that came in from behind the NAT never left this machine",
-        swallowed.dropped,
-        swallowed.total()
+        seen.here.dropped,
+        seen.here.total()
     );
-    let exhausted = share_of(Cause::NatPortExhaustion);
-    let other = |cause: Cause, why: &str| {
-        vec![Alternative {
-            cause,
-            why: why.to_owned(),
-        }]
+    let parts = parts(&seen, evidence.again);
+    let contest = Contest::of(HYPOTHESES.iter().map(|hypothesis| {
+        (
+            hypothesis,
+            hypothesis.prior,
+            (hypothesis.ln_likelihood)(&seen),
+        )
+    }))
+    .together(|hypothesis| Some(hypothesis.words.cause));
+    let named = contest.best().filter(|(_, share)| *share >= NAMED);
+    let left = |why: fn(&Words) -> Option<&'static str>| -> Vec<Alternative> {
+        let words = contest.shares().map(|(hypothesis, _)| hypothesis.words);
+        words
+            .filter(|words| named.is_none_or(|(named, _)| named.words.cause != words.cause))
+            .filter_map(|words| {
+                Some(Alternative {
+                    cause: words.cause,
+                    why: why(words)?.to_owned(),
+                })
+            })
+            .collect()
     };
-    Some(if exhausted >= NAMED {
-        Finding {
-            confidence: exhausted.min(CERTAIN),
-            not_excluded: other(Cause::LocalNat, "a rule of this machine for just this host would do the same"),
-            ..finding(
-                Cause::NatPortExhaustion,
-                Severity::Critical,
-                format!("{what}: the NAT has no port left for this host"),
-                parts,
-                vec![
-                    "give the NAT more ports or addresses: a wider range in the masquerade rule, more addresses in `snat to`, or fewer and longer connections".to_owned(),
-                ],
-            )
-        }
-    } else if share_of(Cause::LocalNat) >= NAMED {
-        Finding {
-            confidence: share_of(Cause::LocalNat).min(CERTAIN),
-            ..finding(
-                Cause::LocalNat,
-                Severity::Critical,
-                format!("{what}: this machine's own NAT or filter drops them"),
-                parts,
-                vec![
-                    "`conntrack -S` (insert_failed, drop) and `dmesg | grep conntrack` say why; raise `net.netfilter.nf_conntrack_max` where the table is full".to_owned(),
-                ],
-            )
-        }
-    } else {
-        Finding {
-            not_excluded: [
-                other(
-                    Cause::NatPortExhaustion,
-                    "the NAT may have no port left for this host",
-                ),
-                other(Cause::LocalNat, "the table of connections may be full"),
-            ]
-            .concat(),
-            ..insufficient(
-                what,
-                parts,
-                vec![
-                    "open connections to another host meanwhile: where they pass, it is the ports"
-                        .to_owned(),
-                ],
-            )
-        }
+    let Some((hypothesis, confidence)) = named else {
+        let remedy = vec![
+            "open connections to another host meanwhile: where they pass, it is the ports"
+                .to_owned(),
+        ];
+        return Some(Finding {
+            not_excluded: left(|words| Some(words.why_left)),
+            ..insufficient(what, parts, remedy)
+        });
+    };
+    let words = hypothesis.words;
+    Some(Finding {
+        confidence: confidence.min(CERTAIN),
+        not_excluded: left(|words| words.why_left_beside),
+        ..finding(
+            words.cause,
+            Severity::Critical,
+            format!("{what}: {}", words.summary),
+            parts,
+            vec![words.remedy.to_owned()],
+        )
     })
 }
 
-/// A rate like that of others, as if a quarter of them had been seen: it differs from host to host and from time to time.
-#[expect(clippy::cast_precision_loss, reason = "counts of SYNs")]
-fn as_many_as(others: Outcomes) -> Rate {
-    let seen = |count: u64| 1.0 + count as f64 / 4.0;
-    Rate::new(seen(others.dropped), seen(others.answered))
+/// What a finding about swallowed SYNs rests on.
+fn parts(seen: &Seen, again: Outcomes) -> Vec<(&'static str, Evidence)> {
+    let Seen {
+        here, elsewhere, ..
+    } = seen;
+    vec![
+        ("syn_swallowed_here", Evidence::Count(here.dropped)),
+        ("syn_passed_on", Evidence::Count(here.answered)),
+        ("swallowed_again", Evidence::Count(again.dropped)),
+        (
+            "swallowed_for_other_hosts",
+            Evidence::Count(elsewhere.dropped),
+        ),
+        (
+            "passed_on_for_other_hosts",
+            Evidence::Count(elsewhere.answered),
+        ),
+    ]
 }
 
 fn astray(evidence: &CrossingEvidence) -> Option<Finding> {

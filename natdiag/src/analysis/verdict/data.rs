@@ -5,8 +5,8 @@ use natdiag_common::follow::{FollowCounter, FollowCounts};
 
 use super::{
     case::{Case, finding},
-    contest::NAMED,
-    likelihood::{LOSS, Rate, ln_series, normalise},
+    contest::{Contest, NAMED},
+    likelihood::{LOSS, Rate, ln_series},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -81,20 +81,29 @@ pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether data is lost towards the remote host, and from it; each with its share among remote hosts whose data was
+/// looked at. Mostly nothing is lost.
+const LOSSY_WAYS: [([bool; 2], f64); 4] = [
+    ([false, false], 0.7),
+    ([true, false], 0.1),
+    ([false, true], 0.1),
+    ([true, true], 0.1),
+];
+
+fn contest(data: Data) -> Contest<[bool; 2]> {
+    let ln = |is_lossy, way| ln_series(if is_lossy { LOSS } else { STRAY }, way);
+    Contest::of(LOSSY_WAYS.map(|(lossy, prior)| {
+        let [forth, back] = lossy;
+        (lossy, prior, ln(forth, data.forth) + ln(back, data.back))
+    }))
+}
+
 fn lost(case: &Case, data: Data) -> Option<Finding> {
     let all = data.forth.plus(data.back);
     if all.dropped < NOTICED {
         return None;
     }
-    let (forth, back) = (ln_series(STRAY, data.forth), ln_series(STRAY, data.back));
-    let (forth_lost, back_lost) = (ln_series(LOSS, data.forth), ln_series(LOSS, data.back));
-    let shares = normalise(&[
-        0.7_f64.ln() + forth + back,
-        0.1_f64.ln() + forth_lost + back,
-        0.1_f64.ln() + forth + back_lost,
-        0.1_f64.ln() + forth_lost + back_lost,
-    ]);
-    let confidence = 1.0 - shares.first().copied().unwrap_or(1.0);
+    let confidence = 1.0 - contest(data).share_of(|lossy| lossy == [false, false]);
     if confidence < NAMED {
         return None;
     }

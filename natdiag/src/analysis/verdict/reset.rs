@@ -1,33 +1,35 @@
 //! Who reset connections that were open, by what sets the RSTs apart from the host's other packets, and by the silence
-//! before them.
+//! before them. Each trouble that may have done it has a file.
 
-mod explain;
+mod application;
+mod evidence;
+mod idle;
+mod injected;
+mod restart;
 mod silence;
+mod trouble;
 
 use natdiag_common::follow::{FollowCounter, FollowCounts};
 
-use self::explain::{evidence, why_not, words};
+use self::{
+    application::APPLICATION,
+    evidence::evidence,
+    idle::IDLE,
+    injected::INJECTED,
+    restart::RESTART,
+    trouble::{Named, Seen, Trouble},
+};
 use super::{
-    Case, NAMED, RULED_OUT,
-    base_rates::{RESET_TROUBLES, ResetTrouble},
+    Case,
+    contest::{Contest, NAMED},
     finding, insufficient,
-    likelihood::normalise,
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     established::Established,
-    fates::{
-        SynEvidence,
-        resets::{ResetEvidence, signal},
-    },
+    fates::{SynEvidence, resets::ResetEvidence},
 };
 
-/// RSTs of one host resemble each other: more than these say nothing new about who sends them.
-const INDEPENDENT: f64 = 4.0;
-/// Independent signals without which nobody is said to forge.
-const SIGNALS: u32 = 2;
-/// Closed connections from which on their age tells what is usual.
-const USUAL: u64 = 3;
 /// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
 /// balancers that have lost their server.
 const ABORT_ON_OVERFLOW: f64 = 0.9;
@@ -39,65 +41,8 @@ const OWN: f64 = 0.97;
 /// The same where the segments that it takes for invalid were seen to be so.
 const OWN_SEEN: f64 = 0.99;
 
-/// How likely a trouble makes each signal, in the order of the bits, and connections older than usual.
-struct Signature {
-    /// Sent from another place than the SYN-ACK.
-    other_ttl: f64,
-    /// Another stack's header.
-    other_header: f64,
-    /// Several sequence numbers.
-    stepped: f64,
-    /// The host goes on.
-    went_on: f64,
-    /// No ACK: a socket that closes sends RST and ACK (`net/ipv4/tcp_output.c:tcp_send_active_reset`, v6.1); who does not
-    /// know a connection answers its segments with a bare RST (RFC 9293, section 3.10.7.1).
-    bare: f64,
-    /// Some seconds old.
-    old: f64,
-    /// All older than any that closed in order.
-    older_than_usual: f64,
-}
-
-const fn signature(trouble: ResetTrouble) -> Signature {
-    match trouble {
-        ResetTrouble::Application => Signature {
-            other_ttl: 0.005,
-            other_header: 0.02,
-            stepped: 0.01,
-            went_on: 0.001,
-            bare: 0.1,
-            old: 0.3,
-            older_than_usual: 0.1,
-        },
-        ResetTrouble::Idle => Signature {
-            other_ttl: 0.6,
-            other_header: 0.3,
-            stepped: 0.02,
-            went_on: 0.002,
-            bare: 0.9,
-            old: 0.999,
-            older_than_usual: 0.9,
-        },
-        ResetTrouble::Restart => Signature {
-            other_ttl: 0.02,
-            other_header: 0.02,
-            stepped: 0.05,
-            went_on: 0.001,
-            bare: 0.99,
-            old: 0.5,
-            older_than_usual: 0.1,
-        },
-        ResetTrouble::Injected => Signature {
-            other_ttl: 0.85,
-            other_header: 0.6,
-            stepped: 0.5,
-            went_on: 0.4,
-            bare: 0.6,
-            old: 0.1,
-            older_than_usual: 0.05,
-        },
-    }
-}
+/// All that may reset open connections.
+static TROUBLES: [Trouble; 4] = [APPLICATION, IDLE, RESTART, INJECTED];
 
 /// What is wrong with resets.
 pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
@@ -111,7 +56,12 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     findings.extend(aborted(syns, resets));
     findings.extend(own(resets, &followed));
     if resets.total() > 0 {
-        findings.push(attributed(case, syns, resets, &followed));
+        let seen = Seen {
+            syns,
+            resets,
+            followed: &followed,
+        };
+        findings.push(attributed(case, &seen));
     }
     findings
 }
@@ -123,145 +73,53 @@ pub(super) fn explains_bare_acks(syns: &SynEvidence) -> bool {
     syns.acks <= resets && syns.all().dropped + syns.reused.dropped + syns.syn_acks_lost == 0
 }
 
-fn attributed(
-    case: &Case,
-    syns: &SynEvidence,
-    resets: &ResetEvidence,
-    followed: &FollowCounts,
-) -> Finding {
-    let posterior = posterior(syns, resets, followed);
-    let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let evidence = evidence(case, syns, resets, followed);
-    let named = best.filter(|(trouble, share)| {
-        let is_founded = *trouble != ResetTrouble::Injected || signals(resets) >= SIGNALS;
-        *share >= NAMED && is_founded && cause(*trouble).is_some()
-    });
-    let alternatives = |wanted: bool| -> Vec<Alternative> {
-        posterior
+fn contest(seen: &Seen) -> Contest<&'static Trouble> {
+    Contest::of(
+        TROUBLES
             .iter()
-            .filter(|other| Some(*other) != named)
-            .filter(|(_, share)| (*share <= RULED_OUT) == wanted)
-            .filter_map(|(trouble, share)| {
-                Some(Alternative {
-                    cause: cause(*trouble)?,
-                    why: if wanted {
-                        why_not(*trouble, resets, followed)
-                    } else {
-                        format!("fits what was seen, at {:.0} %", share * 100.0)
-                    },
-                })
-            })
-            .collect()
-    };
-    let total = resets.total();
-    let Some((trouble, confidence)) = named else {
+            .map(|trouble| (trouble, trouble.prior, trouble.ln_likelihood(seen))),
+    )
+}
+
+fn attributed(case: &Case, seen: &Seen) -> Finding {
+    let contest = contest(seen);
+    let named: Option<(&Named, f64)> = contest.best().and_then(|(trouble, share)| {
+        let named = trouble.named.as_ref()?;
+        (share >= NAMED && (named.is_founded)(seen)).then_some((named, share))
+    });
+    let alternatives = contest.alternatives(
+        named.map(|(named, _)| named.cause),
+        |trouble| Some(trouble.named.as_ref()?.cause),
+        |trouble, share, is_excluded| match &trouble.named {
+            Some(other) if is_excluded => (other.why_excluded)(seen),
+            Some(other) => (other.why_left)(share),
+            None => String::new(),
+        },
+    );
+    let Some((named, confidence)) = named else {
         let summary = format!(
-            "{total} open connections were reset, and what was seen does not tell by whom; a RST without timestamps proves nothing"
+            "{} open connections were reset, and what was seen does not tell by whom; a RST without timestamps proves nothing",
+            seen.resets.total()
         );
         let remedy = vec![
             "capture the RSTs with the data before them: `tcpdump -s 128 host HOST`".to_owned(),
         ];
         return Finding {
-            not_excluded: alternatives(false),
-            ..insufficient(summary, evidence, remedy)
+            not_excluded: alternatives.not_excluded,
+            ..insufficient(summary, evidence(case, seen), remedy)
         };
     };
-    let (severity, summary, remedy) = words(*trouble, resets, followed);
     Finding {
-        confidence: *confidence,
-        excluded: alternatives(true),
-        not_excluded: alternatives(false),
+        confidence,
+        excluded: alternatives.excluded,
+        not_excluded: alternatives.not_excluded,
         ..finding(
-            cause(*trouble).unwrap_or(Cause::InsufficientEvidence),
-            severity,
-            summary,
-            evidence,
-            remedy,
+            named.cause,
+            named.severity,
+            (named.summary)(seen),
+            evidence(case, seen),
+            vec![named.remedy.to_owned()],
         )
-    }
-}
-
-const fn cause(trouble: ResetTrouble) -> Option<Cause> {
-    match trouble {
-        ResetTrouble::Application => Some(Cause::ResetByApplication),
-        ResetTrouble::Idle => Some(Cause::IdleTimeout),
-        ResetTrouble::Injected => Some(Cause::ResetInjected),
-        ResetTrouble::Restart => None,
-    }
-}
-
-/// Signals of forgery that any RST shows.
-fn signals(resets: &ResetEvidence) -> u32 {
-    [
-        signal::OTHER_TTL,
-        signal::OTHER_HEADER,
-        signal::STEPPED,
-        signal::WENT_ON,
-    ]
-    .into_iter()
-    .map(|bit| u32::from(resets.with(bit) > 0))
-    .sum()
-}
-
-fn posterior(
-    syns: &SynEvidence,
-    resets: &ResetEvidence,
-    followed: &FollowCounts,
-) -> Vec<(ResetTrouble, f64)> {
-    let total = count(resets.total());
-    let weight = INDEPENDENT.min(total) / total;
-    let is_older = syns.orderly >= USUAL
-        && resets
-            .youngest_reset_ns
-            .is_some_and(|youngest| youngest > syns.oldest_orderly_ns);
-    let lns: Vec<f64> = RESET_TROUBLES
-        .iter()
-        .map(|(trouble, prior)| {
-            let signature = signature(*trouble);
-            let of_all: f64 = resets
-                .kinds()
-                .map(|(signals, number)| count(number) * ln_signals(&signature, signals))
-                .sum();
-            let age = if syns.orderly < USUAL {
-                0.0
-            } else {
-                ln_of(signature.older_than_usual, is_older)
-            };
-            // Handshakes that were cut off are not among these resets, and no silence was before them.
-            let silence = if resets.aborted_handshakes == 0 {
-                silence::ln_likelihood(*trouble, followed)
-            } else {
-                0.0
-            };
-            prior.ln() + weight * of_all + age + silence
-        })
-        .collect();
-    RESET_TROUBLES
-        .iter()
-        .map(|(trouble, _)| *trouble)
-        .zip(normalise(&lns))
-        .collect()
-}
-
-fn ln_signals(signature: &Signature, signals: u8) -> f64 {
-    [
-        (signal::OTHER_TTL, signature.other_ttl),
-        (signal::OTHER_HEADER, signature.other_header),
-        (signal::STEPPED, signature.stepped),
-        (signal::WENT_ON, signature.went_on),
-        (signal::BARE, signature.bare),
-        (signal::OLD, signature.old),
-    ]
-    .into_iter()
-    .map(|(bit, share)| ln_of(share, signals & bit != 0))
-    .sum()
-}
-
-fn ln_of(share: f64, is_so: bool) -> f64 {
-    if is_so {
-        share.ln()
-    } else {
-        (1.0 - share).ln()
     }
 }
 
@@ -335,7 +193,5 @@ fn own(resets: &ResetEvidence, followed: &FollowCounts) -> Option<Finding> {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of connections")]
-fn count(number: u64) -> f64 {
-    number as f64
-}
+#[cfg(test)]
+mod tests;

@@ -2,14 +2,15 @@
 
 use super::{Ending, FragmentsRecord, Sighting, clamp};
 use crate::{
-    analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    analysis::{
+        diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+        verdict::contest::NAMED,
+    },
     probe::finding::Answer,
 };
 
 /// How sure it is that nothing is wrong, where every response came whole, and that fragments that were seen are there.
 const SURE: f64 = 0.97;
-/// How sure a black hole is where fragments that were dropped unseen would look the same.
-const NAMED: f64 = 0.9;
 
 /// Says what a test has found.
 #[must_use]
@@ -100,6 +101,7 @@ fn hole(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
             });
             finding
         }
+        // Just sure enough to be named: fragments that were dropped unseen would look the same.
         None => {
             let mut finding = Finding::new(
                 Cause::PmtuBlackHole,

@@ -1,0 +1,15 @@
+//! One SYN is lost now and then: two packets want one entry in the table of connections (`insert_failed`).
+
+use super::{hypothesis::Hypothesis, local::LOCAL};
+use crate::analysis::verdict::likelihood::{Rate, ln_series};
+
+/// Races are lost now and then.
+const FEW: Rate = Rate::new(1.0, 4.0);
+
+pub(super) const RACE: Hypothesis = Hypothesis {
+    // It takes clients that use one source port for several destinations at once.
+    prior: 0.3,
+    // A race may be lost by any SYN, and says nothing about the next.
+    ln_likelihood: |seen| ln_series(FEW, seen.here.plus(seen.elsewhere)),
+    words: &LOCAL,
+};

@@ -1,0 +1,62 @@
+//! Something on the path forges RSTs.
+
+use super::{
+    silence::{after_silence, ln_any_time},
+    trouble::{Named, Signature, Trouble},
+};
+use crate::analysis::{
+    diagnosis::{Cause, Severity},
+    fates::resets::{ResetEvidence, signal},
+    verdict::{contest::fits, likelihood::Rate},
+};
+
+/// Independent signals without which nobody is said to forge.
+const SIGNALS: u32 = 2;
+
+pub(super) const INJECTED: Trouble = Trouble {
+    name: "injected",
+    // It takes a device that looks into connections and dislikes some.
+    prior: 0.05,
+    signature: Signature {
+        other_ttl: 0.85,
+        other_header: 0.6,
+        stepped: 0.5,
+        went_on: 0.4,
+        bare: 0.6,
+        old: 0.1,
+        older_than_usual: 0.05,
+    },
+    ln_silence: ln_any_time,
+    // A forger answers what it dislikes, from either side.
+    unprovoked: Rate::new(2.0, 2.0),
+    named: Some(Named {
+        cause: Cause::ResetInjected,
+        is_founded: |seen| signals(seen.resets) >= SIGNALS,
+        severity: Severity::Critical,
+        summary: |seen| {
+            format!(
+                "{} connections were reset by something on the path, not by the host",
+                seen.resets.total()
+            )
+        },
+        remedy: "look for an intrusion prevention system or a filter on the way; compare with another path",
+        why_excluded: |seen| match after_silence(seen.followed).dropped {
+            0 => "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned(),
+            resets => format!("{resets} RSTs came when connections went on after a silence"),
+        },
+        why_left: fits,
+    }),
+};
+
+/// Signals of forgery that any RST shows.
+fn signals(resets: &ResetEvidence) -> u32 {
+    [
+        signal::OTHER_TTL,
+        signal::OTHER_HEADER,
+        signal::STEPPED,
+        signal::WENT_ON,
+    ]
+    .into_iter()
+    .map(|bit| u32::from(resets.with(bit) > 0))
+    .sum()
+}
