@@ -1,6 +1,7 @@
 //! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
 
 pub mod clocks;
+pub mod kinds;
 mod outcomes;
 pub mod resets;
 pub mod spells;
@@ -12,7 +13,13 @@ use natdiag_common::wire::seq::TsVal;
 use serde::{Deserialize, Serialize};
 
 pub use self::outcomes::{Fate, Outcomes};
-use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
+use self::{
+    clocks::Clocks,
+    kinds::{SynKind, SynKinds},
+    resets::ResetEvidence,
+    spells::Spells,
+    writes::RecentWrites,
+};
 use crate::{
     analysis::{close_up::RecentSyns, mark::Prediction},
     event::Timestamp,
@@ -73,9 +80,24 @@ pub struct SynClass {
     pub second: u64,
     /// Connections to the remote host that were open then.
     pub open: usize,
+    /// Which of [`kinds::SynOption`] it carries.
+    pub options: u8,
+    /// Whether its source port is odd.
+    pub is_odd: bool,
 }
 
 impl SynClass {
+    /// What it has in common with others.
+    #[must_use]
+    pub fn kind(self) -> SynKind {
+        SynKind {
+            options: self.options,
+            repeated: self.repeated,
+            is_odd: self.is_odd,
+            service: u8::try_from(self.service).unwrap_or(u8::MAX),
+        }
+    }
+
     /// As what a fate counts.
     #[must_use]
     pub fn counted(self, fate: Fate) -> Fate {
@@ -112,6 +134,8 @@ pub struct SynEvidence {
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
     pub reused: Outcomes,
+    /// Of all these, by what they carry and who sent them.
+    pub kinds: SynKinds,
     /// Of all these, by who sent them and to which port.
     pub services: Vec<Service>,
     /// Of all these, by the second in which they were sent.
@@ -294,6 +318,7 @@ impl SynEvidence {
         if class.first_contact {
             self.first_contact.add(fate, amount);
         }
+        self.kinds.add(class.kind(), fate, amount);
         self.spells.add(class.second, fate, amount);
         let open = class.open.min(MAX_OPEN);
         if self.by_open.len() <= open {

@@ -37,12 +37,22 @@ pub enum SynTrouble {
     TimestampsDemanded,
     /// No way leads there, or back.
     Unreachable,
+    /// The first SYN of a connection, or of a client, is dropped, and what repeats it passes.
+    Authentication,
+    /// SYNs that carry some option are dropped.
+    OptionDropped,
+    /// A NAT beyond the watcher has no port left.
+    PortLimit,
+    /// SYNs that come at the same time race for a port of a NAT.
+    PortRace,
+    /// Drops depend on something that nobody has thought of.
+    Unknown,
 }
 
 /// Shares of [`SynTrouble`] among remote hosts with unanswered SYNs.
-pub const SYN_TROUBLES: [(SynTrouble, f64); 15] = [
-    (SynTrouble::Loss, 0.36),
-    (SynTrouble::Filter, 0.25),
+pub const SYN_TROUBLES: [(SynTrouble, f64); 20] = [
+    (SynTrouble::Loss, 0.332),
+    (SynTrouble::Filter, 0.24),
     (SynTrouble::ReturnLoss, 0.08),
     (SynTrouble::Backlog, 0.08),
     (SynTrouble::Outage, 0.06),
@@ -51,6 +61,12 @@ pub const SYN_TROUBLES: [(SynTrouble, f64); 15] = [
     (SynTrouble::Recycle, 0.04),
     (SynTrouble::RateLimit, 0.03),
     (SynTrouble::PortReuse, 0.03),
+    // What natdiag has no rule for; public reports are full of it.
+    (SynTrouble::Unknown, 0.015),
+    (SynTrouble::PortLimit, 0.008),
+    (SynTrouble::Authentication, 0.006),
+    (SynTrouble::OptionDropped, 0.006),
+    (SynTrouble::PortRace, 0.003),
     (SynTrouble::RecycleOfSome, 0.005),
     (SynTrouble::NewHosts, 0.004),
     (SynTrouble::TimestampsFiltered, 0.005),

@@ -128,6 +128,9 @@ fn is_of_silence(cause: Cause) -> bool {
             | Cause::BacklogOverflow
             | Cause::RateLimit
             | Cause::TimestampsFiltered
+            | Cause::SynAuthentication
+            | Cause::SynOptionDropped
+            | Cause::NatPortRace
             | Cause::InsufficientEvidence
     )
 }

@@ -102,6 +102,11 @@ pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence
         | SynTrouble::NewHosts
         | SynTrouble::RateLimit
         | SynTrouble::OneOfSeveral
+        | SynTrouble::Authentication
+        | SynTrouble::OptionDropped
+        | SynTrouble::PortLimit
+        | SynTrouble::PortRace
+        | SynTrouble::Unknown
         | SynTrouble::PortReuse
         | SynTrouble::Recycle
         | SynTrouble::RecycleOfSome

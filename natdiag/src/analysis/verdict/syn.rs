@@ -1,5 +1,6 @@
 //! Why SYNs to a remote host stay unanswered.
 
+mod authentication;
 mod channel;
 mod explain;
 mod group;
@@ -8,9 +9,13 @@ mod hypothesis;
 mod limit;
 mod named;
 mod newest;
+mod option;
+mod port_limit;
+mod port_race;
 mod rates;
 mod recycle;
 mod spell;
+mod unknown;
 
 use self::{
     explain::why,
@@ -135,6 +140,11 @@ fn can_be_named(
             // Marks that nobody saw prove nothing.
             predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
         }
+        SynTrouble::Authentication => connections >= CONNECTIONS && authentication::is_shown(syns),
+        SynTrouble::OptionDropped => connections >= CONNECTIONS && option::is_shown(syns),
+        SynTrouble::PortLimit => connections >= CONNECTIONS,
+        SynTrouble::PortRace => port_race::is_shown(syns),
+        SynTrouble::Unknown => false,
         SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,
         SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,

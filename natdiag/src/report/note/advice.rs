@@ -34,6 +34,9 @@ pub(crate) fn verify(cause: Cause, remote: Option<IpAddr>, source: &SourceSurvey
         | Cause::ReturnPathLoss
         | Cause::PortReuse
         | Cause::NatPortExhaustion
+        | Cause::NatPortRace
+        | Cause::SynAuthentication
+        | Cause::SynOptionDropped
         | Cause::LocalNat
         | Cause::PawsEstablished
         | Cause::Routing

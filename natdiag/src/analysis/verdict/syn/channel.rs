@@ -106,11 +106,16 @@ pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
         | SynTrouble::Backlog
         | SynTrouble::NewHosts
         | SynTrouble::OneOfSeveral
+        | SynTrouble::PortLimit
+        | SynTrouble::PortRace
+        | SynTrouble::Authentication
         | SynTrouble::RateLimit => ln_known(STRAY_ACKS, acks) + by_chance,
         SynTrouble::Filter
         | SynTrouble::FilterOfClients
         | SynTrouble::TimestampsFiltered
         | SynTrouble::TimestampsDemanded
+        | SynTrouble::OptionDropped
+        | SynTrouble::Unknown
         | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + by_a_rule,
     }
 }

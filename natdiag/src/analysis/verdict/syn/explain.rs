@@ -1,7 +1,9 @@
 //! What rules a trouble out, or leaves it possible, in words.
 
 use super::{
+    authentication,
     group::{with_timestamps, without_timestamps},
+    option, port_race,
     recycle::{predicted_hit, predicted_pass},
 };
 use crate::analysis::{evidence::SynEvidence, verdict::base_rates::SynTrouble};
@@ -62,6 +64,13 @@ fn why_excluded(trouble: SynTrouble, best: SynTrouble, syns: &SynEvidence) -> St
             "no SYN on a port that was used shortly before was dropped or answered by a bare ACK"
                 .to_owned()
         }
+        (SynTrouble::Authentication, _) => authentication::why_excluded(syns),
+        (SynTrouble::OptionDropped, _) => option::why_excluded(syns),
+        (SynTrouble::PortRace, _) => port_race::why_excluded(syns),
+        (SynTrouble::PortLimit, _) => {
+            "drops do not begin at any number of connections open or closed shortly before"
+                .to_owned()
+        }
         (SynTrouble::ReturnLoss, _) => format!(
             "{} of {} SYN-ACKs answer an earlier SYN than the last",
             syns.syn_acks_lost, syns.handshakes_with_echo
@@ -93,7 +102,7 @@ fn why_excluded(trouble: SynTrouble, best: SynTrouble, syns: &SynEvidence) -> St
             "{} connections got through after a drop and {} did not: it is not the four-tuple that decides",
             syns.connections.late, syns.connections.failed
         ),
-        (SynTrouble::Loss, _) => {
+        (SynTrouble::Loss | SynTrouble::Unknown, _) => {
             format!(
                 "{} of {} SYNs were dropped in a pattern that chance does not make",
                 all.dropped,
@@ -127,6 +136,13 @@ fn why_not_excluded(trouble: SynTrouble, syns: &SynEvidence) -> &'static str {
         SynTrouble::Outage => "a path that comes and goes looks much the same",
         SynTrouble::RateLimit => "drops come when many SYNs do",
         SynTrouble::OneOfSeveral => "few connections were seen",
+        SynTrouble::Authentication => "what repeated a SYN was answered",
+        SynTrouble::OptionDropped => "SYNs with an option were dropped more often",
+        SynTrouble::PortLimit => {
+            "drops come when many connections were open or closed shortly before"
+        }
+        SynTrouble::PortRace => "SYNs that came at the same time were dropped",
+        SynTrouble::Unknown => "the drops may depend on something else",
         SynTrouble::PortReuse => "ports were used again shortly after",
     }
 }

@@ -2,12 +2,15 @@
 //! of SYNs, SYN-ACKs that were lost, SYN-ACKs that came again, reused four-tuples, clocks, neighbours.
 
 use super::{
+    authentication,
     channel::{ln_aborts, ln_clocks, ln_lost_answers, ln_neighbours, ln_repeats, ln_reuse},
     group::{by_port, ln_filter, ln_four_tuple, ln_selective, with_timestamps, without_timestamps},
     limit::{ln_limit, ln_open_limit},
+    option, port_limit, port_race,
     rates::{BACKGROUND, EXCEPTIONS, LOSS, MOSTLY, NOW_AND_THEN, OPEN, STRAY_LOSS, outcomes},
     recycle::{ln_recycle, ln_recycle_of_some},
     spell::{ln_nearly_full, ln_outage},
+    unknown,
 };
 use crate::analysis::{
     diagnosis::Cause,
@@ -46,6 +49,11 @@ pub(super) const fn cause(trouble: SynTrouble) -> Cause {
         SynTrouble::Backlog | SynTrouble::NewHosts => Cause::BacklogOverflow,
         SynTrouble::RateLimit => Cause::RateLimit,
         SynTrouble::PortReuse => Cause::PortReuse,
+        SynTrouble::Authentication => Cause::SynAuthentication,
+        SynTrouble::OptionDropped => Cause::SynOptionDropped,
+        SynTrouble::PortLimit => Cause::NatPortExhaustion,
+        SynTrouble::PortRace => Cause::NatPortRace,
+        SynTrouble::Unknown => Cause::InsufficientEvidence,
     }
 }
 
@@ -89,7 +97,12 @@ pub(super) fn with_misfit(posterior: &[(SynTrouble, f64)]) -> Vec<(SynTrouble, f
 const fn is_alike(trouble: SynTrouble) -> bool {
     matches!(
         trouble,
-        SynTrouble::Loss | SynTrouble::Outage | SynTrouble::Backlog | SynTrouble::RateLimit
+        SynTrouble::Loss
+            | SynTrouble::Outage
+            | SynTrouble::Backlog
+            | SynTrouble::RateLimit
+            | SynTrouble::PortLimit
+            | SynTrouble::PortRace
     )
 }
 
@@ -99,6 +112,7 @@ struct InOrder {
     nearly_full: f64,
     limit: f64,
     open_limit: f64,
+    ports: [f64; 3],
 }
 
 impl InOrder {
@@ -108,6 +122,7 @@ impl InOrder {
             nearly_full: ln_nearly_full(syns),
             limit: ln_limit(syns),
             open_limit: ln_open_limit(syns),
+            ports: port_limit::ln_ports(syns),
         }
     }
 }
@@ -153,7 +168,21 @@ fn ln_fates(trouble: SynTrouble, syns: &SynEvidence, in_order: &InOrder) -> f64 
                 (0.03, in_order.open_limit + wait),
             ])
         }
-        SynTrouble::RateLimit => ln_mixture(&[(0.6, in_order.limit), (0.4, in_order.open_limit)]),
+        SynTrouble::RateLimit => ln_mixture(&[
+            (0.55, in_order.limit),
+            (0.35, in_order.open_limit),
+            (0.1, in_order.ports[0]),
+        ]),
+        // A port that does not rest looks like a limit of open connections.
+        SynTrouble::PortLimit => ln_mixture(&[
+            (0.2, in_order.ports[0]),
+            (0.4, in_order.ports[1]),
+            (0.4, in_order.ports[2]),
+        ]),
+        SynTrouble::PortRace => port_race::ln_fates(syns),
+        SynTrouble::Authentication => authentication::ln_fates(syns),
+        SynTrouble::OptionDropped => option::ln_fates(syns),
+        SynTrouble::Unknown => unknown::ln_unknown(syns),
         SynTrouble::NewHosts => {
             let (first, rest) = (syns.first_contact, all.less(syns.first_contact));
             // Known hosts are let in: where they are not, loss has come beside it.

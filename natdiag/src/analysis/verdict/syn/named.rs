@@ -1,7 +1,9 @@
 //! The findings about SYNs in words: what was seen, and what to do.
 
 use super::{
+    authentication,
     group::{with_timestamps, without_timestamps},
+    option, port_limit, port_race,
     recycle::{predicted_hit, predicted_pass},
 };
 use crate::analysis::{
@@ -33,6 +35,18 @@ pub(super) fn named(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> Fin
         SynTrouble::Filter => filtered(syns),
         SynTrouble::FilterOfClients => clients_filtered(syns),
         SynTrouble::TimestampsDemanded => timestamps_demanded(syns),
+        SynTrouble::Authentication => authentication::named(syns),
+        SynTrouble::OptionDropped => option::named(syns),
+        SynTrouble::PortLimit => port_limit::named(syns),
+        SynTrouble::PortRace => port_race::named(syns),
+        // It is never named.
+        SynTrouble::Unknown => finding(
+            Cause::InsufficientEvidence,
+            Severity::Warning,
+            String::new(),
+            syns,
+            Vec::new(),
+        ),
     }
 }
 
