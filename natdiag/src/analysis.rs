@@ -1,5 +1,6 @@
 //! From events and counters to a diagnosis. Pure: no clock, no file, no socket, no log; it cannot fail.
 
+pub mod cause;
 pub mod close_up;
 pub mod crossing;
 pub mod diagnosis;

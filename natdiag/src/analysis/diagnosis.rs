@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use natdiag_common::counter::Totals;
 use serde::{Deserialize, Serialize};
 
+pub use crate::analysis::cause::{Cause, Verify};
 use crate::analysis::close_up::CloseUp;
 
 /// What is known about one source at one time.
@@ -78,81 +79,6 @@ pub struct RemoteCounters {
     pub syn_without_timestamps_armed_answered: u64,
     pub syn_ambiguous: u64,
     pub syn_undecided: u64,
-}
-
-/// Causes that a finding can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the report")]
-pub enum Cause {
-    TwRecycle,
-    TwRecycleLatent,
-    EndpointFragmentation,
-    PathFragmentation,
-    IcmpFragmentation,
-    UdpFragmentation,
-    TunnelFragmentation,
-    FragmentFlood,
-    PmtuBlackHole,
-    TimestampsFiltered,
-    TimestampsStripped,
-    BacklogOverflow,
-    RateLimit,
-    Filtered,
-    PacketLoss,
-    ReturnPathLoss,
-    PortReuse,
-    NatPortExhaustion,
-    NatPortRace,
-    SynAuthentication,
-    SynOptionDropped,
-    LocalNat,
-    PawsEstablished,
-    Routing,
-    Refused,
-    IdleTimeout,
-    ResetInjected,
-    ResetByApplication,
-    InsufficientEvidence,
-    Blind,
-}
-
-impl Cause {
-    /// The cause's name in the report.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TwRecycle => "tw-recycle",
-            Self::TwRecycleLatent => "tw-recycle-latent",
-            Self::EndpointFragmentation => "endpoint-fragmentation",
-            Self::PathFragmentation => "path-fragmentation",
-            Self::IcmpFragmentation => "icmp-fragmentation",
-            Self::UdpFragmentation => "udp-fragmentation",
-            Self::TunnelFragmentation => "tunnel-fragmentation",
-            Self::FragmentFlood => "fragment-flood",
-            Self::PmtuBlackHole => "pmtu-black-hole",
-            Self::TimestampsFiltered => "timestamps-filtered",
-            Self::TimestampsStripped => "timestamps-stripped",
-            Self::BacklogOverflow => "backlog-overflow",
-            Self::RateLimit => "rate-limit",
-            Self::Filtered => "filtered",
-            Self::PacketLoss => "packet-loss",
-            Self::ReturnPathLoss => "return-path-loss",
-            Self::PortReuse => "port-reuse",
-            Self::NatPortExhaustion => "nat-port-exhaustion",
-            Self::NatPortRace => "nat-port-race",
-            Self::SynAuthentication => "syn-authentication",
-            Self::SynOptionDropped => "syn-option-dropped",
-            Self::LocalNat => "local-nat",
-            Self::PawsEstablished => "paws-established",
-            Self::Routing => "routing",
-            Self::Refused => "refused",
-            Self::IdleTimeout => "idle-timeout",
-            Self::ResetInjected => "reset-injected",
-            Self::ResetByApplication => "reset-by-application",
-            Self::InsufficientEvidence => "insufficient-evidence",
-            Self::Blind => "blind",
-        }
-    }
 }
 
 /// What a finding means for connections. Ordered: the worst is the greatest.

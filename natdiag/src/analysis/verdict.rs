@@ -5,6 +5,7 @@
 //! trouble, Bayes' rule gives the confidence. What fits several causes gets none named.
 
 pub mod base_rates;
+mod case;
 pub(crate) mod contest;
 mod crossing;
 mod data;
@@ -18,48 +19,23 @@ mod syn;
 mod unseen;
 
 pub use self::{
+    case::Case,
     contest::NAMED,
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
+    syn::SynTrouble,
 };
 
-use self::contest::{CERTAIN, RULED_OUT};
+use self::{
+    case::{finding, insufficient},
+    contest::{CERTAIN, RULED_OUT},
+};
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
-use crate::{
-    analysis::{
-        diagnosis::{Cause, Evidence, Finding, Severity},
-        established::Established,
-        evidence::SynEvidence,
-        fragments::Datagrams,
-        table::Counts,
-    },
-    event::Timestamp,
-};
+use crate::analysis::diagnosis::{Cause, Evidence, Finding, Severity};
 
 /// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
 const UNANSWERED_REQUESTS: u64 = 3;
-
-/// All that is known about one remote host.
-#[derive(Clone, Copy, Debug)]
-pub struct Case<'a> {
-    /// Its exact counters.
-    pub counts: &'a Counts,
-    /// SYNs sent to it.
-    pub syns: Option<&'a SynEvidence>,
-    /// What its established connections have shown, if it is or was under suspicion.
-    pub established: Option<&'a Established>,
-    /// Datagrams it sent in fragments.
-    pub datagrams: Datagrams,
-    /// Whether it has an IPv6 address.
-    pub is_ipv6: bool,
-    /// What other hosts of its network do.
-    pub neighbours: Neighbours,
-    /// Share of all records that were missed, 0 to 1.
-    pub missed_share: f64,
-    /// Now.
-    pub now: Timestamp,
-}
 
 /// Other hosts of the same network, /24 or /64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,39 +142,4 @@ pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Findin
         return vec![insufficient(summary, Vec::new(), remedy)];
     }
     Vec::new()
-}
-
-/// A symptom that no cause explains.
-fn insufficient(
-    summary: String,
-    evidence: Vec<(&'static str, Evidence)>,
-    remedy: Vec<String>,
-) -> Finding {
-    finding(
-        Cause::InsufficientEvidence,
-        Severity::Warning,
-        summary,
-        evidence,
-        remedy,
-    )
-}
-
-/// A finding without alternatives.
-fn finding(
-    cause: Cause,
-    severity: Severity,
-    summary: String,
-    evidence: Vec<(&'static str, Evidence)>,
-    remedy: Vec<String>,
-) -> Finding {
-    Finding {
-        cause,
-        confidence: 1.0,
-        severity,
-        summary,
-        evidence,
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy,
-    }
 }

@@ -35,7 +35,7 @@ fn write_json<T: Serialize>(report: Report<'_>, host: T, out: &mut dyn Write) ->
 fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Result<()> {
     let heading = format!(
         "{} ({}, {} sure)",
-        wording::title(finding.cause),
+        finding.cause.title(),
         finding.severity.as_str(),
         wording::sure(finding.confidence)
     );

@@ -205,7 +205,7 @@ fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
             write_arms(page, tested)?;
         }
         Answer::Found(finding) => {
-            let title = wording::title(finding.cause);
+            let title = finding.cause.title();
             let grade = match Weight::of(finding) {
                 // To be sure of not knowing says nothing.
                 Weight::Unclear => String::new(),

@@ -125,7 +125,7 @@ impl Row {
     }
 
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
-        let title = finding.map_or("", |finding| wording::title(finding.cause));
+        let title = finding.map_or("", |finding| finding.cause.title());
         let mut cells = [const { String::new() }; Column::ALL.len()];
         let [sure, ..] = &mut cells;
         *sure = finding.map_or_else(String::new, |finding| wording::sure(finding.confidence));

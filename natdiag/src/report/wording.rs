@@ -8,42 +8,6 @@ use crate::{
     names::Names,
 };
 
-/// What a cause is called in a table or a heading: short, and true of the remote host it stands beside.
-pub(crate) const fn title(cause: Cause) -> &'static str {
-    match cause {
-        Cause::TwRecycle => "tcp_tw_recycle is on",
-        Cause::TwRecycleLatent => "tcp_tw_recycle, harmless now",
-        Cause::EndpointFragmentation => "sends TCP in fragments",
-        Cause::PathFragmentation => "TCP fragmented on the path",
-        Cause::IcmpFragmentation => "ICMP fragments",
-        Cause::UdpFragmentation => "UDP fragments",
-        Cause::TunnelFragmentation => "fragmented tunnel packets",
-        Cause::FragmentFlood => "flood of fragments",
-        Cause::PmtuBlackHole => "large packets vanish",
-        Cause::TimestampsFiltered => "timestamps are filtered",
-        Cause::TimestampsStripped => "no timestamps come back",
-        Cause::BacklogOverflow => "full backlog",
-        Cause::RateLimit => "rate limit",
-        Cause::Filtered => "filtered",
-        Cause::PacketLoss => "loss on the way",
-        Cause::ReturnPathLoss => "loss on the way back",
-        Cause::PortReuse => "ports reused too early",
-        Cause::NatPortExhaustion => "NAT out of ports",
-        Cause::NatPortRace => "race for NAT ports",
-        Cause::SynAuthentication => "first SYNs are dropped",
-        Cause::SynOptionDropped => "SYNs dropped for an option",
-        Cause::LocalNat => "local NAT drops",
-        Cause::PawsEstablished => "PAWS drops segments",
-        Cause::Routing => "routing",
-        Cause::Refused => "refused",
-        Cause::IdleTimeout => "idle connections are cut",
-        Cause::ResetInjected => "resets from the path",
-        Cause::ResetByApplication => "resets by the application",
-        Cause::InsufficientEvidence => "cause not clear yet",
-        Cause::Blind => "not visible from here",
-    }
-}
-
 /// A cause in a sentence about what it is not.
 pub(crate) fn name(cause: Cause) -> String {
     if cause == Cause::TwRecycle {

@@ -6,7 +6,6 @@ use crate::{
     analysis::diagnosis::{Cause, RemoteDiagnosis},
     config::Network,
     names::Names,
-    report::wording,
     survey::SourceSurvey,
 };
 
@@ -79,7 +78,7 @@ impl Filter {
         for finding in findings {
             for word in [
                 finding.cause.as_str(),
-                wording::title(finding.cause),
+                finding.cause.title(),
                 finding.severity.as_str(),
             ] {
                 text.push(' ');

@@ -1,7 +1,7 @@
 //! What the simulation is made of: how many remote hosts, which troubles and how often, how much loss, which clocks, and
 //! the seed. The shares of the troubles are the priors of the verdict.
 
-pub(crate) use natdiag::analysis::verdict::base_rates::{SYN_TROUBLES, SynTrouble};
+pub(crate) use natdiag::analysis::verdict::SynTrouble;
 
 /// Seed of the hosts by which likelihoods may be mended (`--tuning`).
 pub(crate) const TUNING_SEED: u64 = 20_260_101;

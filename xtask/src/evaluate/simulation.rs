@@ -272,8 +272,8 @@ fn guilty(outcome: &mut Outcome, seed: u64, hosts: u64) {
 fn troubled(outcome: &mut Outcome, seed: u64, hosts: u64) {
     let said = in_parallel(hosts, |number| {
         let mut dice = super::dice::Dice::new(seed, number);
-        let place = dice.one_of(mix::SYN_TROUBLES.iter().map(|(_, share)| *share));
-        let trouble = mix::SYN_TROUBLES.get(place).map(|(trouble, _)| *trouble);
+        let place = dice.one_of(SynTrouble::shares().map(|(_, share)| share));
+        let trouble = SynTrouble::shares().nth(place).map(|(trouble, _)| trouble);
         trouble.map(|trouble| (trouble, diagnose(seed, number, Some(trouble))))
     });
     for (trouble, diagnosed) in said.into_iter().flatten() {
@@ -281,7 +281,7 @@ fn troubled(outcome: &mut Outcome, seed: u64, hosts: u64) {
         let first = findings.first().map(|it| it.cause.as_str());
         outcome.matrix.add(&format!("{trouble:?}"), first);
         for finding in findings.iter().filter(|it| is_verdict(it.cause)) {
-            let is_right = is_right(trouble, finding.cause)
+            let is_right = trouble.is_named_by(finding.cause)
                 || (finding.cause == Cause::ReturnPathLoss && diagnosed.loses_answers);
             outcome.calibration.add(finding.confidence, is_right);
             if !is_right && finding.confidence >= SURE {
@@ -298,25 +298,6 @@ fn is_verdict(cause: Cause) -> bool {
         cause,
         Cause::InsufficientEvidence | Cause::Blind | Cause::TimestampsStripped
     )
-}
-
-/// Whether a cause is true of a simulated trouble.
-fn is_right(trouble: SynTrouble, cause: Cause) -> bool {
-    let causes: &[Cause] = match trouble {
-        SynTrouble::Loss | SynTrouble::Outage => &[Cause::PacketLoss],
-        SynTrouble::ReturnLoss => &[Cause::ReturnPathLoss, Cause::PacketLoss],
-        SynTrouble::Filter | SynTrouble::FilterOfClients | SynTrouble::TimestampsDemanded => {
-            &[Cause::Filtered]
-        }
-        SynTrouble::Backlog | SynTrouble::NewHosts => &[Cause::BacklogOverflow],
-        SynTrouble::RateLimit => &[Cause::RateLimit],
-        SynTrouble::OneOfSeveral | SynTrouble::Unreachable => &[Cause::Routing],
-        SynTrouble::PortReuse => &[Cause::PortReuse],
-        // A little loss is beside some.
-        SynTrouble::Recycle | SynTrouble::RecycleOfSome => &[Cause::TwRecycle, Cause::PacketLoss],
-        SynTrouble::TimestampsFiltered => &[Cause::TimestampsFiltered],
-    };
-    causes.contains(&cause)
 }
 
 /// How many SYNs a verdict takes.

@@ -48,7 +48,7 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
         if let Some(inside) = evidence.inside.and_then(|it| diagnoses.get_mut(it)) {
             for known in inside.remotes.iter_mut().filter(|it| it.address == *remote) {
                 known.findings.retain(|finding| {
-                    !is_of_silence(finding.cause) && finding.cause != Cause::TwRecycle
+                    !finding.cause.is_of_silence() && finding.cause != Cause::TwRecycle
                 });
             }
         }
@@ -86,7 +86,7 @@ fn amend(
         // The answers came, by another way: nobody was silent.
         known
             .findings
-            .retain(|finding| !is_of_silence(finding.cause));
+            .retain(|finding| !finding.cause.is_of_silence());
         known.findings.insert(0, astray);
     }
     known.findings.splice(0..0, found);
@@ -105,7 +105,7 @@ fn amend(
         return;
     }
     for finding in &mut known.findings {
-        let is_about_syns = is_of_silence(finding.cause)
+        let is_about_syns = finding.cause.is_of_silence()
             || matches!(
                 finding.cause,
                 Cause::NatPortExhaustion | Cause::LocalNat | Cause::Routing | Cause::TwRecycle
@@ -116,23 +116,6 @@ fn amend(
                 .push(("clients_hit", Evidence::List(hit.clone())));
         }
     }
-}
-
-/// Whether a cause is said where no answer is seen.
-fn is_of_silence(cause: Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Filtered
-            | Cause::PacketLoss
-            | Cause::ReturnPathLoss
-            | Cause::BacklogOverflow
-            | Cause::RateLimit
-            | Cause::TimestampsFiltered
-            | Cause::SynAuthentication
-            | Cause::SynOptionDropped
-            | Cause::NatPortRace
-            | Cause::InsufficientEvidence
-    )
 }
 
 fn swallowed(evidence: &CrossingEvidence, others: Outcomes) -> Option<Finding> {

@@ -4,25 +4,18 @@
 use natdiag_common::follow::{FollowCounter, FollowCounts};
 
 use super::{
-    Case, NAMED,
-    base_rates::SynTrouble,
-    finding,
-    likelihood::{Rate, ln_mixture, ln_series, normalise},
+    case::{Case, finding},
+    contest::NAMED,
+    likelihood::{LOSS, Rate, ln_series, normalise},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::{Outcomes, SynEvidence},
+    evidence::Outcomes,
 };
 
 /// Share of segments that are sent again though nothing is lost: probes of the tail that come too early (RFC 8985,
 /// section 7.2), acknowledgments that are late. As if one of 200 had been.
-const STRAY: Rate = Rate::new(1.0, 199.0);
-/// Loss is mostly small: as if 1 of 10 had been lost before.
-const LOSS: Rate = Rate::new(1.0, 9.0);
-/// Loss beside another trouble.
-const BESIDE: Rate = Rate::new(1.0, 19.0);
-/// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.
-const NOT_TAKEN: Rate = Rate::new(1.0, 2.0);
+pub(super) const STRAY: Rate = Rate::new(1.0, 199.0);
 /// Lost segments from which on loss is named that no SYN has met.
 const NOTICED: u64 = 5;
 /// Share of segments lost from which on somebody notices.
@@ -30,14 +23,20 @@ const NOTICEABLE: f64 = 0.01;
 
 /// What became of segments with data, each way: `dropped` were lost, or their acknowledgment was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Data {
+pub(super) struct Data {
     /// Towards the remote host.
-    forth: Outcomes,
+    pub(super) forth: Outcomes,
     /// From it.
-    back: Outcomes,
+    pub(super) back: Outcomes,
 }
 
 impl Data {
+    /// What the established connections with a remote host have shown, where they were looked at.
+    pub(super) fn of_case(case: &Case) -> Option<Self> {
+        case.established
+            .map(|established| Self::of(&established.counts()))
+    }
+
     fn of(counts: &FollowCounts) -> Self {
         let value = |counter| counts.value(counter);
         // Where no large segment arrives they fall into a hole of their own, and tell nothing about chance.
@@ -59,69 +58,6 @@ impl Data {
             back: outcomes(value(FollowCounter::HoleFilled), received),
         }
     }
-}
-
-/// How likely a trouble makes what became of data.
-pub(super) fn ln_likelihood(trouble: SynTrouble, case: &Case, syns: &SynEvidence) -> f64 {
-    let Some(established) = case.established else {
-        return 0.0;
-    };
-    let Data { forth, back } = Data::of(&established.counts());
-    match trouble {
-        // The share is that of the SYNs, or another one where only they compete for room; some devices lose SYNs alone. A way
-        // that is full in one direction is mostly not in the other.
-        SynTrouble::Loss => {
-            let all = syns.all();
-            let shared = ln_series(LOSS, all.plus(forth)) - ln_series(LOSS, all);
-            ln_mixture(&[
-                (0.35, shared),
-                (0.3, ln_series(LOSS, forth)),
-                (0.35, ln_series(STRAY, forth)),
-            ]) + ln_mixture(&[
-                (0.35, ln_series(LOSS, back)),
-                (0.65, ln_series(STRAY, back)),
-            ])
-        }
-        SynTrouble::ReturnLoss => {
-            ln_other(forth)
-                + ln_mixture(&[(0.7, ln_series(LOSS, back)), (0.3, ln_series(STRAY, back))])
-        }
-        // Whether anything is under way in those seconds is open.
-        SynTrouble::Outage => [forth, back]
-            .iter()
-            .map(|way| ln_mixture(&[(0.5, ln_series(LOSS, *way)), (0.5, ln_series(STRAY, *way))]))
-            .sum(),
-        SynTrouble::Backlog => {
-            ln_mixture(&[
-                (0.5, ln_series(NOT_TAKEN, forth)),
-                (0.5, ln_series(STRAY, forth)),
-            ]) + ln_other(back)
-        }
-        SynTrouble::Filter
-        | SynTrouble::FilterOfClients
-        | SynTrouble::NewHosts
-        | SynTrouble::RateLimit
-        | SynTrouble::OneOfSeveral
-        | SynTrouble::Authentication
-        | SynTrouble::OptionDropped
-        | SynTrouble::PortLimit
-        | SynTrouble::PortRace
-        | SynTrouble::Unknown
-        | SynTrouble::PortReuse
-        | SynTrouble::Recycle
-        | SynTrouble::RecycleOfSome
-        | SynTrouble::TimestampsFiltered
-        | SynTrouble::TimestampsDemanded
-        | SynTrouble::Unreachable => ln_other(forth) + ln_other(back),
-    }
-}
-
-/// A rule about SYNs leaves data alone; there may be loss beside it.
-fn ln_other(way: Outcomes) -> f64 {
-    ln_mixture(&[
-        (0.95, ln_series(STRAY, way)),
-        (0.05, ln_series(BESIDE, way)),
-    ])
 }
 
 /// Loss that data shows, whatever the SYNs do. `is_full`: whether a full queue is why they are dropped.
@@ -277,60 +213,6 @@ mod tests {
             missed_share: 0.0,
             now: Timestamp(9_000_000_000),
         })
-    }
-
-    /// Logarithm of the odds that data gives loss against another trouble.
-    fn ln_odds(counts: &FollowCounts, against: SynTrouble) -> f64 {
-        let syns = SynEvidence {
-            predicted_pass: Outcomes {
-                dropped: 10,
-                answered: 90,
-            },
-            ..SynEvidence::default()
-        };
-        with_case(counts, |case| {
-            ln_likelihood(SynTrouble::Loss, case, &syns) - ln_likelihood(against, case, &syns)
-        })
-    }
-
-    const RULES: [SynTrouble; 4] = [
-        SynTrouble::Filter,
-        SynTrouble::RateLimit,
-        SynTrouble::Recycle,
-        SynTrouble::NewHosts,
-    ];
-
-    #[test]
-    fn data_sent_again_as_often_as_syns_are_dropped_speaks_for_loss() {
-        let lost = counted(&[
-            (FollowCounter::SentSmall, 100),
-            (FollowCounter::SentSmallRepeated, 11),
-        ]);
-        for rule in RULES {
-            let odds = ln_odds(&lost, rule);
-            assert!(odds > 10_f64.ln(), "{rule:?}: {odds}");
-        }
-    }
-
-    #[test]
-    fn data_that_is_left_alone_speaks_against_loss_but_does_not_rule_it_out() {
-        let unharmed = counted(&[
-            (FollowCounter::SentSmall, 300),
-            (FollowCounter::ReceivedSmall, 300),
-        ]);
-        for rule in RULES {
-            let odds = ln_odds(&unharmed, rule);
-            assert!((-3.0..-1.0).contains(&odds), "{rule:?}: {odds}");
-        }
-    }
-
-    #[test]
-    fn requests_that_a_full_queue_does_not_take_do_not_tell_it_from_loss() {
-        let not_taken = counted(&[
-            (FollowCounter::SentSmall, 100),
-            (FollowCounter::SentSmallRepeated, 40),
-        ]);
-        assert!(ln_odds(&not_taken, SynTrouble::Backlog) < 0.0);
     }
 
     #[test]

@@ -12,7 +12,10 @@ use self::{
     flood::flood,
     maker::{maker, other_maker},
 };
-use super::{Case, NAMED, finding, insufficient};
+use super::{
+    case::{Case, finding, insufficient},
+    contest::NAMED,
+};
 use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity};
 
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this

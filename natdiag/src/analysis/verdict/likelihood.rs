@@ -19,6 +19,9 @@ impl Rate {
     }
 }
 
+/// Loss on a path is mostly small: as if 1 of 10 had been lost before.
+pub(crate) const LOSS: Rate = Rate::new(1.0, 9.0);
+
 /// Logarithm of the probability of this very series of outcomes where all share one unknown rate.
 pub(crate) fn ln_series(rate: Rate, outcomes: Outcomes) -> f64 {
     ln_beta(

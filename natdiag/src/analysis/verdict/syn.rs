@@ -1,51 +1,151 @@
-//! Why SYNs to a remote host stay unanswered.
+//! Why SYNs to a remote host stay unanswered. Each trouble that may be why has a file beside this one, with all that is
+//! true of it; what is asked of each is in `syn/room.rs`.
 
 mod authentication;
+mod backlog;
 mod channel;
-mod explain;
+mod data;
+mod filter;
+mod filter_of_clients;
+mod finding;
 mod group;
 mod hidden_mark;
-mod hypothesis;
 mod limit;
-mod named;
+mod loss;
+mod new_hosts;
 mod newest;
+mod one_of_several;
 mod option;
+mod outage;
 mod port_limit;
 mod port_race;
+mod port_reuse;
+mod rate_limit;
 mod rates;
 mod recycle;
+mod recycle_of_some;
+mod return_loss;
+mod room;
 mod spell;
+#[cfg(test)]
+mod tests;
+mod timestamps_demanded;
+mod timestamps_filtered;
 mod unknown;
+mod unreachable;
 
 use self::{
-    explain::why,
-    group::without_timestamps,
-    hypothesis::{cause, loss_beside, posterior, with_misfit},
-    named::{finding, loss, named, port_reuse},
-    recycle::{predicted_hit, predicted_pass},
+    finding::{evidence, finding},
+    loss::{confidence_beside, loss},
+    port_reuse::port_reuse,
+    room::{Room, Seen},
 };
-use super::{Case, NAMED, RULED_OUT, base_rates::SynTrouble, insufficient};
+use super::{
+    case::{Case, insufficient},
+    contest::{Contest, NAMED, RULED_OUT},
+};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     evidence::SynEvidence,
 };
 
-/// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of
-/// thousands of remote hosts, and chance must not accuse one of them: of hosts that lose SYNs at random, at most one in
-/// these odds times the share of priors (nine) comes so far, and far fewer do. This asks for some six dropped SYNs.
-const ODDS_OF_AN_ACCUSATION: f64 = 10_000.0;
-/// Connections with a symptom from which on a cause is named: one alone may have any.
-const CONNECTIONS: u64 = 2;
 /// Handshakes that had to be confirmed again from which on that is a symptom: a lost ACK makes one.
 const REPEATS: u64 = 3;
 /// Bare ACKs in answer to a SYN from which on reused ports are named beside another trouble.
 const ACKS: u64 = 2;
-/// Neighbours that must be silent too for the way to be blamed.
-const NEIGHBOURS: u64 = 2;
-/// Clients that must be seen for a queue kept for known ones to be told from a filter.
-const CLIENTS: usize = 3;
 /// SYNs dropped beside the named trouble from which on loss is looked for.
 const BESIDE: u64 = 3;
+/// How often none of the rules of chance, spells, queues and limits is quite that of a host: two queues in a row, a limit
+/// that others use up too, an application that is slow now and then. What the fates then say for one of these and
+/// against another is an accident of the rules, and only priors are left. In the simulation, of limits and queues that
+/// were taken for each other or for loss by odds of a hundred to one and more, there were about as many as with this.
+const MISFIT: f64 = 0.01;
+
+/// What may keep SYNs from being answered. Several may go by the name of one cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SynTrouble {
+    /// SYNs are lost at random, and perhaps answers too.
+    Loss,
+    /// SYN-ACKs are lost at random.
+    ReturnLoss,
+    /// Everything is lost for some seconds.
+    Outage,
+    /// A filter by port, or of the whole host.
+    Filter,
+    /// A filter that knows clients apart which share one address outside.
+    FilterOfClients,
+    /// A full accept queue or SYN queue: drops in spells, and ACKs that the server does not take.
+    Backlog,
+    /// A short queue that is kept for hosts known before.
+    NewHosts,
+    /// So many connections a second and no more.
+    RateLimit,
+    /// Drops that follow the four-tuple: one of several paths or backends is dead.
+    OneOfSeveral,
+    /// Ports used again too early: the server holds the four-tuple in TIME-WAIT.
+    PortReuse,
+    /// `tcp_tw_recycle`.
+    Recycle,
+    /// `tcp_tw_recycle` on some of the servers behind one address.
+    RecycleOfSome,
+    /// SYNs with timestamps are dropped.
+    TimestampsFiltered,
+    /// SYNs without timestamps are dropped.
+    TimestampsDemanded,
+    /// No way leads there, or back.
+    Unreachable,
+    /// The first SYN of a connection, or of a client, is dropped, and what repeats it passes.
+    Authentication,
+    /// SYNs that carry some option are dropped.
+    OptionDropped,
+    /// A NAT beyond the watcher has no port left.
+    PortLimit,
+    /// SYNs that come at the same time race for a port of a NAT.
+    PortRace,
+    /// Drops depend on something that nobody has thought of.
+    Unknown,
+}
+
+/// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs evidence
+/// that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a confidence can
+/// be held against how often it is right.
+static ROOMS: [(SynTrouble, Room); 20] = [
+    (SynTrouble::Loss, loss::ROOM),
+    (SynTrouble::Filter, filter::ROOM),
+    (SynTrouble::ReturnLoss, return_loss::ROOM),
+    (SynTrouble::Backlog, backlog::ROOM),
+    (SynTrouble::Outage, outage::ROOM),
+    (SynTrouble::OneOfSeveral, one_of_several::ROOM),
+    (SynTrouble::Recycle, recycle::ROOM),
+    (SynTrouble::RateLimit, rate_limit::ROOM),
+    (SynTrouble::PortReuse, port_reuse::ROOM),
+    (SynTrouble::Unknown, unknown::ROOM),
+    (SynTrouble::PortLimit, port_limit::ROOM),
+    (SynTrouble::Authentication, authentication::ROOM),
+    (SynTrouble::OptionDropped, option::ROOM),
+    (SynTrouble::PortRace, port_race::ROOM),
+    (SynTrouble::RecycleOfSome, recycle_of_some::ROOM),
+    (SynTrouble::NewHosts, new_hosts::ROOM),
+    (SynTrouble::TimestampsFiltered, timestamps_filtered::ROOM),
+    (SynTrouble::Unreachable, unreachable::ROOM),
+    (SynTrouble::FilterOfClients, filter_of_clients::ROOM),
+    (SynTrouble::TimestampsDemanded, timestamps_demanded::ROOM),
+];
+
+impl SynTrouble {
+    /// All troubles, each with its share among remote hosts with unanswered SYNs.
+    pub fn shares() -> impl Iterator<Item = (Self, f64)> {
+        ROOMS.iter().map(|(trouble, room)| (*trouble, room.prior))
+    }
+
+    /// Whether it is right to name a cause where this is the trouble: its own, or one that is often beside it.
+    #[must_use]
+    pub fn is_named_by(self, cause: Cause) -> bool {
+        ROOMS.iter().any(|(trouble, room)| {
+            *trouble == self && (room.goes_by(cause) || room.beside.contains(&cause))
+        })
+    }
+}
 
 /// Whether there is something to explain.
 pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
@@ -61,117 +161,68 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     if !has_symptom(syns) {
         return Vec::new();
     }
-    let posterior = posterior(case, syns);
-    let sum = |shares: &[(SynTrouble, f64)], wanted: Cause| -> f64 {
-        let having = shares.iter().filter(|(it, _)| goes_by(*it, wanted));
-        having.map(|(_, share)| share).sum()
-    };
-    let with_misfit = with_misfit(&posterior);
-    let confidence_in = |wanted| sum(&with_misfit, wanted);
-    let best = posterior
-        .iter()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(best, _)| *best)
-        .filter(|best| can_be_named(*best, case, syns, &posterior))
-        .filter(|best| confidence_in(cause(*best)) >= NAMED);
-    let Some(best) = best else {
+    let seen = Seen::new(case, syns);
+    let contest = contest(&seen);
+    let with_misfit = with_misfit(&contest);
+    let best = contest
+        .best()
+        .map(|(best, _)| best)
+        .filter(|best| (best.can_be_named)(&seen, &contest))
+        .map(|best| (best, with_misfit.share_of(|room| room.goes_by(best.cause))))
+        .filter(|(_, confidence)| *confidence >= NAMED);
+    let Some((best, confidence)) = best else {
         if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
             // A SYN-ACK that is confirmed twice harms nobody.
             return Vec::new();
         }
-        return vec![unexplained(syns, candidates(&posterior))];
+        return vec![unexplained(syns, candidates(&contest, syns))];
     };
-    let confidence = confidence_in(cause(best));
-    let (mut excluded, mut not_excluded) = (Vec::<Alternative>::new(), Vec::<Alternative>::new());
-    for (other, share) in posterior
-        .iter()
-        .filter(|(other, _)| cause(*other) != cause(best))
-    {
-        // An observation excludes it, however well the rules fit.
-        let is_excluded = sum(&posterior, cause(*other)) <= RULED_OUT;
-        let list = if is_excluded {
-            &mut excluded
-        } else {
-            &mut not_excluded
-        };
-        // Of several that go by one name, the one that is left speaks for it.
-        let speaks = is_excluded || *share > RULED_OUT;
-        if speaks && !list.iter().any(|known| known.cause == cause(*other)) {
-            list.push(Alternative {
-                cause: cause(*other),
-                why: why(*other, best, syns, is_excluded),
-            });
-        }
-    }
+    let others = contest.alternatives(
+        Some(best.cause),
+        |room| (room.cause != Cause::InsufficientEvidence).then_some(room.cause),
+        |room, _, is_excluded| room.why(best, syns, is_excluded),
+    );
     let mut findings = vec![Finding {
         confidence,
-        excluded,
-        not_excluded,
-        ..named(best, case, syns)
+        excluded: others.excluded,
+        not_excluded: others.not_excluded,
+        ..(best.finding)(&seen)
     }];
     findings.extend(beside(best, syns));
     findings
 }
 
-/// Whether a cause is true of a trouble: loss on the way back is loss.
-fn goes_by(trouble: SynTrouble, wanted: Cause) -> bool {
-    cause(trouble) == wanted || (wanted == Cause::PacketLoss && trouble == SynTrouble::ReturnLoss)
+/// How likely each trouble is, given what was seen.
+fn contest(seen: &Seen) -> Contest<&'static Room> {
+    Contest::of(
+        ROOMS
+            .iter()
+            .map(|(_, room)| (room, room.prior, room.ln_likelihood(seen))),
+    )
 }
 
-/// Whether what was observed can tell this trouble from all that look like it.
-fn can_be_named(
-    trouble: SynTrouble,
-    case: &Case,
-    syns: &SynEvidence,
-    posterior: &[(SynTrouble, f64)],
-) -> bool {
-    let connections = syns.connections.failed + syns.connections.late;
-    match trouble {
-        SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
-            let share = |wanted: &[SynTrouble]| -> f64 {
-                posterior
-                    .iter()
-                    .filter(|(trouble, _)| wanted.contains(trouble))
-                    .map(|(_, share)| share)
-                    .sum()
-            };
-            let recycle = share(&[SynTrouble::Recycle, SynTrouble::RecycleOfSome]);
-            let chance = share(&[SynTrouble::Loss, SynTrouble::ReturnLoss]);
-            // Marks that nobody saw prove nothing.
-            predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
+/// The same where the rules that are alike may not fit: what no observation tells apart is shared out by priors. What
+/// all of them have together stays.
+fn with_misfit(contest: &Contest<&'static Room>) -> Contest<&'static Room> {
+    let whole = contest.share_of(|room| room.is_alike);
+    let alike = ROOMS.iter().filter(|(_, room)| room.is_alike);
+    let priors: f64 = alike.map(|(_, room)| room.prior).sum();
+    contest.with_shares(|room, share| {
+        if room.is_alike {
+            let by_prior = whole * room.prior / priors;
+            (1.0 - MISFIT) * share + MISFIT * by_prior
+        } else {
+            share
         }
-        SynTrouble::Authentication => connections >= CONNECTIONS && authentication::is_shown(syns),
-        SynTrouble::OptionDropped => connections >= CONNECTIONS && option::is_shown(syns),
-        SynTrouble::PortLimit => connections >= CONNECTIONS,
-        SynTrouble::PortRace => port_race::is_shown(syns),
-        SynTrouble::Unknown => false,
-        SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
-        SynTrouble::OneOfSeveral => false,
-        SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,
-        SynTrouble::PortReuse => true,
-        SynTrouble::ReturnLoss => syns.syn_acks_lost >= CONNECTIONS,
-        SynTrouble::Backlog => connections + syns.syn_acks_repeated >= CONNECTIONS,
-        SynTrouble::Loss
-        | SynTrouble::Outage
-        | SynTrouble::Filter
-        | SynTrouble::FilterOfClients
-        | SynTrouble::RateLimit
-        | SynTrouble::TimestampsFiltered
-        | SynTrouble::TimestampsDemanded => connections >= CONNECTIONS,
-    }
+    })
 }
 
 /// What else is wrong beside the trouble that explains most.
-fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
+fn beside(best: &Room, syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let others = match best {
-        // What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
-        SynTrouble::Recycle if !syns.shared_address => Some(predicted_pass(syns).less(syns.early)),
-        SynTrouble::TimestampsFiltered => Some(without_timestamps(syns)),
-        _ => None,
-    };
-    if let Some(others) = others.filter(|others| others.dropped >= BESIDE) {
-        let confidence = loss_beside(others);
+    let others = (best.others)(syns).filter(|others| others.dropped >= BESIDE);
+    if let Some(others) = others {
+        let confidence = confidence_beside(others);
         if confidence >= NAMED {
             findings.push(Finding {
                 confidence,
@@ -179,7 +230,7 @@ fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
             });
         }
     }
-    if best != SynTrouble::PortReuse && syns.acks >= ACKS {
+    if !best.explains_acks && syns.acks >= ACKS {
         /// Of bare ACKs that answer SYNs, about one in a hundred pairs has another reason.
         const BARE_ACKS: f64 = 0.99;
         findings.push(Finding {
@@ -190,23 +241,26 @@ fn beside(best: SynTrouble, syns: &SynEvidence) -> Vec<Finding> {
     findings
 }
 
-/// The causes that are left, the likeliest first.
-fn candidates(posterior: &[(SynTrouble, f64)]) -> Vec<Alternative> {
-    let mut shares: Vec<_> = posterior
-        .iter()
-        .filter(|(_, share)| *share > RULED_OUT)
+/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much less
+/// likely than it was before anything was seen: then nothing speaks for it.
+fn candidates(contest: &Contest<&'static Room>, syns: &SynEvidence) -> Vec<Alternative> {
+    /// Part of its prior that a cause must have kept.
+    const KEPT: f64 = 0.1;
+    let mut left: Vec<_> = contest
+        .shares()
+        .filter(|(room, share)| {
+            room.cause != Cause::InsufficientEvidence
+                && *share > RULED_OUT
+                && *share >= KEPT * room.prior
+        })
         .collect();
-    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    left.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut candidates = Vec::<Alternative>::new();
-    for (trouble, share) in shares {
-        if !candidates
-            .iter()
-            .any(|known| known.cause == cause(*trouble))
-        {
-            let why = format!("fits what was seen, at {:.0} %", share * 100.0);
+    for (room, _) in left {
+        if !candidates.iter().any(|known| known.cause == room.cause) {
             candidates.push(Alternative {
-                cause: cause(*trouble),
-                why,
+                cause: room.cause,
+                why: (room.why_left)(syns).to_owned(),
             });
         }
     }
@@ -231,15 +285,7 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
     let remedy = vec![
         "watch more connections, from several clients and to several ports of this host".to_owned(),
     ];
-    let evidence = finding(
-        Cause::InsufficientEvidence,
-        Severity::Warning,
-        String::new(),
-        syns,
-        Vec::new(),
-    )
-    .evidence;
-    let mut finding = insufficient(summary, evidence, remedy);
+    let mut finding = insufficient(summary, evidence(syns), remedy);
     finding.not_excluded = candidates;
     finding
 }

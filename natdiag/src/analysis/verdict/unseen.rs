@@ -1,6 +1,6 @@
 //! Connections lived though no answer to their SYN was seen: not the connections fail, but the place to look from does.
 
-use super::finding;
+use super::case::finding;
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::SynEvidence,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    analysis::diagnosis::Cause,
+    analysis::diagnosis::{Cause, Verify},
     survey::{SourceKind, SourceSurvey},
 };
 
@@ -12,40 +12,14 @@ pub(crate) fn verify(cause: Cause, remote: Option<IpAddr>, source: &SourceSurvey
     let Some(remote) = remote else {
         return Vec::new();
     };
-    match cause {
-        Cause::TwRecycle | Cause::TwRecycleLatent => vec![
-            "on the server, outside any container: `cat /proc/sys/net/ipv4/tcp_tw_recycle` prints 1".to_owned(),
-            "on the server: PAWSPassive in `nstat -az TcpExtPAWSPassive` rises with each drop"
-                .to_owned(),
-        ],
-        Cause::EndpointFragmentation
-        | Cause::PathFragmentation
-        | Cause::IcmpFragmentation
-        | Cause::UdpFragmentation
-        | Cause::TunnelFragmentation
-        | Cause::FragmentFlood => vec![capture(remote, source)],
-        Cause::PmtuBlackHole => vec![format!("`tracepath -n {remote}`")],
-        Cause::TimestampsFiltered
-        | Cause::TimestampsStripped
-        | Cause::BacklogOverflow
-        | Cause::RateLimit
-        | Cause::Filtered
-        | Cause::PacketLoss
-        | Cause::ReturnPathLoss
-        | Cause::PortReuse
-        | Cause::NatPortExhaustion
-        | Cause::NatPortRace
-        | Cause::SynAuthentication
-        | Cause::SynOptionDropped
-        | Cause::LocalNat
-        | Cause::PawsEstablished
-        | Cause::Routing
-        | Cause::Refused
-        | Cause::IdleTimeout
-        | Cause::ResetInjected
-        | Cause::ResetByApplication
-        | Cause::InsufficientEvidence
-        | Cause::Blind => Vec::new(),
+    match cause.verify() {
+        Verify::Not => Vec::new(),
+        Verify::By(commands) => {
+            let remote = remote.to_string();
+            let of_remote = |command: &&str| command.replace("{remote}", &remote);
+            commands.iter().map(of_remote).collect()
+        }
+        Verify::ByFragments => vec![capture(remote, source)],
     }
 }
 

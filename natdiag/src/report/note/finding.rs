@@ -81,7 +81,7 @@ impl Told {
             severity: finding.severity,
             heading: format!(
                 "{name}: {} ({}, {} sure)",
-                wording::title(finding.cause),
+                finding.cause.title(),
                 finding.severity.as_str(),
                 wording::sure(finding.confidence)
             ),

@@ -36,7 +36,7 @@ pub(super) fn lines(
     app.causes.fit_cursor(causes.len(), room);
     let title = causes
         .iter()
-        .map(|found| wording::title(found.cause).chars().count())
+        .map(|found| found.cause.title().chars().count())
         .max()
         .unwrap_or(0)
         .min(width.saturating_sub(22).max(8));
@@ -75,7 +75,7 @@ fn line(found: &Found, title: usize, is_chosen: bool, width: usize, theme: Theme
     };
     let text = format!(
         "{:<title$}  {:>7}  {remotes:>7}",
-        wording::fitted(wording::title(found.cause), title),
+        wording::fitted(found.cause.title(), title),
         wording::sure(found.confidence),
     );
     Line::from(vec![

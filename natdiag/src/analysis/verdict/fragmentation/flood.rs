@@ -1,6 +1,6 @@
 //! Fragments that nobody makes by mistake: floods from one host, or from many forged addresses.
 
-use super::super::{Case, finding};
+use super::super::case::{Case, finding};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     fragments::Datagrams,

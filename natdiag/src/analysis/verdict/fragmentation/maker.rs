@@ -2,7 +2,7 @@
 
 use natdiag_common::counter::RemoteCounter;
 
-use super::{super::Case, FRAGMENT_UNIT, headers};
+use super::{super::case::Case, FRAGMENT_UNIT, headers};
 use crate::analysis::diagnosis::{Alternative, Cause};
 
 /// MTU of Ethernet: what to suppose where no SYN-ACK told an MSS.

@@ -2,8 +2,11 @@
 //! whoever sends it again is let in (TCP's own patience as a proof, RFC 4987, section 3).
 
 use super::{
-    named::finding,
+    channel,
+    data::ln_data,
+    finding::finding,
     rates::{BACKGROUND, MOSTLY, OPEN, STRAY_LOSS},
+    room::{CONNECTIONS, Excluded, Room, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -11,16 +14,40 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-/// Share of first SYNs let pass all the same: their client is known already.
+pub(super) const ROOM: Room = Room {
+    prior: 0.006,
+    cause: Cause::SynAuthentication,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: false,
+    ln_fates: |seen| ln_fates(seen.syns),
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: channel::ln_reuse_by_chance,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: |seen, _| seen.connections_hit() >= CONNECTIONS && is_shown(seen.syns),
+    finding: |seen| named(seen.syns),
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::ByItself(why_excluded),
+    against_others: None,
+    why_left: |_| "what repeated a SYN was answered",
+};
+
+/// Nearly all first SYNs are dropped; a few come from clients that are known already.
 const ALMOST_ALL: Rate = Rate::new(19.0, 1.0);
 
 /// First SYNs, and those that repeat one.
-pub(super) fn first_and_again(syns: &SynEvidence) -> (Outcomes, Outcomes) {
+fn first_and_again(syns: &SynEvidence) -> (Outcomes, Outcomes) {
     (syns.all().less(syns.repeated), syns.repeated)
 }
 
 /// The likelihood of the fates of SYNs.
-pub(super) fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynEvidence) -> f64 {
     let (first, again) = first_and_again(syns);
     if first.dropped == 0 || again.answered == 0 {
         return f64::NEG_INFINITY;
@@ -50,7 +77,7 @@ fn again_of_new(syns: &SynEvidence) -> Outcomes {
 }
 
 /// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so much.
-pub(super) fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynEvidence) -> bool {
     /// Odds of a thousand to one.
     const CLEARLY: f64 = 6.9;
     let (first, again) = first_and_again(syns);
@@ -58,7 +85,7 @@ pub(super) fn is_shown(syns: &SynEvidence) -> bool {
 }
 
 /// The finding in words.
-pub(super) fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynEvidence) -> Finding {
     let (first, again) = first_and_again(syns);
     let summary = format!(
         "something drops the first SYN of a connection and lets pass what repeats it: {} of {} first SYNs were dropped, {} of {} repeated ones",
@@ -90,7 +117,7 @@ pub(super) fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// What speaks against it.
-pub(super) fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynEvidence) -> String {
     let (first, again) = first_and_again(syns);
     format!(
         "{} of {} first SYNs were dropped and {} of {} that repeat one",

@@ -1,131 +1,107 @@
 //! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
-//! clocks, neighbours.
+//! clocks, neighbours. A function named after a channel alone says what holds for troubles that have nothing to do with it.
 
-use super::rates::{BACKGROUND, LOSS, MOSTLY, NOW_AND_THEN, OPEN, outcomes};
+use super::{
+    rates::{BACKGROUND, MOSTLY, NOW_AND_THEN, OPEN, outcomes},
+    room::Seen,
+};
 use crate::analysis::{
     evidence::{Outcomes, SynEvidence},
-    verdict::{
-        Neighbours,
-        base_rates::SynTrouble,
-        likelihood::{Rate, ln_known, ln_mixture, ln_series},
-    },
+    verdict::likelihood::{LOSS, Rate, ln_known, ln_mixture, ln_series},
 };
 
 /// Share of SYNs that a bare ACK answers where no port is reused: nothing else is known to do so.
 const STRAY_ACKS: f64 = 0.000_01;
-/// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
-const BESIDE_RECYCLE: f64 = 0.03;
-/// Share of servers with a full accept queue that reset what finds no room, and of others whose RSTs look so.
-const ABORTS: (f64, f64) = (0.15, 0.0005);
-/// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
-/// once, to few where the queue is full when the SYN comes.
-const REPEATED: Rate = Rate::new(0.5, 4.0);
+/// Share of servers without a full accept queue whose RSTs look as if it were full.
+const ABORTS: f64 = 0.0005;
+/// Share of addresses with one server that show several clocks.
+const CLOCKS: f64 = 0.02;
+/// Share of neighbours that are silent where the way is not broken.
+const SILENT: f64 = 0.05;
 /// Of the SYNs on a four-tuple in TIME-WAIT, bare ACKs answer some.
 const SOME: Rate = Rate::new(1.0, 3.0);
 
-/// SYN-ACKs that were lost on the way back, of those that the echo of a timestamp tells about.
-pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+/// SYN-ACKs that were lost on the way back, and that were not.
+pub(super) fn lost_answers(syns: &SynEvidence) -> Outcomes {
     let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
-    let answers = outcomes(lost, syns.handshakes_with_echo - lost);
-    let stray = ln_known(NOW_AND_THEN, answers);
-    match trouble {
-        // They are among its fates.
-        SynTrouble::ReturnLoss => 0.0,
-        // What loses SYNs may lose SYN-ACKs as well; queues are mostly full one way.
-        SynTrouble::Loss => ln_mixture(&[(0.3, ln_series(LOSS, answers)), (0.7, stray)]),
-        _ => ln_mixture(&[(0.9, stray), (0.1, ln_series(BACKGROUND, answers))]),
-    }
+    outcomes(lost, syns.handshakes_with_echo - lost)
 }
 
-/// SYN-ACKs that came again though they had arrived: the server did not take our ACK, or never got it.
-pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+/// Queues are mostly full one way.
+pub(super) fn ln_lost_answers(seen: &Seen) -> f64 {
+    let answers = lost_answers(seen.syns);
+    ln_mixture(&[
+        (0.9, ln_known(NOW_AND_THEN, answers)),
+        (0.1, ln_series(BACKGROUND, answers)),
+    ])
+}
+
+/// SYN-ACKs that came again though they had arrived, and that did not.
+pub(super) fn repeats(syns: &SynEvidence) -> Outcomes {
     let repeated = syns.syn_acks_repeated.min(syns.handshakes);
-    let answers = outcomes(repeated, syns.handshakes - repeated);
-    let stray = ln_known(NOW_AND_THEN, answers);
-    match trouble {
-        // A queue that finds no room for ACKs has dropped SYNs too.
-        SynTrouble::Backlog => ln_mixture(&[(0.7, ln_series(REPEATED, answers)), (0.3, stray)]),
-        // Data behind a lost ACK acknowledges as well, so that few are missed.
-        SynTrouble::Loss => ln_mixture(&[(0.5, ln_series(BACKGROUND, answers)), (0.5, stray)]),
-        _ => ln_mixture(&[(0.98, stray), (0.02, ln_series(BACKGROUND, answers))]),
-    }
+    outcomes(repeated, syns.handshakes - repeated)
 }
 
-/// Handshakes that a RST cut off as soon as they were complete: `tcp_abort_on_overflow`.
-pub(super) fn ln_aborts(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
+/// SYN-ACKs that came again because an ACK was lost now and then.
+pub(super) fn ln_repeats(seen: &Seen) -> f64 {
+    let answers = repeats(seen.syns);
+    ln_mixture(&[
+        (0.98, ln_known(NOW_AND_THEN, answers)),
+        (0.02, ln_series(BACKGROUND, answers)),
+    ])
+}
+
+/// RSTs that cut a handshake off by accident.
+pub(super) fn ln_aborts(seen: &Seen) -> f64 {
+    ln_aborts_of(ABORTS, seen.syns)
+}
+
+/// RSTs that cut a handshake off, where such a share of servers sends them: `tcp_abort_on_overflow`.
+pub(super) fn ln_aborts_of(share: f64, syns: &SynEvidence) -> f64 {
     let aborted = syns
         .resets
         .as_deref()
         .is_some_and(|resets| resets.aborted_handshakes > 0);
-    let share = if trouble == SynTrouble::Backlog {
-        ABORTS.0
-    } else {
-        ABORTS.1
-    };
-    if aborted {
-        share.ln()
-    } else {
-        (1.0 - share).ln()
-    }
+    ln_either(share, aborted)
 }
 
-/// SYNs on a four-tuple that the server may hold in TIME-WAIT, and bare ACKs in answer to a SYN.
-pub(super) fn ln_reuse(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
-    // The answered ones are among all SYNs already.
-    let dropped = outcomes(syns.reused.dropped, 0);
-    let connections = syns.connections;
-    let acks = outcomes(
-        syns.acks,
-        connections.failed + connections.clean + connections.late,
-    );
-    // Chance does not care which ports were used before.
-    let all = syns.all();
-    let by_chance = ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all);
-    // A rule may hit just the ports that are used again.
-    let by_a_rule = ln_mixture(&[(0.9, by_chance), (0.1, ln_on_reused(OPEN, syns.reused))]);
-    match trouble {
-        SynTrouble::PortReuse => {
-            if syns.acks == 0 && syns.reused.dropped == 0 {
-                f64::NEG_INFINITY
-            } else {
-                ln_port_reuse(syns, acks)
-            }
-        }
-        // A server that closes first makes marks, and holds ports.
-        SynTrouble::Recycle | SynTrouble::RecycleOfSome => {
-            let alone = ln_known(STRAY_ACKS, acks) + by_a_rule;
-            ln_mixture(&[
-                (1.0 - BESIDE_RECYCLE, alone),
-                (BESIDE_RECYCLE, ln_port_reuse(syns, acks)),
-            ])
-        }
-        // Nor does load, and a path that worked a moment ago is not dead.
-        SynTrouble::Loss
-        | SynTrouble::ReturnLoss
-        | SynTrouble::Outage
-        | SynTrouble::Backlog
-        | SynTrouble::NewHosts
-        | SynTrouble::OneOfSeveral
-        | SynTrouble::PortLimit
-        | SynTrouble::PortRace
-        | SynTrouble::Authentication
-        | SynTrouble::RateLimit => ln_known(STRAY_ACKS, acks) + by_chance,
-        SynTrouble::Filter
-        | SynTrouble::FilterOfClients
-        | SynTrouble::TimestampsFiltered
-        | SynTrouble::TimestampsDemanded
-        | SynTrouble::OptionDropped
-        | SynTrouble::Unknown
-        | SynTrouble::Unreachable => ln_known(STRAY_ACKS, acks) + by_a_rule,
-    }
+/// Chance does not care which ports were used before; nor does load, and a path that worked a moment ago is not dead.
+pub(super) fn ln_reuse_by_chance(seen: &Seen) -> f64 {
+    ln_known(STRAY_ACKS, bare_acks(seen.syns)) + ln_by_chance(seen.syns)
+}
+
+/// A rule may hit just the ports that are used again.
+pub(super) fn ln_reuse_by_a_rule(seen: &Seen) -> f64 {
+    let by_a_rule = ln_mixture(&[
+        (0.9, ln_by_chance(seen.syns)),
+        (0.1, ln_on_reused(OPEN, seen.syns.reused)),
+    ]);
+    ln_known(STRAY_ACKS, bare_acks(seen.syns)) + by_a_rule
 }
 
 /// Ports are used again too early: TIME-WAIT answers with an ACK, or something on the way eats it.
-fn ln_port_reuse(syns: &SynEvidence, acks: Outcomes) -> f64 {
+pub(super) fn ln_port_reuse(syns: &SynEvidence) -> f64 {
+    let acks = bare_acks(syns);
     ln_mixture(&[
         (0.8, ln_series(SOME, acks)),
         (0.2, ln_known(STRAY_ACKS, acks)),
     ]) + ln_on_reused(MOSTLY, syns.reused)
+}
+
+/// SYNs that a bare ACK answered, and connections in which none did.
+const fn bare_acks(syns: &SynEvidence) -> Outcomes {
+    let connections = syns.connections;
+    outcomes(
+        syns.acks,
+        connections.failed + connections.clean + connections.late,
+    )
+}
+
+/// SYNs on reused four-tuples are dropped as any others. The answered ones are among all SYNs already.
+fn ln_by_chance(syns: &SynEvidence) -> f64 {
+    let dropped = outcomes(syns.reused.dropped, 0);
+    let all = syns.all();
+    ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all)
 }
 
 /// SYNs on a four-tuple in TIME-WAIT that have a rate of their own. The answered ones are among all SYNs already, and
@@ -134,39 +110,35 @@ fn ln_on_reused(rate: Rate, reused: Outcomes) -> f64 {
     ln_series(rate, reused) - ln_series(BACKGROUND, outcomes(0, reused.answered))
 }
 
-/// Several clocks behind one address are several servers.
-pub(super) fn ln_clocks(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
-    /// Of addresses that recycle in part, of those of which one of several servers or paths is dead, and of all others,
-    /// those that show several clocks.
-    const SEVERAL: [f64; 3] = [0.7, 0.35, 0.02];
-    let are_several = syns.clocks.count().is_some_and(|clocks| clocks > 1);
-    let share = match trouble {
-        SynTrouble::RecycleOfSome => SEVERAL[0],
-        SynTrouble::OneOfSeveral => SEVERAL[1],
-        _ => SEVERAL[2],
-    };
-    if are_several {
-        share.ln()
-    } else {
-        (1.0 - share).ln()
-    }
+/// One server has one clock.
+pub(super) fn ln_clocks(seen: &Seen) -> f64 {
+    ln_clocks_of(CLOCKS, seen.syns)
 }
 
-/// What fails on the way to a network fails for its other hosts too.
-pub(super) fn ln_neighbours(
-    trouble: SynTrouble,
-    neighbours: Neighbours,
-    syns: &SynEvidence,
-) -> f64 {
-    /// Share of neighbours that are silent where the way is broken, and elsewhere.
-    const SILENT: (f64, f64) = (0.95, 0.05);
-    if syns.all().answered > 0 {
+/// Several clocks behind one address are several servers; such a share of addresses shows them.
+pub(super) fn ln_clocks_of(share: f64, syns: &SynEvidence) -> f64 {
+    ln_either(share, syns.clocks.count().is_some_and(|clocks| clocks > 1))
+}
+
+/// Neighbours are silent for reasons of their own.
+pub(super) fn ln_neighbours(seen: &Seen) -> f64 {
+    ln_neighbours_of(SILENT, seen)
+}
+
+/// Of the neighbours such a share is silent. It says something only about a host that is silent itself.
+pub(super) fn ln_neighbours_of(share: f64, seen: &Seen) -> f64 {
+    if seen.syns.all().answered > 0 {
         return 0.0;
     }
-    let share = if trouble == SynTrouble::Unreachable {
-        SILENT.0
-    } else {
-        SILENT.1
-    };
+    let neighbours = seen.case.neighbours;
     ln_known(share, outcomes(neighbours.silent, neighbours.answering))
+}
+
+/// What has a probability was seen, or was not.
+fn ln_either(probability: f64, was_seen: bool) -> f64 {
+    if was_seen {
+        probability.ln()
+    } else {
+        (1.0 - probability).ln()
+    }
 }

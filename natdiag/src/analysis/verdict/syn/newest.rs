@@ -3,12 +3,11 @@
 
 use natdiag_common::wire::seq::TsVal;
 
-use super::rates::LOSS;
 use crate::{
     analysis::{
         evidence::{Fate, Outcomes, SynEvidence},
         mark::Prediction,
-        verdict::likelihood::ln_series,
+        verdict::likelihood::{LOSS, ln_series},
     },
     event::Timestamp,
 };

@@ -2,9 +2,12 @@
 //! permitted. Linux leaves most of these out of a SYN that it repeats, so that the connection comes about late.
 
 use super::{
+    channel,
+    data::ln_data,
+    finding::finding,
     group::ln_selective,
-    named::finding,
     rates::{BACKGROUND, MOSTLY},
+    room::{CONNECTIONS, Excluded, Room, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -13,6 +16,30 @@ use crate::analysis::{
         kinds::{SynKind, SynOption},
     },
     verdict::likelihood::{ln_mixture, ln_series},
+};
+
+pub(super) const ROOM: Room = Room {
+    prior: 0.006,
+    cause: Cause::SynOptionDropped,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: false,
+    ln_fates: |seen| ln_fates(seen.syns),
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: channel::ln_reuse_by_a_rule,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: |seen, _| seen.connections_hit() >= CONNECTIONS && is_shown(seen.syns),
+    finding: |seen| named(seen.syns),
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::ByItself(why_excluded),
+    against_others: None,
+    why_left: |_| "SYNs with an option were dropped more often",
 };
 
 /// How often each is what is disliked. Timestamps have a hypothesis of their own.
@@ -27,7 +54,7 @@ const DISLIKED: [(SynOption, f64); 5] = [
 const EVERY: f64 = 0.8;
 
 /// The likelihood of the fates of SYNs.
-pub(super) fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynEvidence) -> f64 {
     let parts = DISLIKED.map(|(option, common)| (common, ln_of(syns, option)));
     ln_mixture(&parts)
 }
@@ -66,7 +93,7 @@ fn suspects(syns: &SynEvidence) -> Vec<SynOption> {
 }
 
 /// The finding in words.
-pub(super) fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynEvidence) -> Finding {
     let suspects = suspects(syns);
     let names: Vec<String> = suspects.iter().map(|it| name(*it).to_owned()).collect();
     let (with, without) = suspects
@@ -113,7 +140,7 @@ pub(super) fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// Whether SYNs with an option were dropped and some without were answered.
-pub(super) fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynEvidence) -> bool {
     suspects(syns).first().is_some_and(|option| {
         let (with, without) = with_and_without(syns, *option);
         with.dropped > 0 && without.answered > 0
@@ -121,7 +148,7 @@ pub(super) fn is_shown(syns: &SynEvidence) -> bool {
 }
 
 /// What speaks against it.
-pub(super) fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynEvidence) -> String {
     let carried = DISLIKED
         .iter()
         .map(|(option, _)| (*option, with_and_without(syns, *option).0))

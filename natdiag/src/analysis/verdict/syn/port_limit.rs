@@ -2,10 +2,13 @@
 //! the server does is no part of it, so nothing is repeated and nobody waits.
 
 use super::{
+    channel,
+    data::ln_data,
+    finding::finding,
     limit::{BEYOND, ln_within},
-    named::finding,
     newest::ln_older,
     rates::{OPEN, count},
+    room::{Excluded, Room, Seen, are_several_hit, no_others},
 };
 use crate::{
     analysis::{
@@ -17,24 +20,56 @@ use crate::{
     event::Timestamp,
 };
 
+pub(super) const ROOM: Room = Room {
+    prior: 0.008,
+    cause: Cause::NatPortExhaustion,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: true,
+    ln_fates: ln_fates,
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: channel::ln_reuse_by_chance,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: are_several_hit,
+    finding: |seen| named(seen.syns),
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::ByItself(|_| {
+        "drops do not begin at any number of connections open or closed shortly before".to_owned()
+    }),
+    against_others: None,
+    why_left: |_| "drops come when many connections were open or closed shortly before",
+};
+
 /// How long a port rests when its connection has closed, in seconds: not at all, as long as a server holds it, and as
 /// managed NATs have it (Google Cloud NAT: 120 s).
-pub(super) const RESTS_S: [u64; 3] = [0, 60, 120];
+const RESTS_S: [u64; 3] = [0, 60, 120];
 /// Fewest ports that are looked for: a NAT gives no client less.
 const FEWEST: usize = 8;
 /// Parts of a limit in which it cannot be said whether it is reached: not each connection is seen to begin and to end just
 /// when the NAT sees it.
 const DOUBTS: [f64; 3] = [0.0, 0.05, 0.12];
 
+/// A port that does not rest looks like a limit of open connections.
+fn ln_fates(seen: &Seen) -> f64 {
+    let [at_once, minute, two] = seen.in_order.ports;
+    ln_mixture(&[(0.2, at_once), (0.4, minute), (0.4, two)])
+}
+
 /// A SYN and how many ports were held when it was sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asking {
+struct Asking {
     held: usize,
     is_dropped: bool,
 }
 
 /// The newest SYNs, each with the ports held then by those before, if a port rests so long.
-pub(super) fn asking(newest: &[RecentSyn], rest_s: u64) -> Vec<Asking> {
+fn asking(newest: &[RecentSyn], rest_s: u64) -> Vec<Asking> {
     let rest_ns = rest_s * 1_000_000_000;
     let is_held = |syn: &&RecentSyn, now: Timestamp| {
         syn.fate == Fate::Answered && syn.closed.is_none_or(|at| at.plus(rest_ns) > now)
@@ -55,7 +90,7 @@ pub(super) fn asking(newest: &[RecentSyn], rest_s: u64) -> Vec<Asking> {
 }
 
 /// The likelihood of the fates of these SYNs under some limit.
-pub(super) fn ln_limited(asking: &[Asking]) -> f64 {
+fn ln_limited(asking: &[Asking]) -> f64 {
     let most = asking.iter().map(|it| it.held).max().unwrap_or_default();
     if most < FEWEST {
         return f64::NEG_INFINITY;
@@ -96,7 +131,7 @@ fn ln_under(asking: &[Asking], limit: usize, doubt: f64) -> f64 {
 }
 
 /// The likeliest limit.
-pub(super) fn likeliest(asking: &[Asking]) -> Option<usize> {
+fn likeliest(asking: &[Asking]) -> Option<usize> {
     let most = asking.iter().map(|it| it.held).max()?;
     (FEWEST..=most).max_by(|a, b| {
         let ln = |limit| {
@@ -120,7 +155,7 @@ pub(super) fn ln_ports(syns: &SynEvidence) -> [f64; 3] {
 }
 
 /// The finding in words.
-pub(super) fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynEvidence) -> Finding {
     let all = syns.all();
     let newest = syns.recent.to_vec();
     let best = RESTS_S
@@ -155,7 +190,7 @@ pub(super) fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// What helps where ports are used up.
-pub(super) fn remedy() -> Vec<String> {
+fn remedy() -> Vec<String> {
     vec![
         "keep connections open and use them again (keep-alive, pools): each new one takes a port, and it rests when closed".to_owned(),
         "give the NAT more ports for this client or more addresses: minimum ports per VM at Google Cloud NAT, SNAT ports or a NAT gateway at Azure, a public address of your own behind a carrier's NAT".to_owned(),

@@ -3,15 +3,42 @@
 //! others. Kernel: `net/netfilter/nf_conntrack_core.c:__nf_conntrack_confirm` (v4.9).
 
 use super::{
-    named::finding,
+    channel,
+    data::ln_data,
+    finding::finding,
     newest::ln_older,
     rates::{NOW_AND_THEN, STRAY_LOSS, count},
+    room::{Excluded, Room, no_others},
 };
 use crate::analysis::{
     close_up::RecentSyn,
     diagnosis::{Cause, Evidence, Finding, Severity},
     evidence::{Fate, Outcomes, SynEvidence},
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
+};
+
+pub(super) const ROOM: Room = Room {
+    prior: 0.003,
+    cause: Cause::NatPortRace,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: true,
+    ln_fates: |seen| ln_fates(seen.syns),
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: channel::ln_reuse_by_chance,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: |seen, _| is_shown(seen.syns),
+    finding: |seen| named(seen.syns),
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::ByItself(why_excluded),
+    against_others: None,
+    why_left: |_| "SYNs that came at the same time were dropped",
 };
 
 /// How near another SYN must be, in nanoseconds.
@@ -37,7 +64,7 @@ fn near_and_far(newest: &[RecentSyn], near_ns: u64) -> (Outcomes, Outcomes) {
 }
 
 /// The likelihood of the fates of SYNs.
-pub(super) fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynEvidence) -> f64 {
     let newest = syns.recent.to_vec();
     let weight = 1.0 / count(NEAR_NS.len() as u64);
     let parts = NEAR_NS.map(|near_ns| {
@@ -69,14 +96,14 @@ fn nearest(syns: &SynEvidence) -> Option<(u64, Outcomes, Outcomes)> {
 }
 
 /// Whether drops near other SYNs were seen, and SYNs by themselves that were not dropped.
-pub(super) fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynEvidence) -> bool {
     /// Drops and answers that are no accident.
     const ENOUGH: u64 = 3;
     nearest(syns).is_some_and(|(_, near, far)| near.dropped >= ENOUGH && far.answered >= ENOUGH)
 }
 
 /// The finding in words.
-pub(super) fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynEvidence) -> Finding {
     let (near_ns, near, far) = nearest(syns).unwrap_or_default();
     let near_ms = near_ns / 1_000_000;
     let summary = format!(
@@ -104,7 +131,7 @@ pub(super) fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// What speaks against it.
-pub(super) fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynEvidence) -> String {
     let newest = syns.recent.to_vec();
     let widest = NEAR_NS.last().copied().unwrap_or_default();
     let (_, far) = near_and_far(&newest, widest);

@@ -12,8 +12,6 @@ pub(super) const LEAKS: f64 = 0.000_01;
 /// Share of packets lost beside a trouble that lets others pass.
 pub(super) const STRAY_LOSS: f64 = 0.01;
 
-/// Loss on a path is mostly small: as if 1 of 10 had been lost before.
-pub(super) const LOSS: Rate = Rate::new(1.0, 9.0);
 /// Loss beside a rule that drops others.
 pub(super) const BACKGROUND: Rate = Rate::new(1.0, 19.0);
 /// Most are dropped, how many is open.

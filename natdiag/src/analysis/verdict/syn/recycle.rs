@@ -1,113 +1,114 @@
-//! tcp_tw_recycle: SYNs below a live mark are dropped, others only by the way.
+//! `tcp_tw_recycle` on one server. What it does to SYNs is in `recycle/rule.rs`, and its words in `recycle/words.rs`.
 
+pub(super) mod rule;
+pub(super) mod words;
+
+use self::{
+    rule::{ln_recycle, predicted_hit, predicted_pass},
+    words::{drops_follow_timestamps, recycle, why_excluded},
+};
 use super::{
-    hidden_mark::ln_under_hidden_mark,
-    newest::{Decided, newest, outcomes_of},
-    rates::{AGAIN, BACKGROUND, EXCEPTIONS, OPEN, STRAY_LOSS},
+    channel,
+    data::ln_data,
+    rates::OPEN,
+    room::{Excluded, Room, Seen},
 };
 use crate::analysis::{
+    diagnosis::Cause,
     evidence::{Outcomes, SynEvidence},
-    mark::Prediction,
-    verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
+    verdict::{
+        contest::Contest,
+        likelihood::{ln_mixture, ln_series},
+    },
 };
 
-/// Share of servers that only hosts unseen by us make marks at: ours would make some too.
-const UNSEEN_ONLY: f64 = 0.05;
+/// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of
+/// thousands of remote hosts, and chance must not accuse one of them: of hosts that lose SYNs at random, at most one in
+/// these odds times the share of priors (nine) comes so far, and far fewer do. This asks for some six dropped SYNs.
+const ODDS_OF_AN_ACCUSATION: f64 = 10_000.0;
+/// Causes by which SYNs are dropped for what they are, as by tcp_tw_recycle, and what nobody has thought of.
+const UNLIKE: [Cause; 3] = [
+    Cause::SynAuthentication,
+    Cause::SynOptionDropped,
+    Cause::InsufficientEvidence,
+];
+/// The odds against all of these.
+const ODDS_AGAINST_UNLIKE: f64 = 100.0;
+/// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
+const BESIDE: f64 = 0.03;
 
-/// Where hosts that we do not see share our address, any SYN may meet a mark of theirs.
-const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
-/// How often our marks are the only ones there, so that just the SYNs below them are dropped; else most of these are.
-const STANDS: f64 = 0.7;
+pub(super) const ROOM: Room = Room {
+    // Servers older than Linux 4.12 (2017) whose administrators turned it on.
+    prior: 0.04,
+    cause: Cause::TwRecycle,
+    also: None,
+    beside: &[Cause::PacketLoss],
+    is_random: false,
+    is_alike: false,
+    ln_fates: |seen| ln_recycle(seen.syns),
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: ln_reuse,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: can_be_named,
+    finding: recycle,
+    others: others,
+    explains_acks: false,
+    why_excluded: Excluded::ByItself(why_excluded),
+    against_others: Some(drops_follow_timestamps),
+    why_left: |syns| {
+        if syns.shared_address {
+            "hosts that do not pass here may have raised the mark unseen"
+        } else if syns.early.dropped > 0 {
+            "a mark from before we looked may still be in force"
+        } else {
+            "too few SYNs met a mark"
+        }
+    },
+};
 
-/// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made that
-/// we did not see: by hosts that do not pass here, or before we looked.
-pub(super) fn ln_recycle(syns: &SynEvidence) -> f64 {
-    let may_be_unseen = syns.shared_address || syns.early.dropped > 0;
-    let unseen = match (predicted_hit(syns).dropped, may_be_unseen) {
-        (0, false) => return f64::NEG_INFINITY,
-        (0, true) => UNSEEN_ONLY.ln(),
-        (_, _) => 0.0,
-    };
-    if syns.shared_address {
-        let newest = newest(syns);
-        unseen + ln_under_hidden_mark(syns, &newest) + ln_older_among_unseen(syns, &newest)
-    } else {
-        unseen + ln_where_all_is_seen(syns)
-    }
+/// A server that closes first makes marks, and holds ports.
+pub(super) fn ln_reuse(seen: &Seen) -> f64 {
+    ln_mixture(&[
+        (1.0 - BESIDE, channel::ln_reuse_by_a_rule(seen)),
+        (BESIDE, channel::ln_port_reuse(seen.syns)),
+    ])
 }
 
-/// Where nobody shares our address whom we do not see. Before the first mark that we saw being made there may have been one
-/// already: then it decided, again and again.
-fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
-    let ln_early = ln_series(OPEN, syns.early.less(syns.repeated_early))
-        + ln_series(AGAIN, syns.repeated_early);
-    let spared = predicted_pass(syns);
-    ln_known(1.0 - EXCEPTIONS, syns.predicted_drop)
-        + ln_of_either_age(syns.armed_without_timestamps, |unarmed| {
-            let others = spared.plus(unarmed);
-            let later = ln_series(BACKGROUND, others.less(syns.early));
-            ln_mixture(&[
-                (0.5, ln_series(BACKGROUND, others)),
-                (0.5, later + ln_early),
-            ])
+/// Whether chance is no match for it.
+pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Room>) -> bool {
+    let recycle = contest.share_of(|room| room.cause == Cause::TwRecycle);
+    let chance = contest.share_of(|room| room.is_random);
+    let unlike = contest.share_of(|room| UNLIKE.contains(&room.cause));
+    // Marks that nobody saw prove nothing.
+    predicted_hit(seen.syns).dropped > 0
+        && recycle >= chance * ODDS_OF_AN_ACCUSATION
+        && recycle >= unlike * ODDS_AGAINST_UNLIKE
+        && follows_marks(seen.syns)
+}
+
+/// Whether SYNs below the mark are dropped clearly more often than others, first ones and repeated ones each among
+/// themselves: where only one of these kinds is dropped, the mark has nothing to do with it.
+fn follows_marks(syns: &SynEvidence) -> bool {
+    /// Twenty to one, as a logarithm.
+    const CLEARLY: f64 = 3.0;
+    let (hit, pass) = (predicted_hit(syns), predicted_pass(syns));
+    let again = (syns.repeated_below, syns.repeated.less(syns.repeated_below));
+    let first = (hit.less(again.0), pass.less(again.1));
+    let ln_odds: f64 = [first, again]
+        .iter()
+        .map(|(below, above)| {
+            ln_series(OPEN, *below) + ln_series(OPEN, *above) - ln_series(OPEN, below.plus(*above))
         })
+        .sum();
+    let is_more_often = hit.dropped * pass.total() > pass.dropped * hit.total();
+    pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY)
 }
 
-/// What is older than the newest SYNs, where hosts that we do not see share our address. What met a mark unseen by us meets
-/// it again.
-fn ln_older_among_unseen(syns: &SynEvidence, newest: &[Decided]) -> f64 {
-    let is = |wanted| move |syn: &Decided| syn.prediction == wanted;
-    let hit = syns
-        .predicted_drop
-        .less(outcomes_of(newest, is(Prediction::Drop)));
-    let armed = syns
-        .armed_without_timestamps
-        .less(outcomes_of(newest, is(Prediction::ArmedWithoutTimestamp)));
-    let spared = |syn: &Decided| {
-        matches!(
-            syn.prediction,
-            Prediction::Pass | Prediction::WithoutTimestamp
-        )
-    };
-    let again = syns
-        .repeated
-        .less(syns.repeated_below)
-        .less(outcomes_of(newest, |syn| spared(syn) && syn.repeated));
-    let pass = predicted_pass(syns).less(outcomes_of(newest, spared));
-    let ours = ln_known(1.0 - EXCEPTIONS, hit)
-        + ln_of_either_age(armed, |unarmed| ln_known(STRAY_LOSS, pass.plus(unarmed)));
-    let rivals = ln_series(AGAIN, hit)
-        + ln_of_either_age(armed, |unarmed| {
-            ln_series(UNSEEN_RIVALS, pass.plus(unarmed).less(again)) + ln_series(AGAIN, again)
-        });
-    ln_mixture(&[(STANDS, ours), (1.0 - STANDS, rivals)])
-}
-
-/// As above, where a SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN
-/// reaches the same server.
-pub(super) fn ln_recycle_of_some(syns: &SynEvidence) -> f64 {
-    let hit = predicted_hit(syns);
-    if hit.dropped == 0 {
-        return f64::NEG_INFINITY;
-    }
-    ln_series(OPEN, hit.less(syns.repeated_below))
-        + ln_series(AGAIN, syns.repeated_below)
-        + ln_series(BACKGROUND, predicted_pass(syns))
-}
-
-/// SYNs without timestamps under a mark are dropped by a young server, and are as good as any other to an old one.
-fn ln_of_either_age(armed: Outcomes, ln_others: impl Fn(Outcomes) -> f64) -> f64 {
-    let old = ln_others(armed);
-    let young = ln_others(Outcomes::default()) + ln_known(1.0 - EXCEPTIONS, armed);
-    ln_mixture(&[(0.5, old), (0.5, young)])
-}
-
-/// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
-pub(super) fn predicted_hit(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_drop.plus(syns.armed_without_timestamps)
-}
-
-/// SYNs that it would let pass.
-pub(super) fn predicted_pass(syns: &SynEvidence) -> Outcomes {
-    syns.predicted_pass.plus(syns.without_timestamps)
+/// What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
+fn others(syns: &SynEvidence) -> Option<Outcomes> {
+    (!syns.shared_address).then(|| predicted_pass(syns).less(syns.early))
 }

@@ -4,13 +4,53 @@
 
 use std::collections::BTreeMap;
 
-use super::rates::{LOSS, count};
+use super::{
+    channel,
+    data::ln_data,
+    finding::finding,
+    rates::count,
+    room::{Excluded, Room, no_others},
+};
 use crate::analysis::{
+    diagnosis::{Cause, Severity},
     evidence::{
         Outcomes, SynEvidence,
         kinds::{SynKind, SynOption},
     },
-    verdict::likelihood::{Rate, ln_mixture, ln_series},
+    verdict::likelihood::{LOSS, Rate, ln_mixture, ln_series},
+};
+
+pub(super) const ROOM: Room = Room {
+    // Public trouble reports are full of what natdiag has no rule for.
+    prior: 0.015,
+    cause: Cause::InsufficientEvidence,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: false,
+    ln_fates: |seen| ln_unknown(seen.syns),
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: channel::ln_repeats,
+    ln_aborts: channel::ln_aborts,
+    ln_reuse: channel::ln_reuse_by_a_rule,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: ln_data,
+    can_be_named: |_, _| false,
+    finding: |seen| {
+        finding(
+            Cause::InsufficientEvidence,
+            Severity::Warning,
+            String::new(),
+            seen.syns,
+            Vec::new(),
+        )
+    },
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::AtLeast(|_| "a known rule explains the drops".to_owned()),
+    against_others: None,
+    why_left: |_| "the drops may depend on something else",
 };
 
 /// Mostly all or nothing; anything in between may be as well (Jeffreys' prior).
@@ -19,7 +59,7 @@ const ALL_OR_NOTHING: Rate = Rate::new(0.5, 0.5);
 const BLOCKS_S: [u64; 3] = [5, 20, 60];
 
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.
-pub(super) fn ln_unknown(syns: &SynEvidence) -> f64 {
+fn ln_unknown(syns: &SynEvidence) -> f64 {
     let mut dependences = Vec::new();
     let mut add = |group: &dyn Fn(SynKind) -> u64| {
         dependences.extend(ln_by_kind(syns, group));

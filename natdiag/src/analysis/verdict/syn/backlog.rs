@@ -1,0 +1,126 @@
+//! A full accept queue or SYN queue: drops in spells, and ACKs that the server does not take.
+
+use super::{
+    channel,
+    data::{ln_data_of, ln_left_alone},
+    finding::finding,
+    rates::NOW_AND_THEN,
+    room::{CONNECTIONS, Excluded, Room, Seen, no_others},
+};
+use crate::analysis::{
+    diagnosis::{Cause, Evidence, Finding, Severity},
+    evidence::SynEvidence,
+    verdict::{
+        data::STRAY,
+        likelihood::{Rate, ln_known, ln_mixture, ln_series},
+    },
+};
+
+/// Connections that wait in a queue that is always full wait long; elsewhere most are served at once.
+const WAITS: Rate = Rate::new(4.0, 1.0);
+const PROMPT: Rate = Rate::new(0.5, 2.5);
+/// Where the queue is full now and then, some do.
+const SOME_WAIT: Rate = Rate::new(1.0, 2.0);
+/// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
+/// once, to few where the queue is full when the SYN comes.
+const REPEATED: Rate = Rate::new(0.5, 4.0);
+/// Share of servers with a full accept queue that reset what finds no room.
+const ABORTS: f64 = 0.15;
+/// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.
+const NOT_TAKEN: Rate = Rate::new(1.0, 2.0);
+
+pub(super) const ROOM: Room = Room {
+    prior: 0.08,
+    cause: Cause::BacklogOverflow,
+    also: None,
+    beside: &[],
+    is_random: false,
+    is_alike: true,
+    ln_fates: ln_fates,
+    ln_lost_answers: channel::ln_lost_answers,
+    ln_repeats: ln_repeats,
+    ln_aborts: |seen| channel::ln_aborts_of(ABORTS, seen.syns),
+    ln_reuse: channel::ln_reuse_by_chance,
+    ln_clocks: channel::ln_clocks,
+    ln_neighbours: channel::ln_neighbours,
+    ln_data: |seen| {
+        ln_data_of(seen, |data| {
+            ln_mixture(&[
+                (0.5, ln_series(NOT_TAKEN, data.forth)),
+                (0.5, ln_series(STRAY, data.forth)),
+            ]) + ln_left_alone(data.back)
+        })
+    },
+    can_be_named: |seen, _| seen.connections_hit() + seen.syns.syn_acks_repeated >= CONNECTIONS,
+    finding: backlog,
+    others: no_others,
+    explains_acks: false,
+    why_excluded: Excluded::AtLeast(no_spells),
+    against_others: None,
+    why_left: |_| IN_SPELLS,
+};
+
+/// An application that stands still takes nothing, as in an outage, and those that found room wait for it; only a full
+/// SYN queue makes nobody wait, which needs a server without SYN cookies. Where the application accepts at a steady
+/// pace, a full queue lets just as many pass, after a wait; where it serves one at a time, so many are open and no
+/// more.
+fn ln_fates(seen: &Seen) -> f64 {
+    let (served, in_order) = (seen.syns.served, &seen.in_order);
+    let wait = ln_series(WAITS, served) - ln_series(PROMPT, served);
+    let some_wait = ln_series(SOME_WAIT, served) - ln_series(PROMPT, served);
+    ln_mixture(&[
+        (0.27, in_order.outage + some_wait),
+        (0.03, in_order.outage),
+        (0.22, in_order.nearly_full + some_wait),
+        (0.03, in_order.nearly_full),
+        (0.42, in_order.limit + wait),
+        (0.03, in_order.open_limit + wait),
+    ])
+}
+
+/// A queue that finds no room for ACKs has dropped SYNs too.
+fn ln_repeats(seen: &Seen) -> f64 {
+    let answers = channel::repeats(seen.syns);
+    ln_mixture(&[
+        (0.7, ln_series(REPEATED, answers)),
+        (0.3, ln_known(NOW_AND_THEN, answers)),
+    ])
+}
+
+/// What rules out that a queue is full.
+pub(super) fn no_spells(syns: &SynEvidence) -> String {
+    format!(
+        "drops come in no spells, and {} of {} handshakes were confirmed again",
+        syns.syn_acks_repeated, syns.handshakes
+    )
+}
+
+/// What leaves it possible.
+pub(super) const IN_SPELLS: &str = "a full queue drops in spells much the same";
+
+/// A queue that is full now and then.
+pub(super) fn backlog(seen: &Seen) -> Finding {
+    let syns = seen.syns;
+    let all = syns.all();
+    let summary = format!(
+        "the server's backlog is full now and then: {} of {} SYNs got no answer, in spells and whatever they carry, and {} of {} handshakes had to be confirmed again",
+        all.dropped,
+        all.total(),
+        syns.syn_acks_repeated,
+        syns.handshakes
+    );
+    let remedy = vec![
+        "on the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops` and `ss -ltn` show a full queue; raise `net.core.somaxconn` and the backlog of `listen`, or accept faster".to_owned(),
+    ];
+    let mut finding = finding(
+        Cause::BacklogOverflow,
+        Severity::Critical,
+        summary,
+        syns,
+        remedy,
+    );
+    finding
+        .evidence
+        .push(("syn_acks_repeated", Evidence::Count(syns.syn_acks_repeated)));
+    finding
+}
