@@ -58,13 +58,18 @@ const ALL_OR_NOTHING: Rate = Rate::new(0.5, 0.5);
 /// Lengths of time, in seconds, in which drops may have a rate of their own: seconds, tens of seconds, minutes.
 const BLOCKS_S: [u64; 3] = [5, 20, 60];
 
+/// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated SYNs
+/// alone fare better is no unknown.
+const DEPENDENCES: u64 = 22;
+
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.
 fn ln_unknown(syns: &SynEvidence) -> f64 {
     let mut dependences = Vec::new();
     let mut add = |group: &dyn Fn(SynKind) -> u64| {
-        dependences.extend(ln_by_kind(syns, group));
+        let by_kind = ln_by_kind(syns, group);
         let with_repeats = |kind: SynKind| 2 * group(kind) + u64::from(kind.repeated);
-        dependences.extend(ln_by_kind(syns, &with_repeats));
+        let with_repeats = by_kind.and_then(|_| ln_by_kind(syns, &with_repeats));
+        dependences.extend([by_kind, with_repeats].into_iter().flatten());
     };
     for option in SynOption::ALL {
         add(&|kind| u64::from(kind.has(option)));
@@ -72,10 +77,9 @@ fn ln_unknown(syns: &SynEvidence) -> f64 {
     add(&|kind| u64::from(kind.is_odd));
     add(&|kind| u64::from(kind.service));
     add(&|kind| client(syns, kind));
-    dependences.extend(ln_by_kind(syns, &|kind| u64::from(kind.repeated)));
     dependences.extend(ln_by_kind(syns, &|kind| u64::from(kind.options)));
     dependences.extend(BLOCKS_S.iter().filter_map(|block| ln_by_time(syns, *block)));
-    let weight = 1.0 / count(dependences.len() as u64);
+    let weight = 1.0 / count(DEPENDENCES);
     let all: Vec<(f64, f64)> = dependences.iter().map(|ln| (weight, *ln)).collect();
     ln_mixture(&all)
 }
