@@ -105,7 +105,9 @@ fn follows_marks(syns: &SynEvidence) -> bool {
         })
         .sum();
     let is_more_often = hit.dropped * pass.total() > pass.dropped * hit.total();
-    pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY)
+    // What a mark drops it drops again.
+    let is_dropped_again = again.0.dropped >= again.0.answered;
+    is_dropped_again && (pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY))
 }
 
 /// What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
