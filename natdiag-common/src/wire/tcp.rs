@@ -30,6 +30,10 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 /// Flag ACK.
 pub const ACK: u8 = 0x10;
+/// ECN-Echo (RFC 3168, section 6.1.1).
+pub const ECE: u8 = 0x40;
+/// Congestion Window Reduced; with ECN-Echo on a SYN it asks for ECN.
+pub const CWR: u8 = 0x80;
 
 /// A TCP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

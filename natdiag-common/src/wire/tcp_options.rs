@@ -8,6 +8,14 @@ const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const TIMESTAMPS: u8 = 8;
+/// Multipath TCP (RFC 8684, section 3).
+const MULTIPATH: u8 = 30;
+/// Fast Open (RFC 7413, section 4.1.1).
+const FAST_OPEN: u8 = 34;
+/// An option on trial, told from others by its first two octets (RFC 6994, section 3).
+const EXPERIMENT: u8 = 254;
+/// Fast Open while it was on trial. Kernel: `TCPOPT_FASTOPEN_MAGIC`, include/net/tcp.h (v4.9).
+const FAST_OPEN_EXPERIMENT: [u8; 2] = [0xf9, 0x89];
 
 /// Most octets that options can have: a data offset of 15 words less the fixed five.
 pub const MAX_LEN: usize = 40;
@@ -23,6 +31,10 @@ pub struct Timestamps {
 
 /// The options that natdiag uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct TcpOptions {
     /// Maximum segment size, octets.
     pub mss: Option<u16>,
@@ -32,6 +44,10 @@ pub struct TcpOptions {
     pub sack_permitted: bool,
     /// Timestamps.
     pub timestamps: Option<Timestamps>,
+    /// Multipath TCP, whatever it says.
+    pub multipath: bool,
+    /// Fast Open, with a cookie or asking for one.
+    pub fast_open: bool,
     /// The list ended within an option, or an option had an impossible length: what follows it was not read.
     pub malformed: bool,
 }
@@ -78,6 +94,9 @@ impl TcpOptions {
                     tsecr: TsVal(u32::from_be_bytes([e, f, g, h])),
                 });
             }
+            (MULTIPATH, _) => self.multipath = true,
+            (FAST_OPEN, _) => self.fast_open = true,
+            (EXPERIMENT, [a, b, ..]) if [*a, *b] == FAST_OPEN_EXPERIMENT => self.fast_open = true,
             _ => {}
         }
     }

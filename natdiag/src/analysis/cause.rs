@@ -24,6 +24,9 @@ pub enum Cause {
     ReturnPathLoss,
     PortReuse,
     NatPortExhaustion,
+    NatPortRace,
+    SynAuthentication,
+    SynOptionDropped,
     LocalNat,
     PawsEstablished,
     Routing,
@@ -149,7 +152,7 @@ impl Cause {
             },
             Self::TimestampsStripped => Row {
                 name: "timestamps-stripped",
-                title: "timestamps are stripped",
+                title: "no timestamps come back",
                 is_of_silence: false,
                 verify: Verify::Not,
             },
@@ -193,6 +196,24 @@ impl Cause {
                 name: "nat-port-exhaustion",
                 title: "NAT out of ports",
                 is_of_silence: false,
+                verify: Verify::Not,
+            },
+            Self::NatPortRace => Row {
+                name: "nat-port-race",
+                title: "race for NAT ports",
+                is_of_silence: true,
+                verify: Verify::By(&["`conntrack -S` on the NAT counts insert_failed with each"]),
+            },
+            Self::SynAuthentication => Row {
+                name: "syn-authentication",
+                title: "first SYNs are dropped",
+                is_of_silence: true,
+                verify: Verify::Not,
+            },
+            Self::SynOptionDropped => Row {
+                name: "syn-option-dropped",
+                title: "SYNs dropped for an option",
+                is_of_silence: true,
                 verify: Verify::Not,
             },
             Self::LocalNat => Row {

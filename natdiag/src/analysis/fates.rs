@@ -3,6 +3,7 @@
 mod class;
 pub mod clocks;
 mod connections;
+pub mod kinds;
 pub mod neighbours;
 mod outcomes;
 pub mod recent;
@@ -21,7 +22,8 @@ pub use self::{
     outcomes::{Fate, Outcomes},
 };
 use self::{
-    clocks::Clocks, recent::RecentSyns, resets::ResetEvidence, spells::Spells, writes::RecentWrites,
+    clocks::Clocks, kinds::SynKinds, recent::RecentSyns, resets::ResetEvidence, spells::Spells,
+    writes::RecentWrites,
 };
 use crate::{analysis::mark::Prediction, event::Timestamp};
 
@@ -69,6 +71,8 @@ pub struct SynEvidence {
     pub first_contact: Outcomes,
     /// On a four-tuple that the remote host may hold in TIME-WAIT. The dropped ones are in none of the above.
     pub reused: Outcomes,
+    /// Of all these, by what they carry and who sent them.
+    pub kinds: SynKinds,
     /// Of all these, by who sent them and to which port.
     pub services: Vec<Service>,
     /// Of all these, by the second in which they were sent.
@@ -251,6 +255,7 @@ impl SynEvidence {
         if class.first_contact {
             self.first_contact.add(fate, amount);
         }
+        self.kinds.add(class.kind(), fate, amount);
         self.spells.add(class.second, fate, amount);
         let open = class.open.min(MAX_OPEN);
         if self.by_open.len() <= open {

@@ -1,3 +1,5 @@
+mod accusation;
+
 use natdiag_common::{
     Address, LinkType,
     classify::classify,

@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     analysis::{
-        fates::{Fate, SynClass, SynEvidence},
+        fates::{Fate, SynClass, SynEvidence, kinds::SynOption},
         mark::{LIFETIME_NS, MarkHistory},
         scope::is_behind_nat,
     },
@@ -283,6 +283,8 @@ impl Tracker {
             service: state.evidence.service(tuple.local, tuple.remote_port),
             second: now.0 / 1_000_000_000,
             open: state.open,
+            options: SynOption::of(segment),
+            is_odd: tuple.local_port % 2 == 1,
         };
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
@@ -359,7 +361,7 @@ fn end(remotes: &mut Remotes, tuple: FourTuple, flow: &mut Flow) {
     let Some(state) = remotes.get_mut(&tuple.remote) else {
         return;
     };
-    flow.leave(&mut state.open);
+    flow.leave(state, None);
     for transmission in flow
         .transmissions
         .iter_mut()

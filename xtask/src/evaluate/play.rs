@@ -14,7 +14,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, net::Ipv4Addr};
 
 use natdiag::event::Event;
 use natdiag_common::wire::{
-    tcp::{ACK, RST, SYN},
+    tcp::{ACK, CWR, ECE, RST, SYN},
     tcp_options::TcpOptions,
 };
 
@@ -67,6 +67,14 @@ struct Connection {
     taken: Option<Taken>,
     is_complete: bool,
     is_open: bool,
+}
+
+impl Connection {
+    /// Whether a SYN asks for ECN: those of half of all connections, and none that repeats one.
+    /// Kernel: `net/ipv4/tcp_output.c:tcp_ecn_clear_syn` (v4.9).
+    const fn asks_for_ecn(&self, attempt: usize) -> bool {
+        attempt == 0 && self.hash.is_multiple_of(2)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -302,7 +310,12 @@ impl Play {
         let (isn, tsval) = (connection.isn, tsval(connection, now));
         let mut options = options(tsval, 0);
         options.mss = Some(1460);
-        self.emit(now, number, SYN, (isn, 0), options);
+        let flags = if connection.asks_for_ecn(attempt) {
+            SYN | ECE | CWR
+        } else {
+            SYN
+        };
+        self.emit(now, number, flags, (isn, 0), options);
         let connection = &self.connections[number];
         if let Some(next) = self.schedule.get(attempt)
             && *next < connection.patience_us

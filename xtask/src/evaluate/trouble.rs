@@ -10,6 +10,13 @@ use super::{
 /// How long a mark counts, in microseconds. Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
 pub(crate) const MARK_US: u64 = 60_000_000;
 const SECOND_US: u64 = 1_000_000;
+const HALF_MINUTE_US: u64 = 30 * SECOND_US;
+/// How long a port of a NAT is taken: by the connection, and 60 s after it.
+const PORT_RESTS_US: u64 = 61 * SECOND_US;
+/// A NAT has so many ports, or a few times as many.
+const PORTS: usize = 8;
+/// How near two SYNs must come to want one port of a NAT.
+const RACE_US: u64 = 50_000;
 
 /// A SYN as it arrives.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +35,10 @@ pub(crate) struct Arrival {
     pub(crate) hash: u32,
     /// Whether the four-tuple is in TIME-WAIT at the server.
     pub(crate) in_time_wait: bool,
+    /// Whether it asks for ECN.
+    pub(crate) asks_for_ecn: bool,
+    /// Whether its source port is odd.
+    pub(crate) port_is_odd: bool,
     /// How many SYNs of this connection came before.
     pub(crate) attempt: usize,
 }
@@ -217,6 +228,11 @@ impl World {
             SynTrouble::TimestampsFiltered => arrival.tsval.is_some(),
             SynTrouble::TimestampsDemanded => arrival.tsval.is_none(),
             SynTrouble::Unreachable => true,
+            SynTrouble::Authentication => self.asks_again(arrival),
+            SynTrouble::OptionDropped => arrival.asks_for_ecn,
+            SynTrouble::PortLimit => !self.takes_port(now),
+            SynTrouble::PortRace => self.loses_race(arrival),
+            SynTrouble::Unknown => self.is_unlucky(arrival),
         };
         if is_dropped {
             Reply::Silence
@@ -282,6 +298,45 @@ impl World {
         match arrival.tsval {
             Some(tsval) => mark.wrapping_sub(tsval).cast_signed() > 1,
             None => self.is_young,
+        }
+    }
+
+    /// Whether a first SYN must be sent again: of each connection, or of each client that has not done so yet.
+    fn asks_again(&mut self, arrival: Arrival) -> bool {
+        let is_known = self.eats_acks && self.known.contains(&arrival.client);
+        let is_asked = arrival.attempt == 0 && !is_known;
+        if !is_asked && !is_known {
+            self.known.push(arrival.client);
+        }
+        is_asked
+    }
+
+    /// Takes a port of the NAT for a connection, if one is free; it rests for a while after that.
+    fn takes_port(&mut self, now_us: u64) -> bool {
+        while self.queue.pop_front_if(|at| *at <= now_us).is_some() {}
+        let has_port = self.queue.len() < PORTS * self.room;
+        if has_port {
+            self.queue.push_back(now_us + PORT_RESTS_US);
+        }
+        has_port
+    }
+
+    /// Whether the SYN before came so shortly ago that both want one port, and this one is dropped.
+    fn loses_race(&mut self, arrival: Arrival) -> bool {
+        let passed = arrival.time_us.saturating_sub(self.busy_until_us);
+        self.busy_until_us = arrival.time_us;
+        passed < RACE_US && arrival.hash.is_multiple_of(3)
+    }
+
+    /// What natdiag has no rule for: first SYNs from odd ports, or of some clients; half of all in every other half minute.
+    fn is_unlucky(&self, arrival: Arrival) -> bool {
+        match self.paths % 3 {
+            0 => arrival.port_is_odd && arrival.attempt == 0,
+            1 => self.blocked_clients.contains(&arrival.client) && arrival.attempt == 0,
+            _ => {
+                let is_bad_time = (arrival.time_us / HALF_MINUTE_US).is_multiple_of(2);
+                is_bad_time && arrival.hash.is_multiple_of(2)
+            }
         }
     }
 

@@ -25,7 +25,7 @@ fn a_list_as_linux_sends_it_is_read() {
             tsval: TsVal(7),
             tsecr: TsVal(0),
         }),
-        malformed: false,
+        ..TcpOptions::default()
     };
     assert_eq!(parse(&syn), want);
 }
@@ -35,6 +35,17 @@ fn what_stands_behind_the_end_of_the_list_is_no_option() {
     assert_eq!(parse_whole(&[0, 2, 4, 5, 0xb4]), TcpOptions::default());
     assert_eq!(parse_whole(&[1, 1, 0, 0xff]), TcpOptions::default());
     assert_eq!(parse_whole(&[]), TcpOptions::default());
+}
+
+#[test]
+fn options_that_middleboxes_dislike_are_known_by_their_kind() {
+    let fast_open = [34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 3, 3, 7, 0];
+    assert!(parse_whole(&fast_open).fast_open);
+    assert!(parse_whole(&[34, 2, 1, 1]).fast_open);
+    assert!(parse_whole(&[254, 4, 0xf9, 0x89]).fast_open);
+    assert!(!parse_whole(&[254, 4, 0xf9, 0x88]).fast_open);
+    assert!(parse_whole(&[30, 4, 1, 0x81]).multipath);
+    assert!(!parse_whole(&[3, 3, 7]).multipath);
 }
 
 #[test]

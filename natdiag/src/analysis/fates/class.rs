@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::outcomes::Fate;
+use super::{kinds::SynKind, outcomes::Fate};
 use crate::analysis::mark::Prediction;
 
 /// How one SYN transmission counts.
@@ -30,9 +30,24 @@ pub struct SynClass {
     pub second: u64,
     /// Connections to the remote host that were open then.
     pub open: usize,
+    /// Which of [`super::kinds::SynOption`] it carries.
+    pub options: u8,
+    /// Whether its source port is odd.
+    pub is_odd: bool,
 }
 
 impl SynClass {
+    /// What it has in common with others.
+    #[must_use]
+    pub fn kind(self) -> SynKind {
+        SynKind {
+            options: self.options,
+            repeated: self.repeated,
+            is_odd: self.is_odd,
+            service: u8::try_from(self.service).unwrap_or(u8::MAX),
+        }
+    }
+
     /// As what a fate counts.
     #[must_use]
     pub fn counted(self, fate: Fate) -> Fate {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{class::SynClass, outcomes::Fate};
 use crate::{analysis::mark::Prediction, event::Timestamp};
 
-/// Most SYNs kept of one remote host, at 24 octets each: more than a terminal shows in a line, and enough for a limit or
+/// Most SYNs kept of one remote host, at 40 octets each: more than a terminal shows in a line, and enough for a limit or
 /// an outage to show.
 pub const RECENT_SYNS: usize = 256;
 
@@ -27,6 +27,8 @@ pub struct RecentSyn {
     pub repeated: bool,
     /// Connections to the remote host that were open then.
     pub open: u16,
+    /// When the connection that it opened was closed, once that is known.
+    pub closed: Option<Timestamp>,
     /// What became of it.
     pub fate: Fate,
 }
@@ -54,6 +56,7 @@ impl RecentSyns {
             counts: !class.ambiguous,
             repeated: class.repeated,
             open: u16::try_from(class.open).unwrap_or(u16::MAX),
+            closed: None,
             fate: Fate::Pending,
         });
         self.sent += 1;
@@ -62,13 +65,24 @@ impl RecentSyns {
 
     /// Says what became of the SYN with this number, if it is still kept.
     pub fn settle(&mut self, number: u64, fate: Fate) {
+        if let Some(syn) = self.numbered(number) {
+            syn.fate = fate;
+        }
+    }
+
+    /// Says when the connection was closed that the SYN with this number has opened, if that is still kept.
+    pub fn close(&mut self, number: u64, now: Timestamp) {
+        if let Some(syn) = self.numbered(number) {
+            syn.closed.get_or_insert(now);
+        }
+    }
+
+    fn numbered(&mut self, number: u64) -> Option<&mut RecentSyn> {
         let from_end = self.sent.saturating_sub(number);
         let place = usize::try_from(from_end)
             .ok()
             .and_then(|from_end| self.newest.len().checked_sub(from_end));
-        if let Some(syn) = place.and_then(|place| self.newest.get_mut(place)) {
-            syn.fate = fate;
-        }
+        place.and_then(|place| self.newest.get_mut(place))
     }
 
     /// The SYNs, the newest last.
@@ -98,6 +112,8 @@ mod tests {
         service: 0,
         second: 0,
         open: 0,
+        options: 0,
+        is_odd: false,
     };
 
     #[test]

@@ -146,7 +146,7 @@ fn remote(remotes: &mut Remotes, remote: IpAddr, is_noted: bool) -> Option<&mut 
 /// Counts a connection that both sides have closed.
 fn note_orderly(flow: &mut Flow, state: &mut RemoteState, now: Timestamp) {
     if let Some(age_ns) = flow.orderly_ns(now) {
-        flow.leave(&mut state.open);
+        flow.leave(state, Some(now));
         state.evidence.orderly += 1;
         state.evidence.oldest_orderly_ns = state.evidence.oldest_orderly_ns.max(age_ns);
     }

@@ -7,6 +7,7 @@ use natdiag_common::wire::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::RemoteState;
 use crate::{
     analysis::fates::{ConnectionFates, Fate, SynClass, resets::signal},
     event::{Event, Segment, Timestamp},
@@ -148,10 +149,18 @@ impl Flow {
         }
     }
 
-    /// Counts as open no longer.
-    pub(super) fn leave(&mut self, open: &mut usize) {
-        if std::mem::take(&mut self.is_open) {
-            *open = open.saturating_sub(1);
+    /// Counts as open no longer; `now` is when it was closed, where that was seen.
+    pub(super) fn leave(&mut self, state: &mut RemoteState, now: Option<Timestamp>) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        state.open = state.open.saturating_sub(1);
+        let taken = self
+            .transmissions
+            .iter()
+            .find(|it| it.fate == Fate::Answered);
+        if let (Some(taken), Some(now)) = (taken, now) {
+            state.evidence.recent.close(taken.number, now);
         }
     }
 

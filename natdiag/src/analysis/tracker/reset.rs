@@ -42,7 +42,7 @@ impl Tracker {
             return;
         };
         let state = self.remotes.entry(tuple.remote).or_default();
-        flow.leave(&mut state.open);
+        flow.leave(state, Some(event.time));
         let resets = state.evidence.resets_mut();
         if let Some(reset) = &mut flow.reset {
             if reset.seq != segment.seq
@@ -120,7 +120,7 @@ impl Tracker {
         let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
         let is_taken_back = flow.remote_closed_at.is_some() && !ended_by_fin;
         if let Some(state) = state {
-            flow.leave(&mut state.open);
+            flow.leave(state, Some(now));
             if is_taken_back {
                 state.evidence.writes.take_back(id);
             }

@@ -119,23 +119,6 @@ impl<T: Copy> Contest<T> {
         }
         alternatives
     }
-
-    /// The causes of all hypotheses that are not ruled out, the likeliest first, each cause once: where none is named.
-    pub(crate) fn candidates(&self, cause: impl Fn(T) -> Cause) -> Vec<Alternative> {
-        let mut left: Vec<(T, f64)> = self
-            .shares()
-            .filter(|(_, share)| *share > RULED_OUT)
-            .collect();
-        left.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut candidates = Vec::<Alternative>::new();
-        for (cause, share) in left.into_iter().map(|(it, share)| (cause(it), share)) {
-            if !candidates.iter().any(|known| known.cause == cause) {
-                let why = fits(share);
-                candidates.push(Alternative { cause, why });
-            }
-        }
-        candidates
-    }
 }
 
 /// What a hypothesis has for itself where nothing better can be said of it.

@@ -1,6 +1,7 @@
 //! Why SYNs to a remote host stay unanswered. Each trouble that may be why has a file beside this one, with all that is
 //! true of it; what is asked of each is in `syn/room.rs`.
 
+mod authentication;
 mod backlog;
 mod channel;
 mod data;
@@ -14,7 +15,10 @@ mod loss;
 mod new_hosts;
 mod newest;
 mod one_of_several;
+mod option;
 mod outage;
+mod port_limit;
+mod port_race;
 mod port_reuse;
 mod rate_limit;
 mod rates;
@@ -27,6 +31,7 @@ mod spell;
 mod tests;
 mod timestamps_demanded;
 mod timestamps_filtered;
+mod unknown;
 mod unreachable;
 
 use self::{
@@ -37,7 +42,7 @@ use self::{
 };
 use super::{
     case::{Case, insufficient},
-    contest::{Contest, NAMED},
+    contest::{Contest, NAMED, RULED_OUT},
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -89,12 +94,22 @@ pub enum SynTrouble {
     TimestampsDemanded,
     /// No way leads there, or back.
     Unreachable,
+    /// The first SYN of a connection, or of a client, is dropped, and what repeats it passes.
+    Authentication,
+    /// SYNs that carry some option are dropped.
+    OptionDropped,
+    /// A NAT beyond the watcher has no port left.
+    PortLimit,
+    /// SYNs that come at the same time race for a port of a NAT.
+    PortRace,
+    /// Drops depend on something that nobody has thought of.
+    Unknown,
 }
 
 /// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs evidence
 /// that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a confidence can
 /// be held against how often it is right.
-static ROOMS: [(SynTrouble, Room); 15] = [
+static ROOMS: [(SynTrouble, Room); 20] = [
     (SynTrouble::Loss, loss::ROOM),
     (SynTrouble::Filter, filter::ROOM),
     (SynTrouble::ReturnLoss, return_loss::ROOM),
@@ -104,6 +119,11 @@ static ROOMS: [(SynTrouble, Room); 15] = [
     (SynTrouble::Recycle, recycle::ROOM),
     (SynTrouble::RateLimit, rate_limit::ROOM),
     (SynTrouble::PortReuse, port_reuse::ROOM),
+    (SynTrouble::Unknown, unknown::ROOM),
+    (SynTrouble::PortLimit, port_limit::ROOM),
+    (SynTrouble::Authentication, authentication::ROOM),
+    (SynTrouble::OptionDropped, option::ROOM),
+    (SynTrouble::PortRace, port_race::ROOM),
     (SynTrouble::RecycleOfSome, recycle_of_some::ROOM),
     (SynTrouble::NewHosts, new_hosts::ROOM),
     (SynTrouble::TimestampsFiltered, timestamps_filtered::ROOM),
@@ -155,11 +175,11 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
             // A SYN-ACK that is confirmed twice harms nobody.
             return Vec::new();
         }
-        return vec![unexplained(syns, contest.candidates(|room| room.cause))];
+        return vec![unexplained(syns, candidates(&contest, syns))];
     };
     let others = contest.alternatives(
         Some(best.cause),
-        |room| Some(room.cause),
+        |room| (room.cause != Cause::InsufficientEvidence).then_some(room.cause),
         |room, _, is_excluded| room.why(best, syns, is_excluded),
     );
     let mut findings = vec![Finding {
@@ -219,6 +239,32 @@ fn beside(best: &Room, syns: &SynEvidence) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much less
+/// likely than it was before anything was seen: then nothing speaks for it.
+fn candidates(contest: &Contest<&'static Room>, syns: &SynEvidence) -> Vec<Alternative> {
+    /// Part of its prior that a cause must have kept.
+    const KEPT: f64 = 0.1;
+    let mut left: Vec<_> = contest
+        .shares()
+        .filter(|(room, share)| {
+            room.cause != Cause::InsufficientEvidence
+                && *share > RULED_OUT
+                && *share >= KEPT * room.prior
+        })
+        .collect();
+    left.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut candidates = Vec::<Alternative>::new();
+    for (room, _) in left {
+        if !candidates.iter().any(|known| known.cause == room.cause) {
+            candidates.push(Alternative {
+                cause: room.cause,
+                why: (room.why_left)(syns).to_owned(),
+            });
+        }
+    }
+    candidates
 }
 
 /// A symptom that no cause explains well enough.

@@ -26,6 +26,8 @@ impl Play {
             port: connection.server_port,
             hash: connection.hash,
             in_time_wait: connection.in_time_wait,
+            asks_for_ecn: connection.asks_for_ecn(attempt),
+            port_is_odd: connection.port % 2 == 1,
             attempt,
         };
         match self.world.reply(arrival) {

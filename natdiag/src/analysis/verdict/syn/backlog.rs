@@ -51,7 +51,9 @@ pub(super) const ROOM: Room = Room {
             ]) + ln_left_alone(data.back)
         })
     },
-    can_be_named: |seen, _| seen.connections_hit() + seen.syns.syn_acks_repeated >= CONNECTIONS,
+    can_be_named: |seen, _| {
+        seen.connections_hit() + seen.syns.syn_acks_repeated >= CONNECTIONS && is_shown(seen.syns)
+    },
     finding: backlog,
     others: no_others,
     explains_acks: false,
@@ -76,6 +78,12 @@ fn ln_fates(seen: &Seen) -> f64 {
         (0.42, in_order.limit + wait),
         (0.03, in_order.open_limit + wait),
     ])
+}
+
+/// Whether the server itself has shown a full queue: SYNs that get no answer may be anybody's work.
+fn is_shown(syns: &SynEvidence) -> bool {
+    let resets = syns.resets.as_deref();
+    syns.syn_acks_repeated > 0 || resets.is_some_and(|resets| resets.aborted_handshakes > 0)
 }
 
 /// A queue that finds no room for ACKs has dropped SYNs too.

@@ -16,7 +16,7 @@ use crate::analysis::{
 pub(super) const ASK_FOR_FILTERS: &str = "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs";
 
 pub(super) const ROOM: Room = Room {
-    prior: 0.25,
+    prior: 0.24,
     cause: Cause::Filtered,
     also: None,
     beside: &[],

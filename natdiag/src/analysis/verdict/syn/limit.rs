@@ -1,7 +1,7 @@
 //! Limits of number: so many SYNs a second, or so many open connections, and no more.
 
 use super::{
-    newest::{Decided, decided, ln_older, seconds_between},
+    newest::{Decided, counted, decided, ln_older, seconds_between},
     rates::{STRAY_LOSS, count},
 };
 use crate::analysis::{
@@ -18,7 +18,7 @@ const BURSTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0];
 /// Most open connections that a limit is looked for at.
 const MAX_OPEN: usize = 32;
 /// Beyond a limit few SYNs pass: we do not see just when they reach it.
-const BEYOND: Rate = Rate::new(24.0, 1.0);
+pub(super) const BEYOND: Rate = Rate::new(24.0, 1.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
 const DOUBT: f64 = 0.25;
 
@@ -33,7 +33,7 @@ pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
         limits.extend(BURSTS.map(|burst| (weight, ln_bucket(&newest, per_second, burst))));
         per_second *= NEXT;
     }
-    ln_older(syns, &newest) + ln_mixture(&limits)
+    ln_older(syns, counted(&newest)) + ln_mixture(&limits)
 }
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
@@ -62,7 +62,7 @@ fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
 }
 
 /// A limit that is not reached drops nothing, and must not pass for loss.
-fn ln_within(within: Outcomes) -> f64 {
+pub(super) fn ln_within(within: Outcomes) -> f64 {
     ln_known(STRAY_LOSS, within)
 }
 
@@ -93,5 +93,5 @@ pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
         .zip(&beyond)
         .map(|(within, beyond)| (weight, ln_within(*within) + ln_series(BEYOND, *beyond)))
         .collect();
-    ln_older(syns, &newest) + ln_mixture(&limits)
+    ln_older(syns, counted(&newest)) + ln_mixture(&limits)
 }

@@ -21,7 +21,7 @@ use crate::analysis::{
 const NOTICEABLE: f64 = 0.01;
 
 pub(super) const ROOM: Room = Room {
-    prior: 0.36,
+    prior: 0.332,
     cause: Cause::PacketLoss,
     also: None,
     beside: &[],

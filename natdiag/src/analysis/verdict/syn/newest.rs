@@ -58,9 +58,14 @@ pub(super) fn outcomes_of(newest: &[Decided], has: impl Fn(&Decided) -> bool) ->
     outcomes
 }
 
-/// The likelihood of what is older than the newest.
-pub(super) fn ln_older(syns: &SynEvidence, newest: &[Decided]) -> f64 {
-    ln_series(LOSS, syns.all()) - ln_series(LOSS, outcomes_of(newest, |syn| syn.counts))
+/// Those of the newest that count.
+pub(super) fn counted(newest: &[Decided]) -> Outcomes {
+    outcomes_of(newest, |syn| syn.counts)
+}
+
+/// The likelihood of what is older than these newest.
+pub(super) fn ln_older(syns: &SynEvidence, newest: Outcomes) -> f64 {
+    ln_series(LOSS, syns.all()) - ln_series(LOSS, newest)
 }
 
 /// From one SYN or mark to a later one, in seconds.

@@ -18,7 +18,15 @@ pub(super) const ROOM: Room = Room {
     beside: &[],
     is_random: false,
     is_alike: true,
-    ln_fates: |seen| ln_mixture(&[(0.6, seen.in_order.limit), (0.4, seen.in_order.open_limit)]),
+    ln_fates: |seen| {
+        // Ports that do not rest are a limit of open connections as well.
+        let [open, _, _] = seen.in_order.ports;
+        ln_mixture(&[
+            (0.55, seen.in_order.limit),
+            (0.35, seen.in_order.open_limit),
+            (0.1, open),
+        ])
+    },
     ln_lost_answers: channel::ln_lost_answers,
     ln_repeats: channel::ln_repeats,
     ln_aborts: channel::ln_aborts,

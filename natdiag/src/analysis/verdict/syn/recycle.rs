@@ -10,18 +10,30 @@ use self::{
 use super::{
     channel,
     data::ln_data,
+    rates::OPEN,
     room::{Excluded, Room, Seen},
 };
 use crate::analysis::{
     diagnosis::Cause,
     fates::{Outcomes, SynEvidence},
-    verdict::{contest::Contest, likelihood::ln_mixture},
+    verdict::{
+        contest::Contest,
+        likelihood::{ln_mixture, ln_series},
+    },
 };
 
 /// Odds against chance from which on somebody's server is said to have tcp_tw_recycle on. A watcher sees hundreds of
 /// thousands of remote hosts, and chance must not accuse one of them: of hosts that lose SYNs at random, at most one in
 /// these odds times the share of priors (nine) comes so far, and far fewer do. This asks for some six dropped SYNs.
 const ODDS_OF_AN_ACCUSATION: f64 = 10_000.0;
+/// Causes by which SYNs are dropped for what they are, as by tcp_tw_recycle, and what nobody has thought of.
+const UNLIKE: [Cause; 3] = [
+    Cause::SynAuthentication,
+    Cause::SynOptionDropped,
+    Cause::InsufficientEvidence,
+];
+/// The odds against all of these.
+const ODDS_AGAINST_UNLIKE: f64 = 100.0;
 /// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
 const BESIDE: f64 = 0.03;
 
@@ -70,8 +82,32 @@ pub(super) fn ln_reuse(seen: &Seen) -> f64 {
 pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Room>) -> bool {
     let recycle = contest.share_of(|room| room.cause == Cause::TwRecycle);
     let chance = contest.share_of(|room| room.is_random);
+    let unlike = contest.share_of(|room| UNLIKE.contains(&room.cause));
     // Marks that nobody saw prove nothing.
-    predicted_hit(seen.syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
+    predicted_hit(seen.syns).dropped > 0
+        && recycle >= chance * ODDS_OF_AN_ACCUSATION
+        && recycle >= unlike * ODDS_AGAINST_UNLIKE
+        && follows_marks(seen.syns)
+}
+
+/// Whether SYNs below the mark are dropped clearly more often than others, first ones and repeated ones each among
+/// themselves: where only one of these kinds is dropped, the mark has nothing to do with it.
+fn follows_marks(syns: &SynEvidence) -> bool {
+    /// Twenty to one, as a logarithm.
+    const CLEARLY: f64 = 3.0;
+    let (hit, pass) = (predicted_hit(syns), predicted_pass(syns));
+    let again = (syns.repeated_below, syns.repeated.less(syns.repeated_below));
+    let first = (hit.less(again.0), pass.less(again.1));
+    let ln_odds: f64 = [first, again]
+        .iter()
+        .map(|(below, above)| {
+            ln_series(OPEN, *below) + ln_series(OPEN, *above) - ln_series(OPEN, below.plus(*above))
+        })
+        .sum();
+    let is_more_often = hit.dropped * pass.total() > pass.dropped * hit.total();
+    // What a mark drops it drops again.
+    let is_dropped_again = again.0.dropped >= again.0.answered;
+    is_dropped_again && (pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY))
 }
 
 /// What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.

@@ -3,6 +3,7 @@
 
 use super::{
     limit::{ln_limit, ln_open_limit},
+    port_limit::ln_ports,
     spell::{ln_nearly_full, ln_outage},
 };
 use crate::analysis::{
@@ -135,6 +136,7 @@ pub(super) struct InOrder {
     pub(super) nearly_full: f64,
     pub(super) limit: f64,
     pub(super) open_limit: f64,
+    pub(super) ports: [f64; 3],
 }
 
 impl InOrder {
@@ -144,6 +146,7 @@ impl InOrder {
             nearly_full: ln_nearly_full(syns),
             limit: ln_limit(syns),
             open_limit: ln_open_limit(syns),
+            ports: ln_ports(syns),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Good and bad times: outages, and queues that are full now and then.
 
 use super::{
-    newest::{Decided, ln_older, newest, seconds_between},
+    newest::{Decided, counted, ln_older, newest, seconds_between},
     rates::{EXCEPTIONS, STRAY_LOSS},
 };
 use crate::analysis::{fates::SynEvidence, verdict::likelihood::ln_mixture};
@@ -64,7 +64,7 @@ fn ln_in_turns(syns: &SynEvidence, all: &[(f64, Turns)]) -> f64 {
         .iter()
         .map(|(common, turns)| (*common, ln_chain(&newest, turns)))
         .collect();
-    ln_older(syns, &newest) + ln_mixture(&chains)
+    ln_older(syns, counted(&newest)) + ln_mixture(&chains)
 }
 
 /// A hidden Markov chain of two states in continuous time; the forward algorithm. Less the case that no SYN has met a bad
