@@ -12,6 +12,7 @@ mod error;
 pub mod evidence;
 mod format;
 mod link;
+mod openings;
 mod pcap;
 mod pcapng;
 mod playback;

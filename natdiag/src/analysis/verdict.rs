@@ -8,6 +8,7 @@ pub mod base_rates;
 pub(crate) mod contest;
 mod crossing;
 mod data;
+mod elsewhere;
 mod fragmentation;
 pub(crate) mod likelihood;
 mod refusal;
@@ -21,6 +22,7 @@ pub use self::{
     contest::NAMED,
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
+    unseen::one_sided,
 };
 
 use self::contest::{CERTAIN, RULED_OUT};
@@ -81,6 +83,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.unreachable > 0
             || !syns.holes.is_empty()
             || syns.reassembled > 0
+            || elsewhere::has_symptom(syns)
             || response::has_symptom(case, syns)
     });
     if syns {
@@ -120,6 +123,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
         findings.extend(response::findings(case, syns, is_full));
+        findings.extend(elsewhere::findings(syns));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }

@@ -7,6 +7,7 @@ use natdiag_common::wire::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::{again::Again, ordinary::Talk};
 use crate::{
     analysis::evidence::{ConnectionFates, Fate, SynClass, resets::signal},
     event::{Event, Segment, Timestamp},
@@ -123,7 +124,11 @@ pub(super) struct Flow {
     /// Whether it counts as open.
     pub(super) is_open: bool,
     /// Whether the SYN-ACK came again though it had arrived.
-    pub(super) answered_again: bool,
+    pub(super) again: Again,
+    /// What was said behind it.
+    pub(super) talk: Talk,
+    /// What a SYN-ACK acknowledged that answers another SYN than ours.
+    pub(super) misnumbered: Option<SeqNumber>,
     /// The RST that ended it.
     pub(super) reset: Option<Reset>,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.

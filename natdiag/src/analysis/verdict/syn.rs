@@ -48,7 +48,8 @@ pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
         || syns.acks > 0
         || syns.reused.dropped > 0
         || syns.syn_acks_lost > 0
-        || syns.syn_acks_repeated >= REPEATS
+        || syns.untaken() >= REPEATS
+        || syns.misnumbered > 0
 }
 
 /// What is wrong with SYNs to a remote host.
@@ -70,8 +71,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         .filter(|best| can_be_named(*best, case, syns, &posterior))
         .filter(|best| confidence_in(cause(*best)) >= NAMED);
     let Some(best) = best else {
-        if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
-            // A SYN-ACK that is confirmed twice harms nobody.
+        let failures = syns.all().dropped + syns.acks + syns.reused.dropped;
+        if failures + syns.syn_acks_lost + syns.untaken() + syns.misnumbered == 0 {
             return Vec::new();
         }
         return vec![unexplained(syns, candidates(&posterior))];
@@ -135,12 +136,19 @@ fn can_be_named(
             // Marks that nobody saw prove nothing.
             predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
         }
-        SynTrouble::Unreachable => case.neighbours.silent >= NEIGHBOURS,
+        SynTrouble::Unreachable => {
+            syns.all().dropped > 0 && case.neighbours.silent >= NEIGHBOURS
+        }
         SynTrouble::OneOfSeveral => false,
         SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,
         SynTrouble::PortReuse => true,
         SynTrouble::ReturnLoss => syns.syn_acks_lost >= CONNECTIONS,
-        SynTrouble::Backlog => connections + syns.syn_acks_repeated >= CONNECTIONS,
+        SynTrouble::Backlog => {
+            // Where not one connection has got through, what we send may get lost on another way than the answers take.
+            let is_reached = syns.all().dropped > 0
+                || syns.taken + syns.orderly + syns.served.total() + syns.answered_requests > 0;
+            is_reached && connections + syns.untaken() >= CONNECTIONS
+        }
         SynTrouble::Loss
         | SynTrouble::Outage
         | SynTrouble::Filter
@@ -211,6 +219,11 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
             "{} of {} SYNs got no answer, and what was seen fits several causes",
             all.dropped,
             all.total()
+        )
+    } else if syns.misnumbered > 0 {
+        format!(
+            "{} SYN-ACKs acknowledge another number than that of the SYN they answer, which fits several causes",
+            syns.misnumbered
         )
     } else {
         format!(

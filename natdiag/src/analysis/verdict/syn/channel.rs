@@ -37,9 +37,10 @@ pub(super) fn ln_lost_answers(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
     }
 }
 
-/// SYN-ACKs that came again though they had arrived: the server did not take our ACK, or never got it.
+/// SYN-ACKs that came again though they had arrived: the server did not take our ACK and what is behind it, or never got
+/// them.
 pub(super) fn ln_repeats(trouble: SynTrouble, syns: &SynEvidence) -> f64 {
-    let repeated = syns.syn_acks_repeated.min(syns.handshakes);
+    let repeated = syns.untaken().min(syns.handshakes);
     let answers = outcomes(repeated, syns.handshakes - repeated);
     let stray = ln_known(NOW_AND_THEN, answers);
     match trouble {

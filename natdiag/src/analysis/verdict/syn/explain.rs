@@ -83,7 +83,8 @@ fn why_excluded(trouble: SynTrouble, best: SynTrouble, syns: &SynEvidence) -> St
         }
         (SynTrouble::Backlog | SynTrouble::NewHosts, _) => format!(
             "drops come in no spells, and {} of {} handshakes were confirmed again",
-            syns.syn_acks_repeated, syns.handshakes
+            syns.untaken(),
+            syns.handshakes
         ),
         (SynTrouble::RateLimit, _) => "no number of SYNs a second is the limit".to_owned(),
         (SynTrouble::Outage, _) => {

@@ -334,7 +334,7 @@ fn backlog(syns: &SynEvidence) -> Finding {
         "the server's backlog is full now and then: {} of {} SYNs got no answer, in spells and whatever they carry, and {} of {} handshakes had to be confirmed again",
         all.dropped,
         all.total(),
-        syns.syn_acks_repeated,
+        syns.untaken(),
         syns.handshakes
     );
     let remedy = vec![
