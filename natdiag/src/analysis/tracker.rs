@@ -31,13 +31,13 @@ use natdiag_common::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{network::Networks, ordinary::Sides};
 use self::{
     deadlines::{Deadline, Deadlines},
     fate::{settle, unanswered},
     flow::{Flow, Transmission},
     stray::Strays,
 };
+pub use self::{network::Networks, ordinary::Sides};
 use crate::{
     analysis::{
         evidence::{Fate, SynClass, SynEvidence},

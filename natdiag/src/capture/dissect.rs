@@ -136,8 +136,8 @@ impl Dissector {
         self.count_frame(Some(direction));
         let segment = segment(frame, packet, direction);
         let is_again = self.shown.has(frame, packet, direction, captured.time);
-        let followed = segment
-            .filter(|(_, ends, _)| !is_again && self.suspects.contains(&ends.remote));
+        let followed =
+            segment.filter(|(_, ends, _)| !is_again && self.suspects.contains(&ends.remote));
         let is_kept = !is_again
             && segment.is_some_and(|(direction, ends, segment)| {
                 self.openings.keeps(direction, &ends, &segment)

@@ -143,11 +143,7 @@ mod tests {
         let segment = segment();
         for (name, first, second) in [
             ("IPv4", v4(&segment, 5, 64), v4(&segment, 5, 64)),
-            (
-                "identification 0",
-                v4(&segment, 0, 64),
-                v4(&segment, 0, 64),
-            ),
+            ("identification 0", v4(&segment, 0, 64), v4(&segment, 0, 64)),
             ("behind a router", v4(&segment, 0, 64), v4(&segment, 0, 63)),
             ("IPv6", v6(&segment), v6(&segment)),
         ] {

@@ -66,9 +66,8 @@ impl Sides {
         let has_had_time = self
             .first_syn
             .is_some_and(|first| now.since(first) >= REPEATED_NS);
-        let are_satisfied = has_had_time
-            && self.syns_sent >= SYNS
-            && self.syns_repeated * LOST < self.syns_sent;
+        let are_satisfied =
+            has_had_time && self.syns_sent >= SYNS && self.syns_repeated * LOST < self.syns_sent;
         self.received == 0 && (self.answers_unseen > 0 || are_satisfied)
     }
 

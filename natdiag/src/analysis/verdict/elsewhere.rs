@@ -28,7 +28,10 @@ pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
                 syns.answered_elsewhere
             ),
             vec![
-                ("syn_answered_elsewhere", Evidence::Count(syns.answered_elsewhere)),
+                (
+                    "syn_answered_elsewhere",
+                    Evidence::Count(syns.answered_elsewhere),
+                ),
                 ("answered_by", Evidence::Text(answering.to_string())),
             ],
             format!(

@@ -136,9 +136,7 @@ fn can_be_named(
             // Marks that nobody saw prove nothing.
             predicted_hit(syns).dropped > 0 && recycle >= chance * ODDS_OF_AN_ACCUSATION
         }
-        SynTrouble::Unreachable => {
-            syns.all().dropped > 0 && case.neighbours.silent >= NEIGHBOURS
-        }
+        SynTrouble::Unreachable => syns.all().dropped > 0 && case.neighbours.silent >= NEIGHBOURS,
         SynTrouble::OneOfSeveral => false,
         SynTrouble::NewHosts => syns.services.len() >= CLIENTS && syns.connections.late > 0,
         SynTrouble::PortReuse => true,
