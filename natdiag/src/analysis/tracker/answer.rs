@@ -34,7 +34,7 @@ impl Tracker {
         state.evidence.largest_mss = state.evidence.largest_mss.max(segment.options.mss);
         if flow.isn != Some(acknowledged) {
             if flow.is_pending() {
-                flow.misnumbered = Some(segment.ack);
+                flow.is_misnumbered = true;
                 state.evidence.misnumbered += 1;
             }
             return;

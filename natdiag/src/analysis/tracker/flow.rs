@@ -127,8 +127,8 @@ pub(super) struct Flow {
     pub(super) again: Again,
     /// What was said behind it.
     pub(super) talk: Talk,
-    /// What a SYN-ACK acknowledged that answers another SYN than ours.
-    pub(super) misnumbered: Option<SeqNumber>,
+    /// Whether a SYN-ACK came that acknowledges another number than that of our SYN.
+    pub(super) is_misnumbered: bool,
     /// The RST that ended it.
     pub(super) reset: Option<Reset>,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.

@@ -150,7 +150,7 @@ impl Tracker {
         // Our side has given up, or an answer came that did not pass here; or it refuses a SYN-ACK to another SYN. Else it
         // refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
         let gives_up = flow.isn.map(|isn| isn.plus(1)) == Some(segment.seq);
-        if !gives_up && flow.misnumbered != Some(segment.seq) {
+        if !gives_up && !flow.is_misnumbered {
             state.evidence.acks += 1;
         }
     }
