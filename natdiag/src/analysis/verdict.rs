@@ -113,7 +113,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
         let mut silence = syn::findings(case, syns);
-        if reset::explains_bare_acks(syns) {
+        if syns.acks > 0 && reset::explains_bare_acks(syns) {
             silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
         }
         data::add_evidence(&mut silence, case);
