@@ -96,7 +96,10 @@ fn header_len<F: FrameBytes + ?Sized>(frame: &F, packet: &PacketMeta) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use natdiag_common::{LinkType, packet, testkit::tcp};
+    use natdiag_common::{
+        LinkType, packet,
+        testkit::{Payload, Segment, tcp},
+    };
 
     use super::*;
 
@@ -113,7 +116,7 @@ mod tests {
         has(second, START_US + apart_us)
     }
 
-    fn segment() -> natdiag_common::testkit::Segment {
+    fn segment() -> Segment {
         tcp()
             .seq(7)
             .ack(9)
@@ -123,7 +126,7 @@ mod tests {
             .data_len(30)
     }
 
-    fn v4(segment: &natdiag_common::testkit::Segment, identification: u16, ttl: u8) -> Vec<u8> {
+    fn v4(segment: &Segment, identification: u16, ttl: u8) -> Vec<u8> {
         segment
             .in_ipv4([192, 0, 2, 1].into(), [203, 0, 113, 80].into())
             .identification(identification)
@@ -131,7 +134,7 @@ mod tests {
             .frame()
     }
 
-    fn v6(segment: &natdiag_common::testkit::Segment) -> Vec<u8> {
+    fn v6(segment: &Segment) -> Vec<u8> {
         let (from, to) = ("2001:db8:1::10", "2001:db8:2::80");
         segment
             .in_ipv6(from.parse().unwrap(), to.parse().unwrap())
