@@ -163,6 +163,18 @@ impl Analysis {
         }
     }
 
+    /// Says that ordinary segments of the connections that we open are observed as well: what is not among them was not there.
+    pub const fn shows_ordinary(&mut self) {
+        self.tracker.shows_ordinary();
+    }
+
+    /// Takes an event that a capture shows again: it counts once.
+    pub fn shown_again(&mut self, event: &Event) {
+        if let Content::Segment(segment) = &event.content {
+            self.tracker.shown_again(event, segment);
+        }
+    }
+
     /// Lets time pass: SYNs that nobody answered become dropped, datagrams incomplete, old state goes.
     pub fn advance(&mut self, now: Timestamp) {
         self.tracker.advance(now);

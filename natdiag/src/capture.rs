@@ -12,6 +12,7 @@ mod element;
 mod error;
 mod format;
 mod link;
+mod openings;
 mod pcap;
 mod pcapng;
 mod playback;

@@ -67,7 +67,7 @@ impl Analysis {
             overflow: counters(overflow, None, self.overflow_datagrams),
             overflow_remotes,
             syns_not_followed: self.tracker.left_out(),
-            findings: self.about_source(charged),
+            findings: self.about_source(charged, now),
         }
     }
 
@@ -84,8 +84,9 @@ impl Analysis {
     }
 
     /// What belongs to no single remote host.
-    fn about_source(&self, charged: u64) -> Vec<Finding> {
+    fn about_source(&self, charged: u64, now: Timestamp) -> Vec<Finding> {
         let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        findings.extend(verdict::one_sided(&self.tracker.sides(), now));
         let junk = self
             .datagrams
             .values()
@@ -110,7 +111,11 @@ impl Analysis {
         };
         Some(RemoteDiagnosis {
             address: address.into(),
-            counters: counters(counts, syns, case.datagrams),
+            counters: if self.tracker.sides().lacks_answers(now) {
+                counters(counts, syns, case.datagrams).with_fates_unknown()
+            } else {
+                counters(counts, syns, case.datagrams)
+            },
             findings: verdict::findings(&case),
             close_up: None,
         })
@@ -170,10 +175,12 @@ impl Analysis {
         syns: Option<&'a SynEvidence>,
         now: Timestamp,
     ) -> Case<'a> {
+        // Of a far side that cannot be seen nothing is known: what it has not answered, and what was sent again.
+        let is_seen = !self.tracker.sides().lacks_answers(now);
         Case {
             counts,
-            syns,
-            established: self.established.get(address),
+            syns: syns.filter(|_| is_seen),
+            established: self.established.get(address).filter(|_| is_seen),
             datagrams: Datagrams::default(),
             is_ipv6: IpAddr::from(address).is_ipv6(),
             neighbours: Neighbours::default(),

@@ -81,6 +81,24 @@ pub struct RemoteCounters {
     pub syn_undecided: u64,
 }
 
+impl RemoteCounters {
+    /// The same where answers cannot be seen: what seems to be dropped is undecided.
+    #[must_use]
+    pub fn with_fates_unknown(self) -> Self {
+        let dropped = self.syn_predicted_drop_dropped
+            + self.syn_predicted_pass_dropped
+            + self.syn_without_timestamps_dropped;
+        Self {
+            syn_predicted_drop_dropped: 0,
+            syn_predicted_pass_dropped: 0,
+            syn_without_timestamps_dropped: 0,
+            syn_without_timestamps_armed_dropped: 0,
+            syn_undecided: self.syn_undecided + dropped,
+            ..self
+        }
+    }
+}
+
 /// What a finding means for connections. Ordered: the worst is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {

@@ -99,8 +99,21 @@ pub struct SynEvidence {
     pub handshakes: u64,
     /// Connections that lived though their SYN-ACK was not seen. The fates of their SYNs are not known.
     pub answers_unseen: u64,
-    /// Of these, those whose SYN-ACK came again though it had arrived: the server did not take our ACK.
+    /// Of the handshakes whose SYN-ACK was seen, those whose SYN-ACK came again though it had arrived, where we are not known to
+    /// have sent nothing: the server did not take our ACK, or waits for data.
     pub syn_acks_repeated: u64,
+    /// Of these, those whose SYN-ACK came again after data of ours was seen: the server did not take that either.
+    pub syn_acks_after_data: u64,
+    /// Connections whose data the remote host was seen to take.
+    pub taken: u64,
+    /// SYN-ACKs that acknowledge another number than that of the SYN they answer.
+    pub misnumbered: u64,
+    /// SYNs that a host with another address answered. What became of them at their own is not known.
+    pub answered_elsewhere: u64,
+    /// The host that has answered the last of these.
+    pub answering: Option<IpAddr>,
+    /// SYNs of ours that came back to us.
+    pub returned: u64,
     /// Handshakes whose SYN carried timestamps and whose SYN-ACK did not.
     pub echo_missing: u64,
     /// Handshakes whose SYN-ACK echoes a timestamp that no SYN carried.
@@ -272,6 +285,16 @@ impl SynEvidence {
     /// A request that seemed to get no response was none.
     pub fn take_back_unanswered(&mut self) {
         self.unanswered_requests = self.unanswered_requests.saturating_sub(1);
+    }
+
+    /// Handshakes that the server has not taken our ACK of: data of ours was not taken either, or SYNs were dropped as well. A
+    /// queue that has no room drops both alike; where it drops no SYN, a server may wait for data.
+    #[must_use]
+    pub fn untaken(&self) -> u64 {
+        let without_data = self
+            .syn_acks_repeated
+            .saturating_sub(self.syn_acks_after_data);
+        self.syn_acks_after_data + without_data.min(self.all().dropped)
     }
 
     /// All SYNs whose fate counts.

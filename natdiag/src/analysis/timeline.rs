@@ -92,6 +92,26 @@ impl Client {
         self.sent(ms, RST, ISN + 9, 0, TcpOptions::default())
     }
 
+    /// Our RST behind `octets` of request: of a connection that was open.
+    pub(crate) fn aborted(self, ms: u64, octets: u32) -> Event {
+        self.sent(ms, RST | ACK, ISN + 1 + octets, 0, TcpOptions::default())
+    }
+
+    /// An ordinary segment of ours at the beginning of the request; of no octets, a bare acknowledgment.
+    pub(crate) fn asks(self, ms: u64, octets: u32) -> Event {
+        let mut event = self.sent(ms, ACK, ISN + 1, SERVER_ISN + 1, TcpOptions::default());
+        if let Content::Segment(segment) = &mut event.content {
+            segment.payload_len = octets;
+        }
+        event
+    }
+
+    /// The server's SYN-ACK with a number that answers another SYN.
+    pub(crate) fn misnumbered(self, ms: u64) -> Event {
+        let options = TcpOptions::default();
+        self.received(ms, SYN | ACK, SERVER_ISN, self.isn + 77_777, options)
+    }
+
     pub(crate) fn refused(self, ms: u64) -> Event {
         self.received(ms, RST | ACK, 0, ISN + 1, TcpOptions::default())
     }

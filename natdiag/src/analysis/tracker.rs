@@ -1,13 +1,16 @@
 //! Follows handshakes and closings: which SYN was answered, who closed first, and so which mark a server with
 //! tcp_tw_recycle would hold. One tracker serves live traffic and captures.
 
+mod again;
 mod answer;
 mod closing;
 mod deadlines;
 mod fate;
 mod flow;
 mod network;
+mod ordinary;
 mod reset;
+mod stray;
 #[cfg(test)]
 mod tests;
 mod unseen;
@@ -28,12 +31,13 @@ use natdiag_common::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::network::Networks;
 use self::{
     deadlines::{Deadline, Deadlines},
     fate::{settle, unanswered},
     flow::{Flow, Transmission},
+    stray::Strays,
 };
+pub use self::{network::Networks, ordinary::Sides};
 use crate::{
     analysis::{
         fates::{Fate, SynClass, SynEvidence, kinds::SynOption},
@@ -121,6 +125,10 @@ pub struct Tracker {
     missed: Option<(Timestamp, Timestamp)>,
     /// When the last mark expires that may have been made while nobody looked.
     marks_known_from: Option<Timestamp>,
+    /// Which sides were seen at all.
+    sides: Sides,
+    /// SYN-ACKs that answer no SYN to their sender.
+    strays: Strays,
 }
 
 impl Tracker {
@@ -151,7 +159,7 @@ impl Tracker {
         self.marks_known_from = Some(to.plus(LIFETIME_NS));
     }
 
-    /// Takes a TCP segment with SYN, FIN or RST.
+    /// Takes a TCP segment with SYN, FIN or RST; or an ordinary one, where these are seen.
     pub fn segment(&mut self, event: &Event, segment: &Segment) {
         self.advance(event.time);
         self.marks_known_from
@@ -166,16 +174,26 @@ impl Tracker {
             remote: event.remote(),
             remote_port,
         };
+        self.sides.note(event, segment);
         match (event.direction, segment) {
-            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, event),
+            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, event, s),
             (Direction::Ingress, s) if s.has(RST) => self.reset_received(tuple, event, s),
             (Direction::Egress, s) if s.has(SYN | ACK) => {}
             (Direction::Ingress, s) if s.has(SYN | ACK) => self.syn_ack_received(tuple, event, s),
             (Direction::Egress, s) if s.has(SYN) => self.syn_sent(tuple, event, s),
-            (Direction::Ingress, s) if s.has(SYN) => self.syn_received(tuple),
+            (Direction::Ingress, s) if s.has(SYN) => self.syn_received(tuple, s),
             (Direction::Egress, s) if s.has(FIN) => self.fin_sent(tuple, event, s),
             (Direction::Ingress, s) if s.has(FIN) => self.fin_received(tuple, event, s),
-            _ => {}
+            (Direction::Egress, s) => self.ordinary_sent(tuple, event, s),
+            (Direction::Ingress, s) => self.ordinary_received(tuple, event, s),
+        }
+    }
+
+    /// Takes a segment that was shown before. It says nothing new, but a SYN was counted and needs a fate.
+    pub fn shown_again(&mut self, event: &Event, segment: &Segment) {
+        let is_syn = segment.has(SYN) && !segment.has(ACK) && !segment.has(RST);
+        if event.direction == Direction::Egress && is_syn {
+            self.remote(event.remote()).evidence.undecided += 1;
         }
     }
 
@@ -256,6 +274,7 @@ impl Tracker {
             let evidence = &mut self.remote(tuple.remote).evidence;
             evidence.retransmitted += 1;
             evidence.undecided += 1;
+            self.sides.syns_repeated += 1;
             return;
         }
         let is_early = self.marks_known_from.is_some_and(|from| now < from);
@@ -286,6 +305,7 @@ impl Tracker {
             options: SynOption::of(segment),
             is_odd: tuple.local_port % 2 == 1,
         };
+        let stray = self.strays.answer(tuple, isn);
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
         };
@@ -295,12 +315,16 @@ impl Tracker {
         flow.tsval = tsval;
         if repeated {
             state.evidence.retransmitted += 1;
+            self.sides.syns_repeated += 1;
             for earlier in flow
                 .transmissions
                 .iter_mut()
                 .filter(|t| t.fate == Fate::Pending)
             {
-                let fate = unanswered(self.missed, earlier.sent, now);
+                let fate = state
+                    .evidence
+                    .note_stray(stray)
+                    .unwrap_or_else(|| unanswered(self.missed, earlier.sent, now));
                 settle(&mut state.evidence, &mut flow.fates, earlier, fate, now);
             }
         }
@@ -325,8 +349,10 @@ impl Tracker {
     }
 
     /// The remote host opens a connection to us: what it writes is no mark of ours, but its closing is.
-    fn syn_received(&mut self, tuple: FourTuple) {
-        self.open(tuple, None);
+    fn syn_received(&mut self, tuple: FourTuple, segment: &Segment) {
+        if !self.is_returned(tuple, segment.seq) {
+            self.open(tuple, None);
+        }
     }
 
     /// A SYN's time to be answered is over.
@@ -342,7 +368,13 @@ impl Tracker {
             return;
         }
         let state = self.remotes.entry(deadline.tuple.remote).or_default();
-        let fate = unanswered(self.missed, transmission.sent, deadline.due);
+        let stray = flow
+            .isn
+            .and_then(|isn| self.strays.answer(deadline.tuple, isn));
+        let fate = state
+            .evidence
+            .note_stray(stray)
+            .unwrap_or_else(|| unanswered(self.missed, transmission.sent, deadline.due));
         settle(
             &mut state.evidence,
             &mut flow.fates,

@@ -8,6 +8,7 @@ mod case;
 pub(crate) mod contest;
 mod crossing;
 mod data;
+mod elsewhere;
 mod fragmentation;
 pub(crate) mod likelihood;
 mod refusal;
@@ -23,6 +24,7 @@ pub use self::{
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
     syn::SynTrouble,
+    unseen::one_sided,
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
 
@@ -48,6 +50,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.unreachable > 0
             || !syns.holes.is_empty()
             || syns.reassembled > 0
+            || elsewhere::has_symptom(syns)
             || response::has_symptom(case, syns)
     });
     if syns {
@@ -77,7 +80,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
         let mut silence = syn::findings(case, syns);
-        if reset::explains_bare_acks(syns) {
+        if syns.acks > 0 && reset::explains_bare_acks(syns) {
             silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
         }
         data::add_evidence(&mut silence, case);
@@ -87,6 +90,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
         findings.extend(response::findings(case, syns, is_full));
+        findings.extend(elsewhere::findings(syns));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }

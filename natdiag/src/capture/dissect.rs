@@ -14,7 +14,9 @@ use natdiag_common::{
     wire::tcp,
 };
 
-use super::{CapturedPacket, direction::DirectionFinder, link::LinkHeader, shown::Recent};
+use super::{
+    CapturedPacket, direction::DirectionFinder, link::LinkHeader, openings::Openings, shown::Shown,
+};
 use crate::value::network::Network;
 
 /// What a packet gives that is more than a packet.
@@ -25,8 +27,13 @@ pub(crate) struct Dissected {
     /// What is kept of it.
     pub(crate) record: Option<Record>,
     /// The segment of an established connection that it carries, where its remote host is under suspicion.
-    pub(super) followed: Option<(Direction, FlowEnds, FollowedSegment)>,
+    pub(super) followed: Option<Followed>,
+    /// Whether the capture has shown this very packet before.
+    pub(super) is_again: bool,
 }
+
+/// A segment, which way it went, and between whom.
+type Followed = (Direction, FlowEnds, FollowedSegment);
 
 /// Counters over all packets of one capture, and what is known about their directions.
 pub(crate) struct Dissector {
@@ -34,7 +41,8 @@ pub(crate) struct Dissector {
     totals: Totals,
     omissions: Omissions,
     suspects: Vec<Address>,
-    recent: Recent,
+    shown: Shown,
+    openings: Openings,
 }
 
 /// What could not be looked at, or not for certain.
@@ -56,7 +64,8 @@ impl Dissector {
             totals: Totals::ZERO,
             omissions: Omissions::default(),
             suspects: Vec::new(),
-            recent: Recent::default(),
+            shown: Shown::default(),
+            openings: Openings::default(),
         }
     }
 
@@ -125,13 +134,15 @@ impl Dissector {
         let judgement = self.finder.judge(frame, packet, said);
         let direction = judgement.direction;
         self.count_frame(Some(direction));
+        let segment = segment(frame, packet, direction);
+        let is_again = self.shown.has(frame, packet, direction, captured.time);
         let followed =
-            self.followed(frame, packet, direction)
-                .filter(|(direction, ends, segment)| {
-                    let shown = (*direction, *ends, *segment, packet.identification);
-                    !self.recent.has(shown, captured.time)
-                });
-        if followed.is_none() && !packet.is_notable() {
+            segment.filter(|(_, ends, _)| !is_again && self.suspects.contains(&ends.remote));
+        let is_kept = !is_again
+            && segment.is_some_and(|(direction, ends, segment)| {
+                self.openings.keeps(direction, &ends, &segment)
+            });
+        if followed.is_none() && !is_kept && !packet.is_notable() {
             return None;
         }
         let observation = classify(frame, packet, direction);
@@ -140,9 +151,9 @@ impl Dissector {
             self.omissions.of_unknown_direction += u64::from(!judgement.is_founded);
             (tally.remote, tally.counts())
         });
-        let record = if observation.keep == Keep::Never {
+        let record = if observation.keep == Keep::Never && !is_kept {
             None
-        } else if options_are_cut(frame, packet) {
+        } else if !is_kept && options_are_cut(frame, packet) {
             // Timestamps that the capture cut off must not pass for timestamps that were not sent.
             self.count_cut();
             None
@@ -160,40 +171,8 @@ impl Dissector {
             charge,
             record,
             followed,
+            is_again,
         })
-    }
-
-    /// What the programs that follow connections would look at.
-    fn followed(
-        &self,
-        frame: &CapturedFrame<'_>,
-        packet: &PacketMeta,
-        direction: Direction,
-    ) -> Option<(Direction, FlowEnds, FollowedSegment)> {
-        if self.suspects.is_empty() {
-            return None;
-        }
-        let (source, destination) = (packet.source(frame)?, packet.destination(frame)?);
-        let (local, remote) = match direction {
-            Direction::Ingress => (destination, source),
-            Direction::Egress => (source, destination),
-        };
-        if !self.suspects.contains(&remote) {
-            return None;
-        }
-        let (segment, [source_port, destination_port]) =
-            follow::segment(frame, packet, packet.total_len)?;
-        let (local_port, remote_port) = match direction {
-            Direction::Ingress => (destination_port, source_port),
-            Direction::Egress => (source_port, destination_port),
-        };
-        let ends = FlowEnds {
-            local,
-            remote,
-            local_port,
-            remote_port,
-        };
-        Some((direction, ends, segment))
     }
 
     fn count_frame(&mut self, direction: Option<Direction>) {
@@ -208,6 +187,32 @@ impl Dissector {
         self.omissions.cut += 1;
         self.totals.increment(Counter::MissedRecordsRing);
     }
+}
+
+/// What the programs that follow connections would look at.
+fn segment(
+    frame: &CapturedFrame<'_>,
+    packet: &PacketMeta,
+    direction: Direction,
+) -> Option<Followed> {
+    let (segment, [source_port, destination_port]) =
+        follow::segment(frame, packet, packet.total_len)?;
+    let (source, destination) = (packet.source(frame)?, packet.destination(frame)?);
+    let ends = match direction {
+        Direction::Ingress => FlowEnds {
+            local: destination,
+            remote: source,
+            local_port: destination_port,
+            remote_port: source_port,
+        },
+        Direction::Egress => FlowEnds {
+            local: source,
+            remote: destination,
+            local_port: source_port,
+            remote_port: destination_port,
+        },
+    };
+    Some((direction, ends, segment))
 }
 
 /// Whether the capture cut off TCP options.

@@ -37,12 +37,17 @@ impl Playback {
     /// Prepares to play a capture; these networks are its local side.
     #[must_use]
     pub fn new(capture: Capture, local: Vec<Network>) -> Self {
+        let mut analysis = Analysis::default();
+        // Evidence has none of these.
+        if !capture.is_evidence() {
+            analysis.shows_ordinary();
+        }
         Self {
             start: capture.packet().map(|packet| packet.time),
             capture,
             dissector: Dissector::new(local),
             reorder: Reorder::default(),
-            analysis: Analysis::default(),
+            analysis,
             filter: Filter::default(),
             now: Timestamp::default(),
             advanced: Timestamp::default(),
@@ -115,7 +120,11 @@ impl Playback {
         if let Some(event) = dissected.record.and_then(event)
             && self.filter.admits(&event)
         {
-            self.reorder.push(event);
+            if dissected.is_again {
+                self.analysis.shown_again(&event);
+            } else {
+                self.reorder.push(event);
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Script {
     pub(crate) left_open: Vec<String>,
     /// Least confidence of what is expected.
     pub(crate) least: f64,
+    /// Whether ordinary segments are seen, as in a capture.
+    pub(crate) shows_ordinary: bool,
     /// All lines, each repeated as often as it says.
     pub(crate) steps: Vec<Step>,
 }
@@ -94,6 +96,7 @@ impl Script {
             "expect" => self.expected.extend(words()),
             "allow" => self.tolerated.extend(words()),
             "open" => self.left_open.extend(words()),
+            "captured" => self.shows_ordinary = true,
             "least" => self.least = rest.trim().parse()?,
             "with" => {
                 for word in words() {

@@ -12,7 +12,7 @@ use natdiag_common::{
     classify::{Keep, classify},
     counter::{Counter, Totals},
     follow::{self, FlowEnds},
-    packet::{self, PacketMeta},
+    packet::{self, PacketMeta, Transport},
     record::Record,
     testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
 };
@@ -44,6 +44,9 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
     }
     sent.sort_by_key(|sent| sent.time_us);
     let mut analysis = Analysis::default();
+    if script.shows_ordinary {
+        analysis.shows_ordinary();
+    }
     let mut totals = Totals::ZERO;
     let mut now = Timestamp(START_NS);
     let mut suspected = now;
@@ -65,7 +68,8 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
             totals.increment(Counter::Charged);
             analysis.count(tally.remote, &tally.counts(), now);
         }
-        if seen.keep != Keep::Never {
+        let is_ordinary = matches!(packet.transport, Transport::Tcp { .. }) && !packet.is_notable();
+        if seen.keep != Keep::Never || (script.shows_ordinary && is_ordinary) {
             let record = Record::new(
                 sent.frame.as_slice(),
                 &packet,
@@ -148,6 +152,7 @@ fn perform(step: &Step, sent: &mut Vec<Sent>) -> Result<()> {
         "fin-out" => at(step, sent, 0.0, fin_out),
         "rst-in" => at(step, sent, 0.0, rst_in),
         "rst-out" => at(step, sent, 0.0, rst_out),
+        "syn-in" => at(step, sent, 0.0, syn_in),
         "refused" => at(step, sent, 0.0, refused),
         "icmp-error" => icmp_error(step, sent),
         "fragments" => fragments(step, sent),
@@ -251,7 +256,10 @@ fn syn_ack(step: &Step, late: u32) -> Result<Piece> {
     let segment = tcp()
         .seq(step.number("server-isn", SERVER_ISN)?)
         .syn()
-        .ack(step.number("isn", ISN)?.wrapping_add(1))
+        .ack(
+            step.number("isn", ISN)?
+                .wrapping_add(1 + step.number("astray", 0)?),
+        )
         .mss(u16::try_from(step.number("mss", 1460)?)?);
     let segment = match ecr.filter(|_| !step.is("stripped")) {
         Some(ecr) => segment
@@ -368,11 +376,27 @@ fn rst_in(step: &Step, _late: u32) -> Result<Piece> {
     })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one of several that can fail")]
-fn rst_out(_step: &Step, _late: u32) -> Result<Piece> {
+/// Our RST at `seq=`; with `aborts` behind `sent=` octets and with ACK.
+fn rst_out(step: &Step, _late: u32) -> Result<Piece> {
+    let segment = if step.is("aborts") {
+        tcp()
+            .seq(step.number("isn", ISN)? + 1 + step.number("sent", 100)?)
+            .rst()
+            .ack(step.number("server-isn", SERVER_ISN)? + 1)
+    } else {
+        tcp().seq(step.number("seq", 77)?).rst()
+    };
     Ok(Piece {
-        segment: tcp().seq(77).rst(),
+        segment,
         direction: Direction::Egress,
+    })
+}
+
+/// A SYN from the remote host to us.
+fn syn_in(step: &Step, _late: u32) -> Result<Piece> {
+    Ok(Piece {
+        segment: tcp().seq(step.number("isn", ISN)?).syn(),
+        direction: Direction::Ingress,
     })
 }
 

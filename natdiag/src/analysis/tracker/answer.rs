@@ -5,8 +5,9 @@ use natdiag_common::wire::seq::{SeqNumber, TsVal};
 
 use super::{
     FourTuple, Tracker,
+    again::{REPEAT_NS, note_repeat},
     fate::{settle, unanswered},
-    flow::{Baseline, Flow, SEEN_AGAIN_NS},
+    flow::{Baseline, Flow},
 };
 use crate::{
     analysis::fates::{Fate, SynEvidence},
@@ -15,9 +16,6 @@ use crate::{
 
 /// Weight of the past in the smoothed handshake time (RFC 6298, section 2: 1 - 1/8).
 const SMOOTHING: u64 = 8;
-/// Shortest time after which a server repeats its SYN-ACK.
-/// Kernel: `TCP_TIMEOUT_INIT` 1 s, include/net/tcp.h; less what timers and paths vary by.
-const REPEAT_NS: u64 = 800_000_000;
 /// How far the timestamp of a SYN may be behind that of one that repeats it: a client gives up after some 130 s
 /// (`net.ipv4.tcp_syn_retries` 6, Documentation/networking/ip-sysctl.rst), at 1 kHz.
 const SYN_TICKS: i32 = 131_000;
@@ -27,16 +25,24 @@ const LATE_HANDSHAKES: u64 = 3;
 impl Tracker {
     pub(super) fn syn_ack_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let now = event.time;
+        let acknowledged = SeqNumber(segment.ack.0.wrapping_sub(1));
         let Some(flow) = self.flows.get_mut(&tuple) else {
+            self.strays.note(tuple, acknowledged);
             return;
         };
         let state = self.remotes.entry(tuple.remote).or_default();
         state.evidence.largest_mss = state.evidence.largest_mss.max(segment.options.mss);
-        if flow.isn.map(|isn| isn.plus(1)) != Some(segment.ack) {
+        if flow.isn != Some(acknowledged) {
+            if flow.is_pending() {
+                flow.is_misnumbered = true;
+                state.evidence.misnumbered += 1;
+            }
             return;
         }
         if flow.remote_isn.is_some() {
-            note_repeat(flow, &mut state.evidence, segment, now);
+            let handshake_ns = state.handshake_ns.unwrap_or(0);
+            let seen = (handshake_ns, self.sides.shows_ordinary);
+            note_repeat(flow, &mut state.evidence, segment, now, seen);
             return;
         }
         flow.remote_isn = Some(segment.seq);
@@ -105,6 +111,7 @@ impl Tracker {
             remote_port,
         };
         if self.answer_last(tuple, seq, event.time) {
+            self.sides.received += 1;
             let evidence = &mut self.remote(tuple.remote).evidence;
             evidence.unreachable += 1;
             evidence.prohibited += u64::from(is_prohibited(event, error));
@@ -131,18 +138,6 @@ impl Tracker {
             now,
         );
         true
-    }
-}
-
-/// A SYN-ACK that comes again. Each repeated SYN brings one; by itself the server sends one only where it has not taken
-/// our ACK.
-fn note_repeat(flow: &mut Flow, evidence: &mut SynEvidence, segment: &Segment, now: Timestamp) {
-    let waited_ns = flow.established_at.map_or(0, |at| now.since(at));
-    let is_only_syn = flow.transmissions.len() == 1;
-    let by_itself = waited_ns >= REPEAT_NS || (is_only_syn && waited_ns >= SEEN_AGAIN_NS);
-    if flow.remote_isn == Some(segment.seq) && by_itself && !flow.answered_again {
-        flow.answered_again = true;
-        evidence.syn_acks_repeated += 1;
     }
 }
 

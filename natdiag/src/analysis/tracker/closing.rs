@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use natdiag_common::wire::seq::TsVal;
 
 use super::{
-    FourTuple, MAX_MARKS, MIN_MARKS, RemoteState, Remotes, Tracker, flow::Flow, reset::went_on,
+    FourTuple, MAX_MARKS, MIN_MARKS, RemoteState, Remotes, Tracker, again::note_end, flow::Flow,
+    reset::went_on,
 };
 use crate::{
     analysis::mark::LIFETIME_NS,
@@ -16,6 +17,9 @@ use crate::{
 /// How long a connection that the server ends must have taken to count as one that waited to be accepted: longer than most
 /// requests take.
 const WAITED_NS: u64 = 300_000_000;
+/// Age from which on a connection that ends may have been idle: servers keep one open for 5 s and more for another request
+/// (`KeepAliveTimeout` of Apache, `keepAliveTimeout` of Node.js), and how long it had waited before that is not known.
+const KEPT_OPEN_NS: u64 = 4_500_000_000;
 /// How long a connection must have waited for a response to count as one that got none.
 const RESPONSE_TIME_NS: u64 = 1_000_000_000;
 
@@ -42,6 +46,7 @@ impl Tracker {
         if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
             note_orderly(flow, state, now);
             let evidence = &mut state.evidence;
+            note_end(flow, evidence, segment.seq.plus(segment.payload_len));
             if has_hole {
                 evidence.note_hole(tuple.remote_port);
             }
@@ -76,12 +81,17 @@ impl Tracker {
         let fin_sent = flow.fin_sent;
         // If it has seen our FIN, we closed first, and it enters LAST-ACK, not TIME-WAIT.
         let closes_first = fin_sent.is_none_or(|(end, _)| !segment.ack.at_or_after(end));
-        let since = flow.established_at.filter(|_| fin_sent.is_none());
-        let has_waited = since.map(|since| now.since(since) >= WAITED_NS);
+        let waited_ns = if fin_sent.is_none() {
+            flow.waited_ns(segment, now)
+        } else {
+            None
+        };
+        let has_waited = waited_ns.map(|waited_ns| waited_ns >= WAITED_NS);
         let is_noted = is_older || is_reassembled || one_way || has_waited.is_some();
         if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
             note_orderly(flow, state, now);
             let evidence = &mut state.evidence;
+            note_end(flow, evidence, segment.ack);
             evidence.older_timestamps += u64::from(is_older);
             evidence.reassembled += u64::from(is_reassembled);
             if one_way {
@@ -131,6 +141,21 @@ impl Tracker {
             });
             self.marks_after_pruning = self.marks.len();
         }
+    }
+}
+
+impl Flow {
+    /// How long we had waited for the server when it closed the connection with this FIN. `None` where that is not known, or
+    /// where it closes what nobody used.
+    fn waited_ns(&self, fin: &Segment, now: Timestamp) -> Option<u64> {
+        let since = self.talk.asked_at.or(self.established_at)?;
+        if let Some(responded_at) = self.talk.responded_at {
+            return Some(responded_at.since(since));
+        }
+        let has_asked = self.talk.asked_at.is_some() || self.has_asked(fin.ack);
+        let waited_ns = now.since(since);
+        let is_used = has_asked || !self.remote_sent_nothing();
+        (is_used && waited_ns < KEPT_OPEN_NS).then_some(waited_ns)
     }
 }
 

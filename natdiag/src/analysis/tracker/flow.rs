@@ -7,7 +7,7 @@ use natdiag_common::wire::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::RemoteState;
+use super::{RemoteState, again::Again, ordinary::Talk};
 use crate::{
     analysis::fates::{ConnectionFates, Fate, SynClass, resets::signal},
     event::{Event, Segment, Timestamp},
@@ -124,7 +124,11 @@ pub(super) struct Flow {
     /// Whether it counts as open.
     pub(super) is_open: bool,
     /// Whether the SYN-ACK came again though it had arrived.
-    pub(super) answered_again: bool,
+    pub(super) again: Again,
+    /// What was said behind it.
+    pub(super) talk: Talk,
+    /// Whether a SYN-ACK came that acknowledges another number than that of our SYN.
+    pub(super) is_misnumbered: bool,
     /// The RST that ended it.
     pub(super) reset: Option<Reset>,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.

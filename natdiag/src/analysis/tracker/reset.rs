@@ -6,12 +6,13 @@ use natdiag_common::wire::{seq::SeqNumber, tcp::ACK};
 
 use super::{
     FourTuple, Remotes, Tracker,
+    again::note_end,
     fate::settle,
     flow::{Flow, Reset},
 };
 use crate::{
     analysis::fates::{Fate, resets::signal},
-    event::{Event, Segment},
+    event::{Event, Segment, Timestamp},
 };
 
 /// Age from which on a connection is older than most requests and their responses take.
@@ -80,27 +81,16 @@ impl Tracker {
         });
     }
 
-    pub(super) fn reset_sent(&mut self, tuple: FourTuple, event: &Event) {
-        let now = event.time;
+    pub(super) fn reset_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return;
         };
-        if let Some(last) = flow.transmissions.last_mut()
-            && flow.remote_isn.is_none()
-            && let Some(state) = self.remotes.get_mut(&tuple.remote)
-        {
-            // Our side refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
-            if matches!(last.fate, Fate::Pending | Fate::Dropped) {
-                settle(
-                    &mut state.evidence,
-                    &mut flow.fates,
-                    last,
-                    Fate::Undecided,
-                    now,
-                );
-                state.evidence.acks += 1;
-            }
+        if flow.remote_isn.is_none() && !flow.transmissions.is_empty() {
+            self.reset_before_answer(tuple, segment, event.time);
             return;
+        }
+        if let Some(state) = self.remotes.get_mut(&tuple.remote) {
+            note_end(flow, &mut state.evidence, segment.seq);
         }
         if flow.reset.is_some() {
             // Only what comes after a RST is answered by one of ours.
@@ -120,7 +110,7 @@ impl Tracker {
         let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
         let is_taken_back = flow.remote_closed_at.is_some() && !ended_by_fin;
         if let Some(state) = state {
-            flow.leave(state, Some(now));
+            flow.leave(state, Some(event.time));
             if is_taken_back {
                 state.evidence.writes.take_back(id);
             }
@@ -128,6 +118,40 @@ impl Tracker {
         if is_taken_back {
             flow.remote_closed_at = None;
             self.marks(tuple).take_back(id);
+        }
+    }
+
+    /// We send a RST on a connection whose SYN-ACK was not seen.
+    fn reset_before_answer(&mut self, tuple: FourTuple, segment: &Segment, now: Timestamp) {
+        if segment.has(ACK) {
+            // What we abort was open.
+            self.lived(tuple, segment.seq, now);
+            return;
+        }
+        let Some(flow) = self.flows.get_mut(&tuple) else {
+            return;
+        };
+        let (Some(last), Some(state)) = (
+            flow.transmissions.last_mut(),
+            self.remotes.get_mut(&tuple.remote),
+        ) else {
+            return;
+        };
+        if !matches!(last.fate, Fate::Pending | Fate::Dropped) {
+            return;
+        }
+        settle(
+            &mut state.evidence,
+            &mut flow.fates,
+            last,
+            Fate::Undecided,
+            now,
+        );
+        // Our side has given up, or an answer came that did not pass here; or it refuses a SYN-ACK to another SYN. Else it
+        // refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
+        let gives_up = flow.isn.map(|isn| isn.plus(1)) == Some(segment.seq);
+        if !gives_up && !flow.is_misnumbered {
+            state.evidence.acks += 1;
         }
     }
 }

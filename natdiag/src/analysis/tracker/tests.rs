@@ -164,6 +164,88 @@ fn our_reset_tells_of_a_bare_ack() {
 }
 
 #[test]
+fn a_reset_of_ours_is_not_always_the_answer_to_a_bare_ack() {
+    let client = Client::new(1);
+    let syn = client.syn(0, Some(100));
+    let mut gives_up = client.reset_sent(1);
+    if let Content::Segment(segment) = &mut gives_up.content {
+        segment.seq = SeqNumber(ISN + 1);
+    }
+    for (name, events, unseen) in [
+        ("gives up", vec![syn.clone(), gives_up], 0),
+        ("aborts", vec![syn.clone(), client.aborted(30, 0)], 1),
+        (
+            "aborts behind data",
+            vec![syn.clone(), client.aborted(30, 300)],
+            1,
+        ),
+        (
+            "refuses a SYN-ACK to another SYN",
+            vec![syn, client.misnumbered(20), client.reset_sent(21)],
+            0,
+        ),
+    ] {
+        let evidence = play(events, 5000);
+        assert_eq!(
+            (evidence.acks, evidence.undecided, evidence.all().total()),
+            (0, 1, 0),
+            "{name}"
+        );
+        assert_eq!(evidence.answers_unseen, unseen, "{name}");
+    }
+}
+
+#[test]
+fn ordinary_segments_tell_that_a_syn_was_answered() {
+    let client = Client::new(1);
+    for (name, events) in [
+        ("ACK", vec![client.syn(0, None), client.asks(20, 0)]),
+        ("data", vec![client.syn(0, None), client.asks(21, 300)]),
+        ("late", vec![client.syn(0, None), client.asks(2000, 300)]),
+    ] {
+        let evidence = play(events, 5000);
+        assert_eq!(
+            (
+                evidence.answers_unseen,
+                evidence.undecided,
+                evidence.all().total()
+            ),
+            (1, 1, 0),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_syn_ack_again_counts_by_what_was_sent_before() {
+    let client = Client::new(1);
+    let open = [client.syn(0, None), client.syn_ack(20, None)];
+    let again = client.syn_ack(1020, None);
+    for (name, rest, want) in [
+        ("nothing is known", vec![again.clone()], (1, 0)),
+        (
+            "before data",
+            vec![client.asks(21, 0), again.clone()],
+            (1, 0),
+        ),
+        (
+            "after data",
+            vec![client.asks(22, 300), again.clone()],
+            (1, 1),
+        ),
+        (
+            "nothing was sent",
+            vec![again.clone(), client.fin_sent(5000, 0, 0, None)],
+            (0, 0),
+        ),
+    ] {
+        let evidence = play(open.iter().cloned().chain(rest), 9000);
+        let repeated = (evidence.syn_acks_repeated, evidence.syn_acks_after_data);
+        assert_eq!(repeated, want, "{name}");
+    }
+}
+
+#[test]
 fn a_syn_right_after_a_change_of_the_mark_is_ambiguous() {
     let mut events = Client::new(1).closed_by_server(0, 9000);
     events.extend(Client::new(2).blocked(10, Some(100)));

@@ -153,7 +153,8 @@ pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
         || syns.acks > 0
         || syns.reused.dropped > 0
         || syns.syn_acks_lost > 0
-        || syns.syn_acks_repeated >= REPEATS
+        || syns.untaken() >= REPEATS
+        || syns.misnumbered > 0
 }
 
 /// What is wrong with SYNs to a remote host.
@@ -171,7 +172,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         .map(|best| (best, with_misfit.share_of(|room| room.goes_by(best.cause))))
         .filter(|(_, confidence)| *confidence >= NAMED);
     let Some((best, confidence)) = best else {
-        if syns.all().dropped + syns.acks + syns.reused.dropped + syns.syn_acks_lost == 0 {
+        let failures = syns.all().dropped + syns.acks + syns.reused.dropped;
+        if failures + syns.syn_acks_lost + syns.untaken() + syns.misnumbered == 0 {
             // A SYN-ACK that is confirmed twice harms nobody.
             return Vec::new();
         }
@@ -275,6 +277,11 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
             "{} of {} SYNs got no answer, and what was seen fits several causes",
             all.dropped,
             all.total()
+        )
+    } else if syns.misnumbered > 0 {
+        format!(
+            "{} SYN-ACKs acknowledge another number than that of the SYN they answer, which fits several causes",
+            syns.misnumbered
         )
     } else {
         format!(

@@ -1,9 +1,13 @@
 //! Connections lived though no answer to their SYN was seen: not the connections fail, but the place to look from does.
 
 use super::case::finding;
-use crate::analysis::{
-    diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+use crate::{
+    analysis::{
+        diagnosis::{Cause, Evidence, Finding, Severity},
+        fates::SynEvidence,
+        tracker::Sides,
+    },
+    event::Timestamp,
 };
 
 /// Unseen answers from which on that is said: two may be a connection that was opened just when the watch began.
@@ -50,4 +54,32 @@ pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
 /// Whether that may be said.
 pub(super) fn is_symptom(syns: &SynEvidence) -> bool {
     syns.answers_unseen >= UNSEEN
+}
+
+/// What is said of a source that shows one side of all connections.
+#[must_use]
+pub fn one_sided(sides: &Sides, now: Timestamp) -> Option<Finding> {
+    let summary = if sides.lacks_answers(now) {
+        format!(
+            "blind to answers from here: nothing that remote hosts send is seen; {} SYNs were sent, {} of them again, and {} connections lived all the same",
+            sides.syns_sent, sides.syns_repeated, sides.answers_unseen
+        )
+    } else if sides.lacks_ours() {
+        format!(
+            "blind to this side from here: {} SYN-ACKs came, and nothing that was sent is seen",
+            sides.syn_acks_received
+        )
+    } else {
+        return None;
+    };
+    let evidence = vec![
+        ("segments_sent", Evidence::Count(sides.sent)),
+        ("segments_received", Evidence::Count(sides.received)),
+        ("answers_unseen", Evidence::Count(sides.answers_unseen)),
+    ];
+    let remedy = vec![
+        "look where both directions pass: mirror both directions of the port, watch all interfaces by which this host sends and receives, capture without a filter by direction or flags".to_owned(),
+    ];
+    let severity = Severity::Warning;
+    Some(finding(Cause::Blind, severity, summary, evidence, remedy))
 }

@@ -52,7 +52,9 @@ pub(super) const ROOM: Room = Room {
         })
     },
     can_be_named: |seen, _| {
-        seen.connections_hit() + seen.syns.syn_acks_repeated >= CONNECTIONS && is_shown(seen.syns)
+        seen.connections_hit() + seen.syns.untaken() >= CONNECTIONS
+            && is_shown(seen.syns)
+            && is_reached(seen.syns)
     },
     finding: backlog,
     others: no_others,
@@ -83,7 +85,14 @@ fn ln_fates(seen: &Seen) -> f64 {
 /// Whether the server itself has shown a full queue: SYNs that get no answer may be anybody's work.
 fn is_shown(syns: &SynEvidence) -> bool {
     let resets = syns.resets.as_deref();
-    syns.syn_acks_repeated > 0 || resets.is_some_and(|resets| resets.aborted_handshakes > 0)
+    syns.untaken() > 0 || resets.is_some_and(|resets| resets.aborted_handshakes > 0)
+}
+
+/// Whether anything got through: where not one connection did, what we send may get lost on another way than the answers
+/// take.
+fn is_reached(syns: &SynEvidence) -> bool {
+    let got_through = syns.taken + syns.orderly + syns.served.total() + syns.answered_requests;
+    syns.all().dropped + got_through > 0
 }
 
 /// A queue that finds no room for ACKs has dropped SYNs too.
@@ -99,7 +108,8 @@ fn ln_repeats(seen: &Seen) -> f64 {
 pub(super) fn no_spells(syns: &SynEvidence) -> String {
     format!(
         "drops come in no spells, and {} of {} handshakes were confirmed again",
-        syns.syn_acks_repeated, syns.handshakes
+        syns.untaken(),
+        syns.handshakes
     )
 }
 
@@ -114,7 +124,7 @@ pub(super) fn backlog(seen: &Seen) -> Finding {
         "the server's backlog is full now and then: {} of {} SYNs got no answer, in spells and whatever they carry, and {} of {} handshakes had to be confirmed again",
         all.dropped,
         all.total(),
-        syns.syn_acks_repeated,
+        syns.untaken(),
         syns.handshakes
     );
     let remedy = vec![

@@ -36,9 +36,10 @@ pub(super) fn ln_lost_answers(seen: &Seen) -> f64 {
     ])
 }
 
-/// SYN-ACKs that came again though they had arrived, and that did not.
+/// SYN-ACKs that came again though they had arrived, as the server did not take our ACK and what is behind it, or never
+/// got them; and that did not.
 pub(super) fn repeats(syns: &SynEvidence) -> Outcomes {
-    let repeated = syns.syn_acks_repeated.min(syns.handshakes);
+    let repeated = syns.untaken().min(syns.handshakes);
     outcomes(repeated, syns.handshakes - repeated)
 }
 
