@@ -8,6 +8,7 @@
 
 mod client;
 mod server;
+mod unknown;
 mod wire;
 
 use std::{cmp::Reverse, collections::BinaryHeap, net::Ipv4Addr};
@@ -302,7 +303,8 @@ impl Play {
         let (isn, tsval) = (connection.isn, tsval(connection, now));
         let mut options = options(tsval, 0);
         options.mss = Some(1460);
-        self.emit(now, number, SYN, (isn, 0), options);
+        let flags = SYN | self.mark(number, attempt, &mut options);
+        self.emit(now, number, flags, (isn, 0), options);
         let connection = &self.connections[number];
         if let Some(next) = self.schedule.get(attempt)
             && *next < connection.patience_us
