@@ -128,9 +128,11 @@ fn is_healthy(conversation: &[(Segment, Packet)]) -> bool {
     let is_reset = conversation
         .iter()
         .any(|(segment, _)| segment.flags & RST != 0);
-    conversation
-        .first()
-        .is_some_and(|(_, packet)| packet.is_syn())
+    let syns = conversation.iter().filter(|(_, packet)| packet.is_syn());
+    let begins = conversation.first();
+    // A port that is used again opens another connection.
+    begins.is_some_and(|(_, packet)| packet.is_syn())
+        && syns.count() == 1
         && closed(true)
         && closed(false)
         && !has_repeats

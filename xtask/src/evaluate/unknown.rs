@@ -32,6 +32,9 @@ use super::{
 /// Tells the hosts apart from those of the other parts.
 const SEED: u64 = 0x756e_6b6e_6f77_6e00;
 
+/// Between the numbers of hosts that share a trouble: more than there are hosts, so that no two have one address.
+const APART: u64 = 1_000_000;
+
 /// What the hosts with unknown troubles have shown.
 #[derive(Debug, Default, serde::Serialize)]
 pub(crate) struct Outcome {
@@ -132,7 +135,7 @@ fn diagnose(seed: u64, number: u64) -> Said {
     let mut remotes = Vec::new();
     let mut events = Vec::new();
     for host in 0..hosts {
-        let play = Play::draw(seed, number + (host << 22), None);
+        let play = Play::draw(seed, number + host * APART, None);
         // Hosts that share a trouble have it by the same dice.
         let mut dice = Dice::new(!seed ^ 1, number);
         let play = play.with_unknown(kind, &mut dice);
