@@ -8,6 +8,7 @@
 
 mod client;
 mod server;
+mod unknown;
 mod wire;
 
 use std::{cmp::Reverse, collections::BinaryHeap, net::Ipv4Addr};
@@ -310,11 +311,12 @@ impl Play {
         let (isn, tsval) = (connection.isn, tsval(connection, now));
         let mut options = options(tsval, 0);
         options.mss = Some(1460);
-        let flags = if connection.asks_for_ecn(attempt) {
-            SYN | ECE | CWR
+        let ecn = if connection.asks_for_ecn(attempt) {
+            ECE | CWR
         } else {
-            SYN
+            0
         };
+        let flags = SYN | ecn | self.mark(number, attempt, &mut options);
         self.emit(now, number, flags, (isn, 0), options);
         let connection = &self.connections[number];
         if let Some(next) = self.schedule.get(attempt)

@@ -1,5 +1,7 @@
 //! The outcome as tables in Markdown, fit for `docs/evaluation.md`.
 
+mod unknown;
+
 use std::{
     collections::BTreeSet,
     fmt,
@@ -11,6 +13,7 @@ use super::{
     play::Sight,
     played, simulation,
     tally::{Bound, Calibration, Matrix},
+    unknown as unknowns,
 };
 
 /// A part of `docs/evaluation.md`.
@@ -47,8 +50,15 @@ impl fmt::Display for Section {
 pub(crate) fn sections(
     commit: &str,
     simulated: Option<&simulation::Outcome>,
+    unknown: Option<&unknowns::Outcome>,
     played: Option<&played::Outcome>,
 ) -> io::Result<Vec<Section>> {
+    let all = simulated.map(|outcome| &outcome.calibration);
+    let unknown = unknown.map(|outcome| {
+        Section::of("Simulated hosts with unknown troubles", commit, |out| {
+            unknown::write(out, outcome, all)
+        })
+    });
     let simulated = simulated.map(|outcome| {
         Section::of("Simulated hosts", commit, |out| {
             write_simulated(out, outcome)
@@ -59,7 +69,7 @@ pub(crate) fn sections(
             write_played(out, outcome)
         })
     });
-    simulated.into_iter().chain(played).collect()
+    simulated.into_iter().chain(unknown).chain(played).collect()
 }
 
 fn write_played(out: &mut impl Write, outcome: &played::Outcome) -> io::Result<()> {

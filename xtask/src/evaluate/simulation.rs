@@ -32,7 +32,7 @@ const SURE: f64 = 0.99;
 /// Until marks have expired that were made before the watch, and what was sent under them has its fate.
 const SETTLED_NS: u64 = MARK_US * 1000 + 2_000_000_000;
 /// How long is watched after the last packet.
-const AFTERWARDS_NS: u64 = 5_000_000_000;
+pub(crate) const AFTERWARDS_NS: u64 = 5_000_000_000;
 
 /// What the simulation has shown.
 #[derive(Debug, Default, serde::Serialize)]
@@ -79,7 +79,7 @@ pub(crate) fn run(seed: u64, part: u64) -> Outcome {
 }
 
 /// Calls `each` for the numbers below `count`, on all CPUs. The results come in the order of the numbers.
-fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
+pub(crate) fn in_parallel<T: Send>(count: u64, each: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
     let results = Mutex::new(Vec::new());
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -191,7 +191,7 @@ fn diagnose(seed: u64, number: u64, trouble: Option<SynTrouble>) -> Diagnosed {
 }
 
 /// Makes a host known.
-fn count(analysis: &mut Analysis, remote: IpAddr, now: Timestamp) {
+pub(crate) fn count(analysis: &mut Analysis, remote: IpAddr, now: Timestamp) {
     let mut counts = RemoteCounts::ZERO;
     if let Some(count) = counts.at(RemoteCounter::SynSent as usize) {
         *count = 1;
@@ -293,7 +293,7 @@ fn troubled(outcome: &mut Outcome, seed: u64, hosts: u64) {
 }
 
 /// Whether a cause is a claim that may be wrong.
-fn is_verdict(cause: Cause) -> bool {
+pub(crate) fn is_verdict(cause: Cause) -> bool {
     !matches!(
         cause,
         Cause::InsufficientEvidence | Cause::Blind | Cause::TimestampsStripped

@@ -98,6 +98,19 @@ impl Default for Calibration {
 }
 
 impl Calibration {
+    /// The findings of both.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let bins = self.bins.iter().zip(&other.bins).map(|(bin, other)| Bin {
+            from: bin.from,
+            findings: bin.findings + other.findings,
+            right: bin.right + other.right,
+            claimed: bin.claimed + other.claimed,
+        });
+        Self {
+            bins: bins.collect(),
+        }
+    }
+
     /// Adds a finding.
     pub(crate) fn add(&mut self, confidence: f64, is_right: bool) {
         let bin = self.bins.iter_mut().rfind(|bin| confidence >= bin.from);

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::{
     dice::Dice,
     mix::{self, SynTrouble},
+    unknown::Mechanism,
 };
 
 /// How long a mark counts, in microseconds. Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
@@ -31,6 +32,8 @@ pub(crate) struct Arrival {
     pub(crate) client: u32,
     /// The port asked for.
     pub(crate) port: u16,
+    /// The port of the client.
+    pub(crate) source_port: u16,
     /// What the path and the balancer hash.
     pub(crate) hash: u32,
     /// Whether the four-tuple is in TIME-WAIT at the server.
@@ -59,6 +62,8 @@ pub(crate) enum Reply {
 pub(crate) struct World {
     /// What is wrong, if anything.
     pub(crate) trouble: Option<SynTrouble>,
+    /// In its place, what natdiag has no hypothesis for.
+    pub(crate) unknown: Option<Mechanism>,
     /// Loss on the way there.
     pub(crate) loss: f64,
     /// Loss on the way back.
@@ -151,6 +156,7 @@ impl World {
         let burst = f64::from(1 + dice.below(6));
         Self {
             trouble,
+            unknown: None,
             loss,
             loss_back,
             backends,
@@ -198,6 +204,11 @@ impl World {
 
     /// What becomes of a SYN that was not lost.
     pub(crate) fn reply(&mut self, arrival: Arrival) -> Reply {
+        if let Some(unknown) = &mut self.unknown
+            && unknown.drops(arrival)
+        {
+            return Reply::Silence;
+        }
         let Some(trouble) = self.trouble else {
             return Reply::SynAck;
         };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     analysis::timeline::{Client, MS},
-    event::Content,
+    event::{Content, Event},
 };
 
 const INSIDE: usize = 0;

@@ -24,6 +24,7 @@ impl Play {
             seen_as: client.seen_as,
             client: u32::try_from(connection.client).unwrap_or_default(),
             port: connection.server_port,
+            source_port: connection.port,
             hash: connection.hash,
             in_time_wait: connection.in_time_wait,
             asks_for_ecn: connection.asks_for_ecn(attempt),
@@ -53,6 +54,9 @@ impl Play {
 
     /// Both sides close, the server or the client first.
     pub(super) fn close(&mut self, now: u64, number: usize) {
+        if let Some(unknown) = &mut self.world.unknown {
+            unknown.closed(now);
+        }
         let connection = self.connections[number].clone();
         let half = self.round_trip_us / 2;
         let ours = connection.isn.wrapping_add(1 + REQUEST);
