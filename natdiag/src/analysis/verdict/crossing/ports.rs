@@ -18,7 +18,7 @@ pub(super) const PORTS: Hypothesis = Hypothesis {
         cause: Cause::NatPortExhaustion,
         summary: "the NAT has no port left for this host",
         remedy: "give the NAT more ports or addresses: a wider range in the masquerade rule, more addresses in `snat to`, or fewer and longer connections",
-        // A rule or a full table does not look like it once it is told.
+        // Where this host's own NAT is named for another reason, free ports are not in question.
         why_left_beside: None,
         why_left: "the NAT may have no port left for this host",
     },

@@ -7,7 +7,7 @@ use crate::analysis::verdict::likelihood::{Rate, ln_series};
 const FEW: Rate = Rate::new(1.0, 4.0);
 
 pub(super) const RACE: Hypothesis = Hypothesis {
-    // It takes clients that use one source port for several destinations at once.
+    // It takes two packets within one moment that get the same entry.
     prior: 0.3,
     // A race may be lost by any SYN, and says nothing about the next.
     ln_likelihood: |seen| ln_series(FEW, seen.here.plus(seen.elsewhere)),

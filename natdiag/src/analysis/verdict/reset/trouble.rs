@@ -28,7 +28,11 @@ pub(super) struct Seen<'a> {
 /// What may reset connections that were open.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    /// What it is called in tests.
+    /// What it is called in the table of the tests.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a report names causes, not troubles")
+    )]
     pub(super) name: &'static str,
     /// Share of it among remote hosts with reset connections. Judgement, not measurement.
     pub(super) prior: f64,

@@ -21,7 +21,11 @@ const STRAY_OLDER: f64 = 0.01;
 /// logarithm, and the channels do not overlap.
 #[derive(Debug)]
 pub(crate) struct Trouble {
-    /// What it is called in tests.
+    /// What it is called in the table of the tests.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a report names causes, not troubles")
+    )]
     pub(super) name: &'static str,
     /// Share of it among remote hosts with stalled connections. Judgement, not measurement.
     pub(super) prior: f64,
