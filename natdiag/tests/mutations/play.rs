@@ -13,8 +13,10 @@ use std::{
 use natdiag::{
     analysis::{diagnosis::Cause, filter::Filter},
     command::replay::replay,
-    config::{ReplayConfig, Top},
-    survey::{Survey, View},
+    config::ReplayConfig,
+    report::view::View,
+    survey::Survey,
+    value::top::Top,
 };
 use natdiag_common::testkit::pcap;
 use tempfile::NamedTempFile;
