@@ -3,7 +3,10 @@
 
 pub mod exchange;
 
-use crate::analysis::diagnosis::{Cause, Evidence, Finding, Severity};
+use crate::analysis::{
+    diagnosis::{Cause, Evidence, Finding, Severity},
+    verdict::contest::CERTAIN,
+};
 
 /// Octets of data in a small echo, as ping(8) sends.
 pub const SMALL_OCTETS: usize = 56;
@@ -82,7 +85,7 @@ impl Echoes {
 /// How sure it is that the size is to blame: by chance, one echo in ten is lost at most.
 fn confidence(lost: u64) -> f64 {
     let lost = i32::try_from(lost).unwrap_or(i32::MAX);
-    (1.0 - 0.1_f64.powi(lost)).min(0.9999)
+    (1.0 - 0.1_f64.powi(lost)).min(CERTAIN)
 }
 
 #[cfg(test)]
