@@ -11,7 +11,10 @@ use std::{
 };
 
 use natdiag::{
-    analysis::{diagnosis::Cause, filter::Filter},
+    analysis::{
+        diagnosis::{Cause, Severity},
+        filter::Filter,
+    },
     command::replay::replay,
     config::ReplayConfig,
     report::view::View,
@@ -48,7 +51,8 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// What is named about anything in a capture of these packets, but for what is allowed.
+/// What is named about anything in a capture of these packets, but for what is allowed. What harms nobody (`info`) is no
+/// accusation: some of these servers have no timestamps, and that is said of them.
 pub(crate) fn named(packets: &[Packet]) -> Vec<Cause> {
     let survey = play(packets);
     let diagnoses = survey.sources.iter().map(|source| &source.diagnosis);
@@ -57,6 +61,7 @@ pub(crate) fn named(packets: &[Packet]) -> Vec<Cause> {
             let of_remotes = diagnosis.remotes.iter().flat_map(|remote| &remote.findings);
             diagnosis.findings.iter().chain(of_remotes)
         })
+        .filter(|finding| finding.severity > Severity::Info)
         .map(|finding| finding.cause)
         .filter(|cause| !matches!(cause, Cause::Blind | Cause::InsufficientEvidence))
         .collect()

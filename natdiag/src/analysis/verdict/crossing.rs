@@ -43,6 +43,7 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
     let all = remotes
         .iter()
         .fold(Outcomes::default(), |sum, (_, it)| sum.plus(it.first));
+    let mut is_complete = false;
     for (remote, evidence) in &remotes {
         let found = swallowed(evidence, all.less(evidence.first));
         // A connection is evidence where it leaves, and not where it comes in as well.
@@ -58,6 +59,7 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
             continue;
         };
         let astray = astray(evidence);
+        is_complete |= astray.is_some();
         if found.is_none() && astray.is_none() && evidence.clients.is_empty() {
             continue;
         }
@@ -73,6 +75,14 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
                 diagnosis.remotes.insert(0, unknown);
             }
             None => {}
+        }
+    }
+    if is_complete {
+        // What one source lacks another shows.
+        for diagnosis in diagnoses {
+            diagnosis
+                .findings
+                .retain(|finding| finding.cause != Cause::Blind);
         }
     }
 }

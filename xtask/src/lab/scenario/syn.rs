@@ -77,6 +77,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         proofs: &[Proof::Kernel(Host::Server, "TcpExtListenDrops", 40)],
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Any)],
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
+        not_yet: Some(
+            "a NAT further out whose ports are used up drops much the same SYNs, and a server of which nobody waits shows no queue",
+        ),
         ..ORDINARY
     },
     Scenario {
@@ -346,7 +349,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         network: &[Mechanism::Links(Links::AsymmetricRoute {
             is_filtered: false,
         })],
-        expected: &[expect(Subject::Server, "blind", Harm::Harms)],
+        expected: &[expect(Subject::Anybody, "blind", Harm::Harms)],
         checks: &[
             Check::AtLeast(Subject::Server, "syn_undecided", 20),
             Check::Zero(Subject::Server, "syn_ack_received"),

@@ -5,7 +5,7 @@ use super::{
     channel,
     data::ln_data,
     finding::finding,
-    rates::{BACKGROUND, MOSTLY, OPEN, STRAY_LOSS},
+    rates::{BACKGROUND, OPEN, STRAY_LOSS},
     room::{CONNECTIONS, Excluded, Room, no_others},
 };
 use crate::analysis::{
@@ -41,6 +41,9 @@ pub(super) const ROOM: Room = Room {
 /// Nearly all first SYNs are dropped; a few come from clients that are known already.
 const ALMOST_ALL: Rate = Rate::new(19.0, 1.0);
 
+/// Or most of them are: where few are, it is chance.
+const MOST: Rate = Rate::new(6.0, 2.0);
+
 /// First SYNs, and those that repeat one.
 fn first_and_again(syns: &SynEvidence) -> (Outcomes, Outcomes) {
     (syns.all().less(syns.repeated), syns.repeated)
@@ -63,8 +66,8 @@ fn ln_fates(syns: &SynEvidence) -> f64 {
     let known = first.less(new);
     ln_mixture(&[
         (0.4, ln_series(ALMOST_ALL, first)),
-        (0.35, ln_series(MOSTLY, first)),
-        (0.25, ln_series(MOSTLY, new) + ln_known(STRAY_LOSS, known)),
+        (0.35, ln_series(MOST, first)),
+        (0.25, ln_series(MOST, new) + ln_known(STRAY_LOSS, known)),
     ]) + ln_again(again)
 }
 

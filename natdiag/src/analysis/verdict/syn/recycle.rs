@@ -33,7 +33,7 @@ const UNLIKE: [Cause; 3] = [
     Cause::InsufficientEvidence,
 ];
 /// The odds against all of these.
-const ODDS_AGAINST_UNLIKE: f64 = 100.0;
+const ODDS_AGAINST_UNLIKE: f64 = 20.0;
 /// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
 const BESIDE: f64 = 0.03;
 
@@ -90,24 +90,36 @@ pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Room>) -> boo
         && follows_marks(seen.syns)
 }
 
-/// Whether SYNs below the mark are dropped clearly more often than others, first ones and repeated ones each among
-/// themselves: where only one of these kinds is dropped, the mark has nothing to do with it.
+/// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below it
+/// are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of these
+/// kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
 fn follows_marks(syns: &SynEvidence) -> bool {
     /// Twenty to one, as a logarithm.
     const CLEARLY: f64 = 3.0;
-    let (hit, pass) = (predicted_hit(syns), predicted_pass(syns));
-    let again = (syns.repeated_below, syns.repeated.less(syns.repeated_below));
-    let first = (hit.less(again.0), pass.less(again.1));
-    let ln_odds: f64 = [first, again]
+    let (hit, again_below) = (predicted_hit(syns), syns.repeated_below);
+    let is_dropped_again = again_below.dropped >= again_below.answered;
+    if !is_dropped_again || syns.shared_address {
+        return is_dropped_again;
+    }
+    // A mark from before we looked may have dropped what seems to be above.
+    let early = |outcomes: Outcomes| Outcomes {
+        answered: 0,
+        ..outcomes
+    };
+    let pass = predicted_pass(syns).less(early(syns.early));
+    let again_above = syns
+        .repeated
+        .less(again_below)
+        .less(early(syns.repeated_early));
+    let first = (hit.less(again_below), pass.less(again_above));
+    let ln_odds: f64 = [first, (again_below, again_above)]
         .iter()
         .map(|(below, above)| {
             ln_series(OPEN, *below) + ln_series(OPEN, *above) - ln_series(OPEN, below.plus(*above))
         })
         .sum();
     let is_more_often = hit.dropped * pass.total() > pass.dropped * hit.total();
-    // What a mark drops it drops again.
-    let is_dropped_again = again.0.dropped >= again.0.answered;
-    is_dropped_again && (pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY))
+    pass.total() == 0 || (is_more_often && ln_odds >= CLEARLY)
 }
 
 /// What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.

@@ -60,7 +60,7 @@ const BLOCKS_S: [u64; 3] = [5, 20, 60];
 
 /// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated SYNs
 /// alone fare better is no unknown.
-const DEPENDENCES: u64 = 22;
+const DEPENDENCES: u64 = 19;
 
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.
 fn ln_unknown(syns: &SynEvidence) -> f64 {
@@ -71,13 +71,16 @@ fn ln_unknown(syns: &SynEvidence) -> f64 {
         let with_repeats = by_kind.and_then(|_| ln_by_kind(syns, &with_repeats));
         dependences.extend([by_kind, with_repeats].into_iter().flatten());
     };
-    for option in SynOption::ALL {
+    // Of timestamps there are rules.
+    let others = SynOption::ALL
+        .into_iter()
+        .filter(|option| *option != SynOption::Timestamps);
+    for option in others {
         add(&|kind| u64::from(kind.has(option)));
     }
     add(&|kind| u64::from(kind.is_odd));
     add(&|kind| u64::from(kind.service));
     add(&|kind| client(syns, kind));
-    dependences.extend(ln_by_kind(syns, &|kind| u64::from(kind.options)));
     dependences.extend(BLOCKS_S.iter().filter_map(|block| ln_by_time(syns, *block)));
     let weight = 1.0 / count(DEPENDENCES);
     let all: Vec<(f64, f64)> = dependences.iter().map(|ln| (weight, *ln)).collect();
