@@ -25,7 +25,7 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Direction,
     wire::{
-        seq::SeqNumber,
+        seq::{SeqNumber, TsVal},
         tcp::{ACK, FIN, RST, SYN},
     },
 };
@@ -257,27 +257,11 @@ impl Tracker {
             .options
             .timestamps
             .map(|timestamps| timestamps.tsval);
-        let is_seen_again = repeated
-            && known
-                .and_then(|flow| flow.transmissions.last())
-                .is_some_and(|last| last.is_seen_again(event, tsval));
-        if is_seen_again {
-            self.remote(tuple.remote).evidence.undecided += 1;
-            return;
-        }
-        // Sent again though one was taken, or more often than any kernel does: its fate says nothing.
-        let is_idle = repeated
-            && known.is_some_and(|flow| {
-                flow.remote_isn.is_some() || flow.transmissions.len() >= MAX_TRANSMISSIONS
-            });
-        if is_idle {
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            evidence.retransmitted += 1;
-            evidence.undecided += 1;
-            self.sides.syns_repeated += 1;
+        if repeated && self.says_nothing(tuple, event, tsval) {
             return;
         }
         let is_early = self.marks_known_from.is_some_and(|from| now < from);
+        let known = self.flows.get(&tuple);
         let (reuses_time_wait, unseen_use) = earlier_use(known, repeated, is_early, now);
         if !repeated {
             self.open(tuple, Some(isn));
@@ -346,6 +330,27 @@ impl Tracker {
             class,
             fate: Fate::Pending,
         });
+    }
+
+    /// Whether a repeated SYN is one whose fate says nothing: a capture shows it twice, one was taken before it, or it is
+    /// sent more often than any kernel does. Counts it as undecided.
+    fn says_nothing(&mut self, tuple: FourTuple, event: &Event, tsval: Option<TsVal>) -> bool {
+        let Some(flow) = self.flows.get(&tuple) else {
+            return false;
+        };
+        let last = flow.transmissions.last();
+        let is_seen_again = last.is_some_and(|last| last.is_seen_again(event, tsval));
+        let is_idle = flow.remote_isn.is_some() || flow.transmissions.len() >= MAX_TRANSMISSIONS;
+        if !is_seen_again && !is_idle {
+            return false;
+        }
+        let evidence = &mut self.remote(tuple.remote).evidence;
+        evidence.undecided += 1;
+        if !is_seen_again {
+            evidence.retransmitted += 1;
+            self.sides.syns_repeated += 1;
+        }
+        true
     }
 
     /// The remote host opens a connection to us: what it writes is no mark of ours, but its closing is.

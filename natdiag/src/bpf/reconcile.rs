@@ -1,5 +1,5 @@
 //! Puts together what is resident in the kernel's cache and what has been spilled from it, and counts nothing twice.
-//! Pure; the order in which the two are read is that of [`super::maps`].
+//! Pure; the order in which the two are read is that of [`super::counters`].
 //!
 //! A slot lives in epochs, one per remote host. Epoch 0 holds nothing; each later one ends with a spill. So the epoch
 //! that is open in userspace's books is the one after the last spill, and a resident copy of a later one has to wait

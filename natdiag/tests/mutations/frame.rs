@@ -6,7 +6,7 @@ use natdiag_common::testkit::{Addresses, Payload as _, ethernet, raw};
 
 /// Octets of an Ethernet header, behind which IP begins.
 pub(crate) const ETHERNET_LEN: usize = 14;
-/// EtherType of IPv4 (RFC 894).
+/// `EtherType` of IPv4 (RFC 894).
 const IPV4: u16 = 0x0800;
 /// Where an IPv4 header has its identification, its checksum, and the least of its octets.
 const IDENTIFICATION: usize = 4;
@@ -86,7 +86,7 @@ pub(crate) fn tagged(frame: &[u8]) -> Vec<u8> {
     ethernet(0x8100, &rest)
 }
 
-/// Through PPPoE (RFC 2516) and PPP (RFC 1661).
+/// Through `PPPoE` (RFC 2516) and PPP (RFC 1661).
 pub(crate) fn in_pppoe(frame: &[u8]) -> Vec<u8> {
     let packet = &frame[ETHERNET_LEN..];
     let protocol: u16 = if is_ipv4(frame) { 0x0021 } else { 0x0057 };

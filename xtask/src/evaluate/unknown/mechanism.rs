@@ -115,7 +115,7 @@ impl Mechanism {
                 (Rule::Clients { rates, port }, 1.0)
             }
             Kind::SourcePorts => {
-                let of = [2, 2, 3, 4, 8][dice.below(5) as usize];
+                let of = pick(dice, [2, 2, 3, 4, 8]);
                 let hit = (0..of).filter(|_| dice.happens(0.5)).collect();
                 (Rule::Ports { of, hit }, dice.between((0.2, 1.0)))
             }
@@ -310,7 +310,7 @@ fn times(dice: &mut Dice, length_us: u64) -> Vec<(u64, u64)> {
         let starts = (0_u64..100).map(|number| first + number * period);
         return starts.map(|start| (start, start + spell)).collect();
     }
-    (0..1 + dice.below(4))
+    (0..=dice.below(4))
         .map(|_| {
             let start = u64::from(dice.bits()) % length_us.max(1);
             (start, start + spell)
@@ -318,10 +318,16 @@ fn times(dice: &mut Dice, length_us: u64) -> Vec<(u64, u64)> {
         .collect()
 }
 
+/// One of these, each as likely as another.
+fn pick<T: Copy + Default, const N: usize>(dice: &mut Dice, from: [T; N]) -> T {
+    let place = dice.below(u32::try_from(N).unwrap_or(u32::MAX));
+    from.get(place as usize).copied().unwrap_or_default()
+}
+
 /// Ports that others leave of those that a NAT has.
 fn nat_ports(dice: &mut Dice) -> Rule {
     let ports = as_u64(dice.scaled(NAT_PORTS) * dice.between((0.2, 1.0)));
-    let rest = REST_S[dice.below(3) as usize];
+    let rest = pick(dice, REST_S);
     Rule::NatPorts {
         ports: usize::try_from(ports).unwrap_or(usize::MAX),
         in_use: 0,

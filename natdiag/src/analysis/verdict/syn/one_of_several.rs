@@ -26,7 +26,7 @@ pub(super) const ROOM: Room = Room {
     ln_reuse: channel::ln_reuse_by_chance,
     ln_clocks: |seen| channel::ln_clocks_of(CLOCKS, seen.syns),
     ln_neighbours: channel::ln_neighbours,
-    ln_data: ln_data,
+    ln_data,
     can_be_named: // Which of them is dead cannot be seen from here.
     |_, _| false,
     finding: unreachable,

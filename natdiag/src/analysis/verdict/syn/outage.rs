@@ -28,7 +28,7 @@ pub(super) const ROOM: Room = Room {
     ln_reuse: channel::ln_reuse_by_chance,
     ln_clocks: channel::ln_clocks,
     ln_neighbours: channel::ln_neighbours,
-    ln_data: ln_data,
+    ln_data,
     can_be_named: are_several_hit,
     finding: outage,
     others: no_others,

@@ -22,7 +22,7 @@ pub(super) const ROOM: Room = Room {
     beside: &[],
     is_random: true,
     is_alike: false,
-    ln_fates: ln_fates,
+    ln_fates,
     ln_lost_answers: // They are among its fates.
     |_| 0.0,
     ln_repeats: channel::ln_repeats,

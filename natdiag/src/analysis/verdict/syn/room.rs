@@ -15,6 +15,9 @@ use crate::analysis::{
 /// Connections with a symptom from which on a cause is named: one alone may have any.
 pub(super) const CONNECTIONS: u64 = 2;
 
+/// The logarithm of how likely a trouble makes what one kind of observation has shown.
+pub(super) type Channel = fn(&Seen) -> f64;
+
 /// All that is true of one trouble. There are no defaults, so that the compiler asks for what is missing.
 pub(super) struct Room {
     /// How often it is what is wrong with a remote host that leaves SYNs unanswered.
@@ -83,7 +86,7 @@ impl Room {
     }
 
     /// The channels by name.
-    pub(super) fn channels(&self) -> [(&'static str, fn(&Seen) -> f64); 8] {
+    pub(super) fn channels(&self) -> [(&'static str, Channel); 8] {
         [
             ("fates", self.ln_fates),
             ("lost answers", self.ln_lost_answers),

@@ -35,7 +35,7 @@ pub(super) const ROOM: Room = Room {
     ln_reuse: channel::ln_reuse_by_a_rule,
     ln_clocks: channel::ln_clocks,
     ln_neighbours: channel::ln_neighbours,
-    ln_data: ln_data,
+    ln_data,
     can_be_named: |_, _| false,
     finding: |seen| {
         finding(

@@ -31,7 +31,7 @@ pub(super) const ROOM: Room = Room {
     ln_reuse: channel::ln_reuse_by_a_rule,
     ln_clocks: channel::ln_clocks,
     ln_neighbours: |seen| channel::ln_neighbours_of(SILENT, seen),
-    ln_data: ln_data,
+    ln_data,
     can_be_named: |seen, _| seen.case.neighbours.silent >= NEIGHBOURS,
     finding: unreachable,
     others: no_others,
