@@ -13,6 +13,7 @@ mod error;
 mod format;
 mod link;
 mod openings;
+mod options;
 mod pcap;
 mod pcapng;
 mod playback;

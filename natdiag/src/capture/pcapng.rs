@@ -1,21 +1,29 @@
 //! The elements of a pcapng file (draft-ietf-opsawg-pcapng): blocks, of which three kinds hold a packet.
 //!
-//! A packet block that cannot be read is left out and counted: its length says where the next one begins. Sections
+//! Options that cannot be read are left out. A packet block that cannot be read without them is left out too, and counted: its
+//! length says where the next one begins. Sections
 //! and interfaces are remembered by the parser, each interface with its link type and the unit of its times.
 
 use std::time::Duration;
 
 use natdiag_common::Direction;
-use pcap_file::pcapng::{
-    Block, PcapNgParseError, PcapNgParser, RawBlock,
-    blocks::{
-        ENHANCED_PACKET_BLOCK, INTERFACE_STATISTIC_BLOCK, PACKET_BLOCK, SIMPLE_PACKET_BLOCK,
-        enhanced_packet::EnhancedPacketOption, interface_statistics::InterfaceStatisticsOption,
-        opt_common::CommonOption, packet::PacketOption,
+use pcap_file::{
+    Endianness,
+    pcapng::{
+        Block, PcapNgParseError, PcapNgParser, RawBlock,
+        blocks::{
+            ENHANCED_PACKET_BLOCK, INTERFACE_STATISTIC_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK,
+            SIMPLE_PACKET_BLOCK, enhanced_packet::EnhancedPacketOption,
+            interface_statistics::InterfaceStatisticsOption, opt_common::CommonOption,
+            packet::PacketOption,
+        },
     },
 };
 
-use super::element::{Content, Element, MAX_ELEMENT_LEN, Place, Stop};
+use super::{
+    element::{Content, Element, MAX_ELEMENT_LEN, Place, Stop},
+    options::{Keep, without_options},
+};
 use crate::{event::Timestamp, evidence::arrange::is_ours};
 
 /// Type and length stand before the body of a block.
@@ -25,6 +33,9 @@ const FRAME_OFFSET: usize = BLOCK_HEADER_LEN + 20;
 /// Where the frame begins in a Simple Packet Block.
 const SIMPLE_FRAME_OFFSET: usize = BLOCK_HEADER_LEN + 4;
 
+/// Which options are kept when a block is read again.
+const KEEPS: [Keep; 2] = [Keep::Needed, Keep::Nothing];
+
 /// A pcapng file of which the first block has been read.
 pub(super) struct PcapNg {
     parser: PcapNgParser,
@@ -33,98 +44,173 @@ pub(super) struct PcapNg {
 impl PcapNg {
     /// Reads the first block, and returns its length too.
     pub(super) fn parse_header(octets: &[u8]) -> Result<(usize, Self), Stop> {
-        let (rest, parser) = PcapNgParser::new(octets).map_err(stop)?;
-        Ok((octets.len() - rest.len(), Self { parser }))
+        let refused = match PcapNgParser::new(octets) {
+            Ok((rest, parser)) => return Ok((octets.len() - rest.len(), Self { parser })),
+            Err(error) => stop(error),
+        };
+        if matches!(refused, Stop::Incomplete) {
+            return Err(refused);
+        }
+        let parser = KEEPS.into_iter().find_map(|keep| {
+            let block = without_options(octets, false, keep)?;
+            let (_, parser) = PcapNgParser::new(&block).ok()?;
+            Some(Self { parser })
+        });
+        parser
+            .zip(block_len(octets, is_big_section(octets)))
+            .map(|(parser, len)| (len, parser))
+            .ok_or(refused)
     }
 
     /// Reads the block that `octets` begin with.
     pub(super) fn parse(&mut self, octets: &[u8]) -> Result<Element, Stop> {
-        let (rest, block) = self.parser.next_raw_block(octets).map_err(stop)?;
-        let content = match block.type_ {
-            ENHANCED_PACKET_BLOCK | PACKET_BLOCK | SIMPLE_PACKET_BLOCK => {
-                self.place(block).map_or(Content::Damaged, Content::Packet)
+        let refused = match self.parser.next_raw_block(octets) {
+            Ok((rest, block)) => {
+                let content = match content(&self.parser, block) {
+                    Content::Damaged => self.again(octets).unwrap_or(Content::Damaged),
+                    content => content,
+                };
+                let len = octets.len() - rest.len();
+                return Ok(Element { len, content });
             }
-            INTERFACE_STATISTIC_BLOCK if self.is_evidence() => self.said(block),
-            _ => Content::Other,
+            Err(error) => stop(error),
         };
-        Ok(Element {
-            len: octets.len() - rest.len(),
-            content,
+        if matches!(refused, Stop::Incomplete) {
+            return Err(refused);
+        }
+        let is_big = if is_section(octets) {
+            is_big_section(octets)
+        } else {
+            self.is_big()
+        };
+        let Some(len) = block_len(octets, is_big) else {
+            return Err(refused);
+        };
+        self.again(octets)
+            .map(|content| Element { len, content })
+            .ok_or(refused)
+    }
+
+    /// Reads a block once more, with fewer and fewer options.
+    fn again(&mut self, octets: &[u8]) -> Option<Content> {
+        KEEPS.into_iter().find_map(|keep| {
+            let block = without_options(octets, self.is_big(), keep)?;
+            let (_, block) = self.parser.next_raw_block(&block).ok()?;
+            match content(&self.parser, block) {
+                Content::Damaged => None,
+                content => Some(content),
+            }
         })
+    }
+
+    fn is_big(&self) -> bool {
+        self.parser.section().endianness == Endianness::Big
     }
 
     /// Whether natdiag has kept this section as evidence.
     pub(super) fn is_evidence(&self) -> bool {
         is_ours(self.parser.section())
     }
+}
 
-    /// What evidence says beside its packets.
-    fn said(&self, block: RawBlock<'_>) -> Content {
-        let Ok(Block::InterfaceStatistics(said)) = block.try_into_block(self.parser.state()) else {
-            return Content::Other;
-        };
-        let statement = said.options.iter().find_map(|option| match option {
-            InterfaceStatisticsOption::Common(CommonOption::Comment(text)) => text.parse().ok(),
-            _ => None,
-        });
-        Content::Said(timestamp(said.timestamp), statement.map(Box::new))
+/// What a block is.
+fn content(parser: &PcapNgParser, block: RawBlock<'_>) -> Content {
+    match block.type_ {
+        ENHANCED_PACKET_BLOCK | PACKET_BLOCK | SIMPLE_PACKET_BLOCK => {
+            place(parser, block).map_or(Content::Damaged, Content::Packet)
+        }
+        INTERFACE_STATISTIC_BLOCK if is_ours(parser.section()) => said(parser, block),
+        _ => Content::Other,
     }
+}
 
-    /// Finds the frame in a packet block.
-    fn place(&self, block: RawBlock<'_>) -> Option<Place> {
-        let block = block.try_into_block(self.parser.state()).ok()?;
-        let (interface, start, len, wire_len, time, flags) = match &block {
-            Block::EnhancedPacket(packet) => (
-                packet.interface_id as usize,
-                FRAME_OFFSET,
-                packet.data.len(),
-                packet.original_len,
-                Some(packet.timestamp),
-                packet.options.iter().find_map(|option| match option {
-                    EnhancedPacketOption::Flags(flags) => Some(*flags),
-                    EnhancedPacketOption::Hash(_)
-                    | EnhancedPacketOption::DropCount(_)
-                    | EnhancedPacketOption::Common(_) => None,
-                }),
-            ),
-            Block::Packet(packet) => (
-                usize::from(packet.interface_id),
-                FRAME_OFFSET,
-                packet.data.len(),
-                packet.original_len,
-                Some(packet.timestamp),
-                packet.options.iter().find_map(|option| match option {
-                    PacketOption::Flags(flags) => Some(*flags),
-                    PacketOption::Hash(_) | PacketOption::Common(_) => None,
-                }),
-            ),
-            Block::SimplePacket(packet) => (
-                0,
-                SIMPLE_FRAME_OFFSET,
-                packet.data.len(),
-                packet.original_len,
-                None,
-                None,
-            ),
-            Block::SectionHeader(_)
-            | Block::InterfaceDescription(_)
-            | Block::NameResolution(_)
-            | Block::InterfaceStatistics(_)
-            | Block::SystemdJournalExport(_)
-            | Block::CustomCopiable(_)
-            | Block::CustomNonCopiable(_)
-            | Block::Unknown(_) => return None,
-        };
-        let interface = self.parser.interfaces().get(interface)?;
-        Some(Place {
-            start,
-            len,
-            wire_len: len.max(wire_len as usize),
-            time: time.map(timestamp),
-            link_type: interface.linktype.into(),
-            direction: flags.and_then(direction),
-        })
-    }
+/// Whether a block begins a section, which says its byte order itself.
+fn is_section(octets: &[u8]) -> bool {
+    octets.starts_with(&SECTION_HEADER_BLOCK.to_be_bytes())
+}
+
+fn is_big_section(octets: &[u8]) -> bool {
+    octets.get(BLOCK_HEADER_LEN) == Some(&0x1a)
+}
+
+/// Length of the block that `octets` begin with, if all of it is there.
+fn block_len(octets: &[u8], is_big: bool) -> Option<usize> {
+    let len = *octets.get(4..)?.first_chunk()?;
+    let len = if is_big {
+        u32::from_be_bytes(len)
+    } else {
+        u32::from_le_bytes(len)
+    };
+    let len = usize::try_from(len).ok()?;
+    (len <= octets.len()).then_some(len)
+}
+
+/// What evidence says beside its packets.
+fn said(parser: &PcapNgParser, block: RawBlock<'_>) -> Content {
+    let Ok(Block::InterfaceStatistics(said)) = block.try_into_block(parser.state()) else {
+        return Content::Other;
+    };
+    let statement = said.options.iter().find_map(|option| match option {
+        InterfaceStatisticsOption::Common(CommonOption::Comment(text)) => text.parse().ok(),
+        _ => None,
+    });
+    Content::Said(timestamp(said.timestamp), statement.map(Box::new))
+}
+
+/// Finds the frame in a packet block.
+fn place(parser: &PcapNgParser, block: RawBlock<'_>) -> Option<Place> {
+    let block = block.try_into_block(parser.state()).ok()?;
+    let (interface, start, len, wire_len, time, flags) = match &block {
+        Block::EnhancedPacket(packet) => (
+            packet.interface_id as usize,
+            FRAME_OFFSET,
+            packet.data.len(),
+            packet.original_len,
+            Some(packet.timestamp),
+            packet.options.iter().find_map(|option| match option {
+                EnhancedPacketOption::Flags(flags) => Some(*flags),
+                EnhancedPacketOption::Hash(_)
+                | EnhancedPacketOption::DropCount(_)
+                | EnhancedPacketOption::Common(_) => None,
+            }),
+        ),
+        Block::Packet(packet) => (
+            usize::from(packet.interface_id),
+            FRAME_OFFSET,
+            packet.data.len(),
+            packet.original_len,
+            Some(packet.timestamp),
+            packet.options.iter().find_map(|option| match option {
+                PacketOption::Flags(flags) => Some(*flags),
+                PacketOption::Hash(_) | PacketOption::Common(_) => None,
+            }),
+        ),
+        Block::SimplePacket(packet) => (
+            0,
+            SIMPLE_FRAME_OFFSET,
+            packet.data.len(),
+            packet.original_len,
+            None,
+            None,
+        ),
+        Block::SectionHeader(_)
+        | Block::InterfaceDescription(_)
+        | Block::NameResolution(_)
+        | Block::InterfaceStatistics(_)
+        | Block::SystemdJournalExport(_)
+        | Block::CustomCopiable(_)
+        | Block::CustomNonCopiable(_)
+        | Block::Unknown(_) => return None,
+    };
+    let interface = parser.interfaces().get(interface)?;
+    Some(Place {
+        start,
+        len,
+        wire_len: len.max(wire_len as usize),
+        time: time.map(timestamp),
+        link_type: interface.linktype.into(),
+        direction: flags.and_then(direction),
+    })
 }
 
 /// Bits 0 and 1 of the flags word (section 4.3.1).

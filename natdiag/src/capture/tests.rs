@@ -2,5 +2,6 @@
 
 mod damage;
 mod formats;
+mod options;
 mod sample;
 mod tshark;
