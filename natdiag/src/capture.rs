@@ -9,6 +9,7 @@
 mod direction;
 pub(crate) mod dissect;
 mod element;
+mod encapsulation;
 mod error;
 mod format;
 mod link;

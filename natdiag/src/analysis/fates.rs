@@ -128,6 +128,8 @@ pub struct SynEvidence {
     pub unreachable: u64,
     /// SYNs that an `ICMP` error answered which says that a rule forbids them.
     pub prohibited: u64,
+    /// SYNs that an `ICMP` error answered which says that no way leads to the network or the host.
+    pub no_route: u64,
     /// Largest MSS that the remote host offered in a SYN-ACK.
     pub largest_mss: Option<u16>,
     /// Connections whose request got no octet of a response.

@@ -5,6 +5,8 @@ use natdiag_common::{
     Direction, FrameBytes, Layer, LinkType, ParseError, frame::CapturedFrame, wire::ethernet,
 };
 
+use super::encapsulation;
+
 /// Octets of the address family that stands before the packet.
 const FAMILY_LEN: usize = 4;
 /// Octets of a cooked header.
@@ -58,10 +60,13 @@ impl LinkHeader {
         frame: CapturedFrame<'_>,
     ) -> Result<Option<Stripped<'_>>, ParseError> {
         match self {
-            Self::Ethernet => Ok(Some(Stripped {
-                frame,
-                link: LinkType::Ethernet,
-                direction: None,
+            Self::Ethernet => Ok(Some(match encapsulation::ip_offset(frame) {
+                Some(offset) => raw_ip(frame, offset, None),
+                None => Stripped {
+                    frame,
+                    link: LinkType::Ethernet,
+                    direction: None,
+                },
             })),
             Self::RawIp => Ok(Some(raw_ip(frame, 0, None))),
             Self::Family => {

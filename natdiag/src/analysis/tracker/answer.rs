@@ -115,6 +115,7 @@ impl Tracker {
             let evidence = &mut self.remote(tuple.remote).evidence;
             evidence.unreachable += 1;
             evidence.prohibited += u64::from(is_prohibited(event, error));
+            evidence.no_route += u64::from(is_no_route(event, error));
         }
     }
 
@@ -172,6 +173,16 @@ const fn is_prohibited(event: &Event, error: &IcmpError) -> bool {
         error.icmp_type == 3 && matches!(error.code, 9 | 10 | 13)
     } else {
         error.icmp_type == 1 && matches!(error.code, 1 | 5 | 6)
+    }
+}
+
+/// Whether an error says that no way leads there: codes 0, 1, 6, 7, 8, 11 and 12 of type 3 (RFC 1122, section 3.2.2.1;
+/// RFC 1812, section 5.2.7.1), and of `ICMPv6` codes 0, 2 and 3 of type 1 (RFC 4443, section 3.1).
+const fn is_no_route(event: &Event, error: &IcmpError) -> bool {
+    if event.source.is_ipv4() {
+        error.icmp_type == 3 && matches!(error.code, 0 | 1 | 6..=8 | 11 | 12)
+    } else {
+        error.icmp_type == 1 && matches!(error.code, 0 | 2 | 3)
     }
 }
 

@@ -23,6 +23,9 @@ const ABORT_NS: u64 = 50_000_000;
 /// The same in smoothed handshake times.
 const ABORT_HANDSHAKES: u64 = 2;
 
+/// Hops that a client may lie behind the NAT that forwards for it.
+const HOPS_BEHIND: u8 = 4;
+
 impl Tracker {
     pub(super) fn reset_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let is_bare = !segment.has(ACK);
@@ -55,8 +58,8 @@ impl Tracker {
             }
             return;
         }
-        if flow.is_closing() {
-            // Many hosts end with a RST what is over.
+        if flow.is_closing() || flow.is_aborted {
+            // Many hosts end with a RST what is over, or answer ours.
             return;
         }
         let age_ns = event.time.since(since);
@@ -97,8 +100,10 @@ impl Tracker {
             went_on(flow, &mut self.remotes, tuple.remote);
             return;
         }
-        if event.ttl > flow.syn_ttl && flow.answer.is_some() && !flow.is_closing() {
-            // A forwarded SYN has passed one hop more than what this host sends itself.
+        let hops = event.ttl.saturating_sub(flow.syn_ttl);
+        if (1..=HOPS_BEHIND).contains(&hops) && flow.answer.is_some() && !flow.is_closing() {
+            // A forwarded SYN has passed one hop more than what this host sends itself. What differs by many is another
+            // stack's: scanners write their own headers, and the kernel below resets what they open.
             self.remotes
                 .entry(tuple.remote)
                 .or_default()
@@ -106,6 +111,7 @@ impl Tracker {
                 .resets_mut()
                 .own += 1;
         }
+        flow.is_aborted = true;
         let state = self.remotes.get_mut(&tuple.remote);
         let (id, ended_by_fin) = (flow.id, flow.fin_sent.is_some());
         let is_taken_back = flow.remote_closed_at.is_some() && !ended_by_fin;

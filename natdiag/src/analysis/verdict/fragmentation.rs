@@ -9,7 +9,7 @@ pub use self::flood::{is_junk, scattered_flood};
 use natdiag_common::counter::{FragmentPosition, FragmentProtocol, RemoteCounter};
 
 use self::{
-    flood::flood,
+    flood::{deliberate, flood},
     maker::{maker, other_maker},
 };
 use super::{
@@ -21,6 +21,9 @@ use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
 const FRAGMENT_UNIT: u64 = 8;
+/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6 needs
+/// more (RFC 8200, section 5).
+const SMALLEST_MTU: u64 = 68;
 /// Octets of an IPv4 and a TCP header without options: what an MTU is more than its MSS (RFC 6691).
 const IPV4_TCP_HEADERS: u64 = 40;
 /// Smallest MSS that is worth a clamp: what every host takes (RFC 9293, section 3.7.1).
@@ -167,6 +170,9 @@ fn tcp(case: &Case) -> Option<Finding> {
         return Some(insufficient(summary, evidence, remedy));
     }
     let largest = counts.value(RemoteCounter::LargestFirstTcpOctets);
+    if largest < SMALLEST_MTU {
+        return Some(deliberate(fragments, largest, evidence));
+    }
     let maker = maker(case, largest);
     let (complete, incomplete) = datagrams(case, FragmentProtocol::Tcp);
     let harmful = incomplete * HARMFUL_SHARE.1 > (complete + incomplete) * HARMFUL_SHARE.0;

@@ -16,11 +16,14 @@ pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(refused(syns));
     findings.extend(prohibited(syns));
+    findings.extend(no_route(syns));
     findings
 }
 
 fn refused(syns: &SynEvidence) -> Option<Finding> {
-    let unreachable = syns.unreachable - syns.prohibited;
+    let unreachable = syns
+        .unreachable
+        .saturating_sub(syns.prohibited + syns.no_route);
     if syns.refused + unreachable == 0 {
         return None;
     }
@@ -82,6 +85,36 @@ fn prohibited(syns: &SynEvidence) -> Option<Finding> {
         confidence: BY_ITS_OWN_WORDS,
         ..finding(
             Cause::Filtered,
+            Severity::Critical,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
+}
+
+/// Somebody on the way says that no way leads there: it is not the host that refuses.
+fn no_route(syns: &SynEvidence) -> Option<Finding> {
+    if syns.no_route == 0 {
+        return None;
+    }
+    let summary = format!(
+        "a router says that no way leads to this host: {} SYNs were answered by \"network unreachable\" or \"host unreachable\"",
+        syns.no_route
+    );
+    let evidence = vec![("syn_no_route", Evidence::Count(syns.no_route))];
+    let remedy = vec![
+        "look at the route at the sender of the error, which a capture shows: `tcpdump -n icmp or icmp6`".to_owned(),
+        "where it says \"host unreachable\", the host is down, or does not answer ARP or neighbour discovery".to_owned(),
+    ];
+    Some(Finding {
+        confidence: BY_ITS_OWN_WORDS,
+        excluded: vec![Alternative {
+            cause: Cause::Refused,
+            why: "the errors do not come from a port of the host".to_owned(),
+        }],
+        ..finding(
+            Cause::Routing,
             Severity::Critical,
             summary,
             evidence,

@@ -83,6 +83,27 @@ pub(super) fn flood(case: &Case) -> Option<Finding> {
     })
 }
 
+/// Fragments that are too small for any link, and too few for a flood: somebody makes them on purpose.
+pub(super) fn deliberate(
+    fragments: u64,
+    largest: u64,
+    evidence: Vec<(&'static str, Evidence)>,
+) -> Finding {
+    let summary = format!(
+        "{fragments} fragments of TCP are made on purpose: the largest first one has {largest} octets, and no link has an MTU of less than 68"
+    );
+    Finding {
+        confidence: DELIBERATE,
+        ..finding(
+            Cause::FragmentFlood,
+            Severity::Info,
+            summary,
+            evidence,
+            flood_remedy(),
+        )
+    }
+}
+
 fn flood_remedy() -> Vec<String> {
     vec![
         "drop tiny fragments before connection tracking: `nft add rule inet raw prerouting ip frag-off & 0x3fff != 0 ip length < 256 drop`".to_owned(),
