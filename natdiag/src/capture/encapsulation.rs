@@ -49,8 +49,8 @@ pub(super) fn ip_offset(frame: CapturedFrame<'_>) -> Option<usize> {
             }
             TYPE_MPLS | TYPE_MPLS_MULTICAST => return behind_labels(frame, offset),
             length if length <= LONGEST_LLC => {
-                let [a, b, c, d, e, f, high, low] = frame.octets(offset)?;
-                if [a, b, c, d, e, f] != SNAP {
+                let [llc @ .., high, low] = frame.octets::<8>(offset)?;
+                if llc != SNAP {
                     return None;
                 }
                 is_usual = false;
