@@ -34,6 +34,8 @@ const MAX_SERVICES: usize = 64;
 const MAX_OPEN: usize = 32;
 /// Ports of a remote host that are remembered for holes in its responses.
 const MAX_HOLE_PORTS: usize = 8;
+/// The same for refusals.
+const MAX_REFUSING_PORTS: usize = 8;
 
 /// SYNs from one local address to one port of the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,8 +122,12 @@ pub struct SynEvidence {
     pub echo_foreign: u64,
     /// SYNs that a bare ACK answered.
     pub acks: u64,
-    /// SYNs that a RST answered.
+    /// SYNs that a RST answered, and no SYN-ACK after it.
     pub refused: u64,
+    /// Of these, those to each port, of few ports.
+    pub refused_by_port: Vec<(u16, u64)>,
+    /// SYNs that a RST answered, and then a SYN-ACK.
+    pub refused_and_opened: u64,
     /// Of these, those whose RST has another time to live than the host's SYN-ACKs.
     pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
@@ -205,6 +211,38 @@ impl SynEvidence {
         } else if self.holes.len() < MAX_HOLE_PORTS {
             self.holes.push((port, 1));
         }
+    }
+
+    /// Counts a SYN to a port that a RST answered.
+    pub(super) fn note_refused(&mut self, port: u16) {
+        self.refused += 1;
+        let known = self.refused_by_port.iter_mut().find(|(it, _)| *it == port);
+        if let Some((_, refused)) = known {
+            *refused += 1;
+        } else if self.refused_by_port.len() < MAX_REFUSING_PORTS {
+            self.refused_by_port.push((port, 1));
+        }
+    }
+
+    /// A SYN-ACK came after all: what had refused the SYN was not the host.
+    pub(super) fn note_opened(&mut self, port: u16) {
+        self.refused = self.refused.saturating_sub(1);
+        self.refused_and_opened += 1;
+        let known = self.refused_by_port.iter_mut().find(|(it, _)| *it == port);
+        if let Some((_, refused)) = known {
+            *refused = refused.saturating_sub(1);
+        }
+    }
+
+    /// SYNs that a RST answered, to ports that let in one for ten refused ones at least: such a port is not closed.
+    #[must_use]
+    pub fn refused_by_open_ports(&self) -> u64 {
+        let open = self.refused_by_port.iter().filter(|(port, refused)| {
+            let to_port = self.services.iter().filter(|it| it.port == *port);
+            let answered: u64 = to_port.map(|it| it.outcomes.answered).sum();
+            answered.saturating_sub(*refused) * 10 > *refused
+        });
+        open.map(|(_, refused)| refused).sum()
     }
 
     /// What is known about resets.

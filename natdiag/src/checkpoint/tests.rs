@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CRC-32 of what the sample below is saved as.
-const SAMPLE: u32 = 0x8ec2_8d6f;
+const SAMPLE: u32 = 0xb9ed_a87c;
 
 fn events() -> Vec<Event> {
     let mut events = Client::new(1).closed_by_server(0, 9000);

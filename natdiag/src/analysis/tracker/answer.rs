@@ -45,6 +45,9 @@ impl Tracker {
             note_repeat(flow, &mut state.evidence, segment, now, seen);
             return;
         }
+        if flow.is_refused {
+            state.evidence.note_opened(tuple.remote_port);
+        }
         flow.remote_isn = Some(segment.seq);
         flow.established_at = Some(now);
         flow.answer = Some(Baseline::of(event));

@@ -131,6 +131,8 @@ pub(super) struct Flow {
     pub(super) is_misnumbered: bool,
     /// The RST that ended it.
     pub(super) reset: Option<Reset>,
+    /// Whether a RST has answered its SYN.
+    pub(super) is_refused: bool,
     /// Whether we have ended it by a RST.
     pub(super) is_aborted: bool,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.

@@ -31,8 +31,11 @@ impl Tracker {
         let is_bare = !segment.has(ACK);
         let before = SeqNumber(segment.ack.0.wrapping_sub(1));
         if !is_bare && self.answer_last(tuple, before, event.time) {
+            if let Some(flow) = self.flows.get_mut(&tuple) {
+                flow.is_refused = true;
+            }
             let evidence = &mut self.remote(tuple.remote).evidence;
-            evidence.refused += 1;
+            evidence.note_refused(tuple.remote_port);
             evidence.refused_by_other +=
                 u64::from(evidence.ttl.is_some_and(|ttl| ttl != event.ttl));
             return;

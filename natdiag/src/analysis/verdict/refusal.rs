@@ -1,6 +1,6 @@
 //! Connections that are refused at once: by the host, by a rule, or by somebody in between.
 
-use super::finding;
+use super::case::{finding, insufficient};
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     fates::SynEvidence,
@@ -15,6 +15,8 @@ const BY_ITS_OWN_WORDS: f64 = 0.99;
 pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(refused(syns));
+    findings.extend(now_and_then(syns));
+    findings.extend(injected(syns));
     findings.extend(prohibited(syns));
     findings.extend(no_route(syns));
     findings
@@ -24,15 +26,15 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
     let unreachable = syns
         .unreachable
         .saturating_sub(syns.prohibited + syns.no_route);
-    if syns.refused + unreachable == 0 {
+    let refused = syns.refused - syns.refused_by_open_ports().min(syns.refused);
+    if refused + unreachable == 0 {
         return None;
     }
     let summary = format!(
-        "connections are refused at once: {} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error",
-        syns.refused
+        "connections are refused at once: {refused} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error"
     );
     let evidence = vec![
-        ("syn_refused", Evidence::Count(syns.refused)),
+        ("syn_refused", Evidence::Count(refused)),
         ("syn_unreachable", Evidence::Count(unreachable)),
         (
             "syn_refused_by_another_machine",
@@ -85,6 +87,65 @@ fn prohibited(syns: &SynEvidence) -> Option<Finding> {
         confidence: BY_ITS_OWN_WORDS,
         ..finding(
             Cause::Filtered,
+            Severity::Critical,
+            summary,
+            evidence,
+            remedy,
+        )
+    })
+}
+
+/// A port that is open refuses some: a limit that answers by a RST, a restart, a balancer that has lost its servers.
+fn now_and_then(syns: &SynEvidence) -> Option<Finding> {
+    let refused = syns.refused_by_open_ports();
+    if refused == 0 {
+        return None;
+    }
+    let summary = format!(
+        "{refused} SYNs were answered by a RST at ports that let others in: a limit, a restart, or a balancer without servers for a while"
+    );
+    let evidence = vec![("syn_refused_by_open_ports", Evidence::Count(refused))];
+    let remedy = vec![
+        "compare the times of the refusals with those of restarts, and with how many connections were opened then".to_owned(),
+    ];
+    let may_be = |cause, why: &str| Alternative {
+        cause,
+        why: why.to_owned(),
+    };
+    Some(Finding {
+        not_excluded: vec![
+            may_be(Cause::RateLimit, "a limit may answer by a RST"),
+            may_be(Cause::Refused, "the service may have been down for a while"),
+        ],
+        ..insufficient(summary, evidence, remedy)
+    })
+}
+
+/// A RST and then a SYN-ACK answer one SYN: a host does not refuse what it opens.
+fn injected(syns: &SynEvidence) -> Option<Finding> {
+    if syns.refused_and_opened == 0 {
+        return None;
+    }
+    let summary = format!(
+        "{} SYNs were answered by a RST and then by a SYN-ACK: something on the way has sent the RST, and the host knows nothing of it",
+        syns.refused_and_opened
+    );
+    let evidence = vec![(
+        "syn_refused_and_opened",
+        Evidence::Count(syns.refused_and_opened),
+    )];
+    let remedy = vec![
+        "look for an intrusion prevention system or a filter on the way; compare with another path"
+            .to_owned(),
+    ];
+    Some(Finding {
+        confidence: GENUINE,
+        excluded: vec![Alternative {
+            cause: Cause::Refused,
+            why: "the host has opened these connections".to_owned(),
+        }],
+        ..finding(
+            Cause::ResetInjected,
             Severity::Critical,
             summary,
             evidence,
