@@ -42,6 +42,8 @@ pub struct RecentSyn {
     pub repeated: bool,
     /// Connections to the remote host that were open then.
     pub open: u16,
+    /// The port at the remote host.
+    pub port: u16,
     /// What became of it.
     pub fate: Fate,
 }
@@ -55,7 +57,13 @@ pub struct RecentSyns {
 
 impl RecentSyns {
     /// Adds a SYN that was sent, and returns its number.
-    pub fn push(&mut self, sent: Timestamp, tsval: Option<TsVal>, class: SynClass) -> u64 {
+    pub fn push(
+        &mut self,
+        sent: Timestamp,
+        tsval: Option<TsVal>,
+        port: u16,
+        class: SynClass,
+    ) -> u64 {
         if self.newest.len() >= RECENT_SYNS {
             self.newest.pop_front();
         } else if self.newest.len() == self.newest.capacity() {
@@ -69,6 +77,7 @@ impl RecentSyns {
             counts: !class.ambiguous,
             repeated: class.repeated,
             open: u16::try_from(class.open).unwrap_or(u16::MAX),
+            port,
             fate: Fate::Pending,
         });
         self.sent += 1;
@@ -89,6 +98,12 @@ impl RecentSyns {
     /// The SYNs, the newest last.
     pub fn iter(&self) -> impl Iterator<Item = &RecentSyn> {
         self.newest.iter()
+    }
+
+    /// The SYNs with their numbers, the newest last.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &RecentSyn)> {
+        let first = self.sent.saturating_sub(self.newest.len() as u64);
+        (first..).zip(&self.newest)
     }
 
     /// The SYNs, the newest last.
@@ -155,15 +170,15 @@ mod tests {
     #[test]
     fn fate_finds_its_syn_until_newer_ones_have_pushed_it_out() {
         let mut recent = RecentSyns::default();
-        let first = recent.push(Timestamp(0), None, CLASS);
-        let second = recent.push(Timestamp(1), None, CLASS);
+        let first = recent.push(Timestamp(0), None, 443, CLASS);
+        let second = recent.push(Timestamp(1), None, 443, CLASS);
         recent.settle(first, Fate::Dropped);
         recent.settle(second, Fate::Answered);
         let fates = |recent: &RecentSyns| recent.to_vec().iter().map(|syn| syn.fate).collect();
         let seen: Vec<_> = fates(&recent);
         assert_eq!(seen, [Fate::Dropped, Fate::Answered]);
         for time in 2..1000 {
-            recent.push(Timestamp(time), None, CLASS);
+            recent.push(Timestamp(time), None, 443, CLASS);
         }
         recent.settle(first, Fate::Answered);
         let seen: Vec<_> = fates(&recent);

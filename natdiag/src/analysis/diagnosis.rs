@@ -109,6 +109,8 @@ pub enum Cause {
     IdleTimeout,
     ResetInjected,
     ResetByApplication,
+    KeepaliveRace,
+    ServerRestart,
     InsufficientEvidence,
     Blind,
 }
@@ -143,6 +145,8 @@ impl Cause {
             Self::IdleTimeout => "idle-timeout",
             Self::ResetInjected => "reset-injected",
             Self::ResetByApplication => "reset-by-application",
+            Self::KeepaliveRace => "keepalive-race",
+            Self::ServerRestart => "server-restart",
             Self::InsufficientEvidence => "insufficient-evidence",
             Self::Blind => "blind",
         }

@@ -1,8 +1,12 @@
 //! What the fates of SYNs towards one remote host add up to. Counters only; `verdict` weighs them.
 
 pub mod clocks;
+pub mod hops;
 mod outcomes;
+pub mod races;
+pub mod refusals;
 pub mod resets;
+pub mod restarts;
 pub mod spells;
 pub mod writes;
 
@@ -12,7 +16,10 @@ use natdiag_common::wire::seq::TsVal;
 use serde::{Deserialize, Serialize};
 
 pub use self::outcomes::{Fate, Outcomes};
-use self::{clocks::Clocks, resets::ResetEvidence, spells::Spells, writes::RecentWrites};
+use self::{
+    clocks::Clocks, hops::Distances, races::RaceEvidence, refusals::RefusalEvidence,
+    resets::ResetEvidence, restarts::RestartEvidence, spells::Spells, writes::RecentWrites,
+};
 use crate::{
     analysis::{close_up::RecentSyns, mark::Prediction},
     event::Timestamp,
@@ -148,7 +155,7 @@ pub struct SynEvidence {
     pub acks: u64,
     /// SYNs that a RST answered.
     pub refused: u64,
-    /// Of these, those whose RST has another time to live than the host's SYN-ACKs.
+    /// Of these, those whose RST came from another distance than the host's own packets.
     pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub unreachable: u64,
@@ -178,8 +185,16 @@ pub struct SynEvidence {
     pub orderly: u64,
     /// How old the oldest of them was at its end, in nanoseconds.
     pub oldest_orderly_ns: u64,
+    /// Distances that the packets show which end its connections.
+    pub distances: Distances,
     /// Its RSTs, once there was one.
     pub resets: Option<Box<ResetEvidence>>,
+    /// Refused SYNs in detail, once there was one.
+    pub refusals: Option<Box<RefusalEvidence>>,
+    /// Connections that it had closed when a request of ours reached it.
+    pub races: Option<Box<RaceEvidence>>,
+    /// When it was away.
+    pub restarts: RestartEvidence,
     /// Whether hosts that cannot be seen from here share our address towards the remote host.
     pub shared_address: bool,
     /// When a SYN was last dropped that the rule predicts to be.
@@ -234,6 +249,19 @@ impl SynEvidence {
     /// What is known about resets.
     pub(super) fn resets_mut(&mut self) -> &mut ResetEvidence {
         self.resets.get_or_insert_default()
+    }
+
+    /// What is known about refused SYNs.
+    pub(super) fn refusals_mut(&mut self) -> &mut RefusalEvidence {
+        self.refusals.get_or_insert_default()
+    }
+
+    /// SYNs to a port that were answered, by whomever; `None` where there are more ports than are told apart.
+    #[must_use]
+    pub fn answered_at(&self, port: u16) -> Option<u64> {
+        let of_port = self.services.iter().filter(|service| service.port == port);
+        (self.services.len() < MAX_SERVICES)
+            .then(|| of_port.map(|service| service.outcomes.answered).sum())
     }
 
     /// Moves one SYN from one fate to another.

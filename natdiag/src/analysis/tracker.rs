@@ -2,14 +2,18 @@
 //! tcp_tw_recycle would hold. One tracker serves live traffic and captures.
 
 mod answer;
+mod before;
 mod closing;
 mod deadlines;
 mod fate;
 mod flow;
 mod network;
+mod race;
+mod refusal;
 mod reset;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 mod unseen;
 
 use std::{
@@ -30,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::network::Networks;
 use self::{
+    before::ResetsBefore,
     deadlines::{Deadline, Deadlines},
     fate::{settle, unanswered},
     flow::{Flow, Transmission},
@@ -119,6 +124,8 @@ pub struct Tracker {
     left_out: u64,
     /// The last period in which records were missed.
     missed: Option<(Timestamp, Timestamp)>,
+    /// RSTs of connections that were opened before we looked.
+    before: ResetsBefore,
     /// When the last mark expires that may have been made while nobody looked.
     marks_known_from: Option<Timestamp>,
 }
@@ -167,7 +174,7 @@ impl Tracker {
             remote_port,
         };
         match (event.direction, segment) {
-            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, event),
+            (Direction::Egress, s) if s.has(RST) => self.reset_sent(tuple, event, s),
             (Direction::Ingress, s) if s.has(RST) => self.reset_received(tuple, event, s),
             (Direction::Egress, s) if s.has(SYN | ACK) => {}
             (Direction::Ingress, s) if s.has(SYN | ACK) => self.syn_ack_received(tuple, event, s),
@@ -314,7 +321,10 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, tsval, class),
+            number: state
+                .evidence
+                .recent
+                .push(now, tsval, tuple.remote_port, class),
             tsval,
             identification: event.identification,
             class,

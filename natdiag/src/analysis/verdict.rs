@@ -10,9 +10,11 @@ mod crossing;
 mod data;
 mod fragmentation;
 pub(crate) mod likelihood;
+mod race;
 mod refusal;
 mod reset;
 mod response;
+mod restart;
 mod stall;
 mod syn;
 mod unseen;
@@ -79,6 +81,11 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.resets.is_some()
             || syns.refused > 0
             || syns.unreachable > 0
+            || race::has_symptom(syns)
+            || syns
+                .refusals
+                .as_deref()
+                .is_some_and(|refusals| refusals.opened > 0)
             || !syns.holes.is_empty()
             || syns.reassembled > 0
             || response::has_symptom(case, syns)
@@ -119,11 +126,15 @@ pub fn findings(case: &Case) -> Vec<Finding> {
             .any(|finding| finding.cause == Cause::BacklogOverflow);
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
+        findings.extend(race::findings(syns));
         findings.extend(response::findings(case, syns, is_full));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
     findings.extend(data::findings(case, is_full));
+    if let Some(syns) = case.syns {
+        restart::retain_unexplained(&mut findings, syns);
+    }
     for finding in &mut findings {
         finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
     }

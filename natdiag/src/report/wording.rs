@@ -36,6 +36,8 @@ pub(crate) const fn title(cause: Cause) -> &'static str {
         Cause::IdleTimeout => "idle connections are cut",
         Cause::ResetInjected => "resets from the path",
         Cause::ResetByApplication => "resets by the application",
+        Cause::KeepaliveRace => "closed as a request came",
+        Cause::ServerRestart => "the server restarted",
         Cause::InsufficientEvidence => "cause not clear yet",
         Cause::Blind => "not visible from here",
     }

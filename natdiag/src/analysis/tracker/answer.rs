@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     analysis::evidence::{Fate, SynEvidence},
-    event::{Event, IcmpError, Segment, Timestamp},
+    event::{Event, Segment, Timestamp},
 };
 
 /// Weight of the past in the smoothed handshake time (RFC 6298, section 2: 1 - 1/8).
@@ -39,6 +39,9 @@ impl Tracker {
             note_repeat(flow, &mut state.evidence, segment, now);
             return;
         }
+        let dropped = state.evidence.all().dropped;
+        state.evidence.restarts.heard(now, dropped);
+        flow.note_opened(&mut state.evidence, tuple.remote_port, event);
         flow.remote_isn = Some(segment.seq);
         flow.established_at = Some(now);
         flow.answer = Some(Baseline::of(event));
@@ -87,28 +90,7 @@ impl Tracker {
                 now,
             );
         }
-    }
-
-    /// Takes an `ICMP` error about a SYN.
-    pub fn icmp_error(&mut self, event: &Event, error: &IcmpError) {
-        let Some(quoted) = error.quoted else {
-            return;
-        };
-        let Some((local_port, remote_port, seq)) = quoted.tcp else {
-            return;
-        };
-        self.advance(event.time);
-        let tuple = FourTuple {
-            local: quoted.source,
-            local_port,
-            remote: quoted.destination,
-            remote_port,
-        };
-        if self.answer_last(tuple, seq, event.time) {
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            evidence.unreachable += 1;
-            evidence.prohibited += u64::from(is_prohibited(event, error));
-        }
+        self.adopt_resets_before(tuple, now);
     }
 
     /// A RST or an `ICMP` error answers the last transmission of a SYN with this sequence number.
@@ -167,16 +149,6 @@ fn note_handshake(
         }
         (Some(_), None, _) => evidence.echo_missing += 1,
         (None, ..) => {}
-    }
-}
-
-/// Whether an error says that a rule forbids the packet: codes 9, 10 and 13 of type 3 (RFC 1812, section 5.2.7.1), and of
-/// `ICMPv6` codes 1, 5 and 6 of type 1 (RFC 4443, section 3.1).
-const fn is_prohibited(event: &Event, error: &IcmpError) -> bool {
-    if event.source.is_ipv4() {
-        error.icmp_type == 3 && matches!(error.code, 9 | 10 | 13)
-    } else {
-        error.icmp_type == 1 && matches!(error.code, 1 | 5 | 6)
     }
 }
 

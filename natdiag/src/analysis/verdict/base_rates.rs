@@ -82,6 +82,30 @@ pub const RESET_TROUBLES: [(ResetTrouble, f64); 4] = [
     (ResetTrouble::Injected, 0.05),
 ];
 
+/// What may refuse SYNs to a port that takes others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalTrouble {
+    /// Nothing listens there any more.
+    Stopped,
+    /// The host or its service was restarted, and refused until it was back.
+    Restart,
+    /// A rule takes so many connections a second, or so many open ones, and resets the others.
+    RateLimit,
+    /// Some of several servers behind the address refuse.
+    OneOfSeveral,
+    /// Something on the path forges RSTs.
+    Injected,
+}
+
+/// Shares of [`RefusalTrouble`] among ports that refuse some SYNs and take others.
+pub const REFUSAL_TROUBLES: [(RefusalTrouble, f64); 5] = [
+    (RefusalTrouble::Restart, 0.4),
+    (RefusalTrouble::Stopped, 0.2),
+    (RefusalTrouble::OneOfSeveral, 0.2),
+    (RefusalTrouble::RateLimit, 0.15),
+    (RefusalTrouble::Injected, 0.05),
+];
+
 /// What may keep data of open connections from getting through, where no fragment was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StallTrouble {
@@ -116,6 +140,8 @@ mod tests {
         let syns: f64 = SYN_TROUBLES.iter().map(|(_, share)| share).sum();
         let resets: f64 = RESET_TROUBLES.iter().map(|(_, share)| share).sum();
         assert!((syns - 1.0).abs() < 0.001, "{syns}");
+        let refusals: f64 = REFUSAL_TROUBLES.iter().map(|(_, share)| share).sum();
+        assert!((refusals - 1.0).abs() < 0.001, "{refusals}");
         let stalls: f64 = STALL_TROUBLES.iter().map(|(_, share)| share).sum();
         assert!((resets - 1.0).abs() < 0.001, "{resets}");
         assert!((stalls - 1.0).abs() < 0.001, "{stalls}");

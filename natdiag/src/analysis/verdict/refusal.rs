@@ -1,9 +1,13 @@
-//! Connections that are refused at once: by the host, by a rule, or by somebody in between.
+//! Connections that are refused at once: by the host, by a rule, by a router that knows no way, or by somebody in between.
+
+mod mixed;
+mod opened;
+mod unrouted;
 
 use super::finding;
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    evidence::SynEvidence,
+    evidence::{SynEvidence, refusals::RefusalEvidence},
 };
 
 /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
@@ -15,32 +19,51 @@ const BY_ITS_OWN_WORDS: f64 = 0.99;
 pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(refused(syns));
+    findings.extend(mixed::findings(syns));
+    findings.extend(opened::findings(syns));
+    findings.extend(unrouted::findings(syns));
     findings.extend(prohibited(syns));
     findings
 }
 
+/// Ports that nothing listens on: they take no SYN.
 fn refused(syns: &SynEvidence) -> Option<Finding> {
-    let unreachable = syns.unreachable - syns.prohibited;
-    if syns.refused + unreachable == 0 {
+    let known = syns.refusals.as_deref();
+    let no_way = known.map_or(0, |known| known.no_way);
+    let unreachable = syns
+        .unreachable
+        .saturating_sub(syns.prohibited)
+        .saturating_sub(no_way);
+    let (mut refused, mut by_other) = (syns.refused, syns.refused_by_other);
+    // A port that takes others is not closed.
+    for port in mixed::ports(syns) {
+        refused = refused.saturating_sub(port.by_reset);
+        by_other = by_other.saturating_sub(port.by_other);
+    }
+    if refused + unreachable == 0 {
         return None;
     }
     let summary = format!(
-        "connections are refused at once: {} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error",
-        syns.refused
+        "connections are refused at once: {refused} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error"
     );
+    let ports = closed_ports(syns, known);
+    let check = match ports.as_slice() {
+        [port] => format!("on the server `ss -ltn 'sport = :{port}'` shows what listens"),
+        _ => "on the server `ss -ltn` shows what listens".to_owned(),
+    };
     let evidence = vec![
-        ("syn_refused", Evidence::Count(syns.refused)),
+        ("syn_refused", Evidence::Count(refused)),
         ("syn_unreachable", Evidence::Count(unreachable)),
-        (
-            "syn_refused_by_another_machine",
-            Evidence::Count(syns.refused_by_other),
-        ),
+        ("syn_refused_by_another_machine", Evidence::Count(by_other)),
+        ("ports", Evidence::List(ports)),
     ];
-    let remedy = vec!["check the port number, and that the service runs".to_owned()];
-    let by_filter = if syns.refused_by_other > 0 {
+    let remedy = vec![
+        "check the port number, and that the service runs".to_owned(),
+        check,
+    ];
+    let by_filter = if by_other > 0 {
         format!(
-            "{} of these RSTs have another time to live than the host's SYN-ACKs: a filter on the way may reject for it",
-            syns.refused_by_other
+            "{by_other} of these RSTs come from another distance than the host's SYN-ACKs: a filter on the way may reject for it"
         )
     } else {
         "a filter that rejects with a RST looks the same".to_owned()
@@ -56,6 +79,10 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
                 cause: Cause::TwRecycle,
                 why: "it stays silent as well".to_owned(),
             },
+            Alternative {
+                cause: Cause::RateLimit,
+                why: "no SYN to these ports was taken".to_owned(),
+            },
         ],
         not_excluded: vec![Alternative {
             cause: Cause::ResetInjected,
@@ -63,6 +90,16 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
         }],
         ..finding(Cause::Refused, Severity::Warning, summary, evidence, remedy)
     })
+}
+
+/// Ports that take no SYN, as far as they are told apart.
+fn closed_ports(syns: &SynEvidence, known: Option<&RefusalEvidence>) -> Vec<String> {
+    let all = known.map_or(&[][..], RefusalEvidence::ports);
+    let is_mixed = |port: u16| mixed::ports(syns).any(|mixed| mixed.port == port);
+    all.iter()
+        .filter(|port| port.by_reset + port.by_error > 0 && !is_mixed(port.port))
+        .map(|port| port.port.to_string())
+        .collect()
 }
 
 fn prohibited(syns: &SynEvidence) -> Option<Finding> {

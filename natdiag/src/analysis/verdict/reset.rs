@@ -12,6 +12,7 @@ use super::{
     base_rates::{RESET_TROUBLES, ResetTrouble},
     finding, insufficient,
     likelihood::normalise,
+    restart,
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
@@ -26,6 +27,8 @@ use crate::analysis::{
 const INDEPENDENT: f64 = 4.0;
 /// Independent signals without which nobody is said to forge.
 const SIGNALS: u32 = 2;
+/// Resets of connections from before we looked that say who sends them.
+const SEVERAL: u64 = 2;
 /// Closed connections from which on their age tells what is usual.
 const USUAL: u64 = 3;
 /// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
@@ -129,31 +132,34 @@ fn attributed(
     resets: &ResetEvidence,
     followed: &FollowCounts,
 ) -> Finding {
+    let total = resets.total();
     let posterior = posterior(syns, resets, followed);
     let best = posterior.iter().max_by(|a, b| a.1.total_cmp(&b.1));
     let evidence = evidence(case, syns, resets, followed);
     let named = best.filter(|(trouble, share)| {
-        let is_founded = *trouble != ResetTrouble::Injected || signals(resets) >= SIGNALS;
-        *share >= NAMED && is_founded && cause(*trouble).is_some()
+        let is_founded = match trouble {
+            ResetTrouble::Injected => signals(resets) >= SIGNALS,
+            ResetTrouble::Restart => restart::story(syns).is_some(),
+            ResetTrouble::Application => is_application(resets),
+            ResetTrouble::Idle => resets.with(signal::BEFORE) < total || total >= SEVERAL,
+        };
+        *share >= NAMED && is_founded
     });
     let alternatives = |wanted: bool| -> Vec<Alternative> {
         posterior
             .iter()
             .filter(|other| Some(*other) != named)
             .filter(|(_, share)| (*share <= RULED_OUT) == wanted)
-            .filter_map(|(trouble, share)| {
-                Some(Alternative {
-                    cause: cause(*trouble)?,
-                    why: if wanted {
-                        why_not(*trouble, resets, followed)
-                    } else {
-                        format!("fits what was seen, at {:.0} %", share * 100.0)
-                    },
-                })
+            .map(|(trouble, share)| Alternative {
+                cause: cause(*trouble),
+                why: if wanted {
+                    why_not(*trouble, resets, followed)
+                } else {
+                    format!("fits what was seen, at {:.0} %", share * 100.0)
+                },
             })
             .collect()
     };
-    let total = resets.total();
     let Some((trouble, confidence)) = named else {
         let summary = format!(
             "{total} open connections were reset, and what was seen does not tell by whom; a RST without timestamps proves nothing"
@@ -166,28 +172,41 @@ fn attributed(
             ..insufficient(summary, evidence, remedy)
         };
     };
-    let (severity, summary, remedy) = words(*trouble, resets, followed);
+    let found = match trouble {
+        ResetTrouble::Restart => restart::named(syns, evidence),
+        ResetTrouble::Application | ResetTrouble::Idle | ResetTrouble::Injected => {
+            let (severity, summary, remedy) = words(*trouble, resets, followed);
+            finding(cause(*trouble), severity, summary, evidence, remedy)
+        }
+    };
     Finding {
         confidence: *confidence,
         excluded: alternatives(true),
         not_excluded: alternatives(false),
-        ..finding(
-            cause(*trouble).unwrap_or(Cause::InsufficientEvidence),
-            severity,
-            summary,
-            evidence,
-            remedy,
-        )
+        ..found
     }
 }
 
-const fn cause(trouble: ResetTrouble) -> Option<Cause> {
+const fn cause(trouble: ResetTrouble) -> Cause {
     match trouble {
-        ResetTrouble::Application => Some(Cause::ResetByApplication),
-        ResetTrouble::Idle => Some(Cause::IdleTimeout),
-        ResetTrouble::Injected => Some(Cause::ResetInjected),
-        ResetTrouble::Restart => None,
+        ResetTrouble::Application => Cause::ResetByApplication,
+        ResetTrouble::Idle => Cause::IdleTimeout,
+        ResetTrouble::Injected => Cause::ResetInjected,
+        ResetTrouble::Restart => Cause::ServerRestart,
     }
+}
+
+/// Whether the application may be named: not where every connection was reset before an octet of an answer, as a device does
+/// that dislikes a request, and not for one connection of which nothing else was seen.
+fn is_application(resets: &ResetEvidence) -> bool {
+    let total = resets.total();
+    let is_all = |bit: u8| resets.with(bit) == total;
+    !is_all(signal::FIRST) && (!is_all(signal::BEFORE) || total >= SEVERAL)
+}
+
+/// Reset connections of one remote host.
+pub(super) fn total(resets: &ResetEvidence) -> u64 {
+    resets.total()
 }
 
 /// Signals of forgery that any RST shows.
@@ -233,7 +252,7 @@ fn posterior(
             } else {
                 0.0
             };
-            prior.ln() + weight * of_all + age + silence
+            prior.ln() + weight * of_all + age + silence + restart::ln_story(*trouble, syns)
         })
         .collect();
     RESET_TROUBLES
@@ -244,6 +263,13 @@ fn posterior(
 }
 
 fn ln_signals(signature: &Signature, signals: u8) -> f64 {
+    let is_before = signals & signal::BEFORE != 0;
+    // What its own SYN-ACK looked like, and whether it was young, is not known of a connection from before we looked.
+    let is_known = |bit: u8| match bit {
+        signal::OTHER_TTL | signal::BARE => true,
+        signal::OLD => !is_before || signals & bit != 0,
+        _ => !is_before,
+    };
     [
         (signal::OTHER_TTL, signature.other_ttl),
         (signal::OTHER_HEADER, signature.other_header),
@@ -253,6 +279,7 @@ fn ln_signals(signature: &Signature, signals: u8) -> f64 {
         (signal::OLD, signature.old),
     ]
     .into_iter()
+    .filter(|(bit, _)| is_known(*bit))
     .map(|(bit, share)| ln_of(share, signals & bit != 0))
     .sum()
 }

@@ -26,9 +26,10 @@ pub(super) fn words(
                 "{total} connections were reset {}, by somebody who no longer knew them: a NAT or load balancer on the way forgets connections that are idle",
                 when(followed)
             ),
-            vec![
-                "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time=60` and `SO_KEEPALIVE`".to_owned(),
-            ],
+            vec![format!(
+                "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time={}` and `SO_KEEPALIVE`",
+                keep_alive_seconds(followed)
+            )],
         ),
         ResetTrouble::Injected => (
             Severity::Critical,
@@ -50,14 +51,23 @@ pub(super) fn words(
 /// When connections were reset that somebody had forgotten.
 fn when(followed: &FollowCounts) -> String {
     match silence::bounds(followed) {
-        Some((reset, answered)) if reset > answered => format!(
-            "when they went on after a silence of {reset} s or more; after shorter ones they went on unharmed"
+        Some((reset, answered)) if reset.from_seconds > answered.from_seconds => format!(
+            "when they went on after a silence {reset}, while after one {answered} they went on unharmed,"
         ),
-        Some((reset, _)) if reset > 0 => {
-            format!("when they went on after a silence of {reset} s or more")
+        Some((reset, _)) if reset.from_seconds > 0 => {
+            format!("when they went on after a silence {reset}")
         }
         _ => "long after they opened".to_owned(),
     }
+}
+
+/// How often keep-alives must be sent: twice while nobody forgets, and once a minute where that is not known or longer.
+fn keep_alive_seconds(followed: &FollowCounts) -> u64 {
+    const USUAL_SECONDS: u64 = 60;
+    silence::bounds(followed)
+        .map(|(reset, _)| reset.from_seconds / 2)
+        .filter(|seconds| (1..USUAL_SECONDS).contains(seconds))
+        .unwrap_or(USUAL_SECONDS)
 }
 
 /// The observation that rules a trouble out.
@@ -69,7 +79,7 @@ pub(super) fn why_not(
     let after_silence = silence::after_silence(followed);
     match trouble {
         ResetTrouble::Application if resets.with(signal::OTHER_TTL) > 0 => format!(
-            "{} RSTs have another time to live than the SYN-ACK",
+            "{} RSTs come from another distance than the SYN-ACKs",
             resets.with(signal::OTHER_TTL)
         ),
         ResetTrouble::Application if after_silence.dropped > 0 => format!(
@@ -82,7 +92,12 @@ pub(super) fn why_not(
             after_silence.answered
         ),
         ResetTrouble::Idle => "connections were reset that had just opened".to_owned(),
-        ResetTrouble::Restart => "the RSTs come from sockets that were open".to_owned(),
+        ResetTrouble::Restart if resets.with(signal::BARE) == 0 => {
+            "the RSTs come from sockets that were open".to_owned()
+        }
+        ResetTrouble::Restart => {
+            "the host was not away before: no silence, and no port that refused".to_owned()
+        }
         ResetTrouble::Injected if after_silence.dropped > 0 => format!(
             "{} RSTs came when connections went on after a silence",
             after_silence.dropped
@@ -103,7 +118,7 @@ pub(super) fn evidence(
     let mut evidence = vec![
         ("connections_reset", Evidence::Count(resets.total())),
         (
-            "of_another_time_to_live",
+            "of_another_distance",
             Evidence::Count(resets.with(signal::OTHER_TTL)),
         ),
         (
@@ -119,6 +134,10 @@ pub(super) fn evidence(
             Evidence::Count(resets.with(signal::WENT_ON)),
         ),
         ("without_ack", Evidence::Count(resets.with(signal::BARE))),
+        (
+            "opened_before_we_looked",
+            Evidence::Count(resets.with(signal::BEFORE)),
+        ),
         ("connections_closed_in_order", Evidence::Count(syns.orderly)),
     ];
     if let Some(youngest) = resets.youngest_reset_ns {
@@ -145,10 +164,10 @@ pub(super) fn evidence(
         ]);
         if let Some((reset, answered)) = silence::bounds(followed) {
             evidence.extend([
-                ("shortest_silence_reset_seconds", Evidence::Count(reset)),
+                ("shortest_silence_reset", Evidence::Text(reset.to_string())),
                 (
-                    "longest_silence_answered_seconds",
-                    Evidence::Count(answered),
+                    "longest_silence_answered",
+                    Evidence::Text(answered.to_string()),
                 ),
             ]);
         }
