@@ -368,10 +368,9 @@ fn rst_in(step: &Step, _late: u32) -> Result<Piece> {
     })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one of several that can fail")]
-fn rst_out(_step: &Step, _late: u32) -> Result<Piece> {
+fn rst_out(step: &Step, _late: u32) -> Result<Piece> {
     Ok(Piece {
-        segment: tcp().seq(77).rst(),
+        segment: tcp().seq(step.number("seq", 77)?).rst(),
         direction: Direction::Egress,
     })
 }

@@ -196,12 +196,13 @@ const fn cause(trouble: ResetTrouble) -> Cause {
     }
 }
 
-/// Whether the application may be named: not where every connection was reset before an octet of an answer, as a device does
-/// that dislikes a request, and not for one connection of which nothing else was seen.
+/// Whether the application may be named: not where connections were reset before an octet of an answer, as a device does that
+/// dislikes a request, and not for one connection of which nothing else was seen.
 fn is_application(resets: &ResetEvidence) -> bool {
-    let total = resets.total();
-    let is_all = |bit: u8| resets.with(bit) == total;
-    !is_all(signal::FIRST) && (!is_all(signal::BEFORE) || total >= SEVERAL)
+    let (total, first) = (resets.total(), resets.with(signal::FIRST));
+    let before = resets.with(signal::BEFORE);
+    let answered = total.saturating_sub(first + before);
+    answered * 2 > first || (first == 0 && before >= SEVERAL)
 }
 
 /// Reset connections of one remote host.

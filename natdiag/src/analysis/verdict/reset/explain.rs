@@ -52,7 +52,7 @@ pub(super) fn words(
 fn when(followed: &FollowCounts) -> String {
     match silence::bounds(followed) {
         Some((reset, answered)) if reset.from_seconds > answered.from_seconds => format!(
-            "when they went on after a silence {reset}, while after one {answered} they went on unharmed,"
+            "when they went on after a silence {reset}, while after one {answered} they went on unharmed"
         ),
         Some((reset, _)) if reset.from_seconds > 0 => {
             format!("when they went on after a silence {reset}")
