@@ -160,10 +160,16 @@ fn ln_series_of(trouble: RefusalTrouble, series: &[Decided]) -> f64 {
     match trouble {
         RefusalTrouble::Stopped => ln_spell(series, |end| end == series.len()),
         RefusalTrouble::Restart => ln_spell(series, |end| end < series.len()),
-        RefusalTrouble::RateLimit => ln_mixture(&[
-            (0.7, ln_number_a_second(series)),
-            (0.3, ln_number_open(series)),
-        ]),
+        RefusalTrouble::RateLimit => {
+            // Where none was open, open ones were not too many.
+            let mut refused = series.iter().filter(|syn| syn.is_dropped);
+            let by_open = if refused.all(|syn| syn.open > 0) {
+                ln_number_open(series)
+            } else {
+                f64::NEG_INFINITY
+            };
+            ln_mixture(&[(0.7, ln_number_a_second(series)), (0.3, by_open)])
+        }
         RefusalTrouble::OneOfSeveral => ln_series(ANY, outcomes(series)),
         RefusalTrouble::Injected => ln_series(PICKED, outcomes(series)),
     }
