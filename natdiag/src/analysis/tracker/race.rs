@@ -15,8 +15,8 @@ const CROSSING_HANDSHAKES: u64 = 2;
 const CROSSING_NS: u64 = 100_000_000;
 /// Age from which on a connection that the host closes may have been idle. Servers wait for seconds at least.
 const IDLE_NS: u64 = 1_000_000_000;
-/// Octets that a client sends as a goodbye before its own FIN, at most: the close_notify alert of TLS (RFC 8446, section
-/// 6.1), with the padding and the checksum of older ciphers.
+/// Octets that a client sends as a goodbye before its own FIN, at most: the `close_notify` alert of TLS (RFC 8446,
+/// section 6.1), with the padding and the checksum of older ciphers.
 const GOODBYE_OCTETS: u32 = 100;
 
 impl Flow {
