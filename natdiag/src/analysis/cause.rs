@@ -34,6 +34,8 @@ pub enum Cause {
     IdleTimeout,
     ResetInjected,
     ResetByApplication,
+    KeepaliveRace,
+    ServerRestart,
     InsufficientEvidence,
     Blind,
 }
@@ -47,6 +49,8 @@ pub enum Verify {
     By(&'static [&'static str]),
     /// By a command that shows the fragments from the remote host.
     ByFragments,
+    /// By a command that shows how the remote host closes and resets connections.
+    ByClosings,
 }
 
 /// What is said of a cause.
@@ -258,6 +262,20 @@ impl Cause {
                 title: "resets by the application",
                 is_of_silence: false,
                 verify: Verify::Not,
+            },
+            Self::KeepaliveRace => Row {
+                name: "keepalive-race",
+                title: "closed as a request came",
+                is_of_silence: false,
+                verify: Verify::ByClosings,
+            },
+            Self::ServerRestart => Row {
+                name: "server-restart",
+                title: "the server restarted",
+                is_of_silence: false,
+                verify: Verify::By(&[
+                    "on the server: `uptime -s` prints when it was started, `journalctl --list-boots` all starts",
+                ]),
             },
             Self::InsufficientEvidence => Row {
                 name: "insufficient-evidence",

@@ -3,11 +3,15 @@
 mod class;
 pub mod clocks;
 mod connections;
+pub mod hops;
 pub mod kinds;
 pub mod neighbours;
 mod outcomes;
+pub mod races;
 pub mod recent;
+pub mod refusals;
 pub mod resets;
+pub mod restarts;
 pub mod spells;
 pub mod writes;
 
@@ -22,7 +26,8 @@ pub use self::{
     outcomes::{Fate, Outcomes},
 };
 use self::{
-    clocks::Clocks, kinds::SynKinds, recent::RecentSyns, resets::ResetEvidence, spells::Spells,
+    clocks::Clocks, hops::Distances, kinds::SynKinds, races::RaceEvidence, recent::RecentSyns,
+    refusals::RefusalEvidence, resets::ResetEvidence, restarts::RestartEvidence, spells::Spells,
     writes::RecentWrites,
 };
 use crate::{analysis::mark::Prediction, event::Timestamp};
@@ -34,8 +39,6 @@ const MAX_SERVICES: usize = 64;
 const MAX_OPEN: usize = 32;
 /// Ports of a remote host that are remembered for holes in its responses.
 const MAX_HOLE_PORTS: usize = 8;
-/// The same for refusals.
-const MAX_REFUSING_PORTS: usize = 8;
 
 /// SYNs from one local address to one port of the remote host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,18 +127,12 @@ pub struct SynEvidence {
     pub acks: u64,
     /// SYNs that a RST answered, and no SYN-ACK after it.
     pub refused: u64,
-    /// Of these, those to each port, of few ports.
-    pub refused_by_port: Vec<(u16, u64)>,
-    /// SYNs that a RST answered, and then a SYN-ACK.
-    pub refused_and_opened: u64,
-    /// Of these, those whose RST has another time to live than the host's SYN-ACKs.
+    /// Of these, those whose RST came from another distance than the host's own packets.
     pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub unreachable: u64,
     /// SYNs that an `ICMP` error answered which says that a rule forbids them.
     pub prohibited: u64,
-    /// SYNs that an `ICMP` error answered which says that no way leads to the network or the host.
-    pub no_route: u64,
     /// Largest MSS that the remote host offered in a SYN-ACK.
     pub largest_mss: Option<u16>,
     /// Connections whose request got no octet of a response.
@@ -160,8 +157,16 @@ pub struct SynEvidence {
     pub orderly: u64,
     /// How old the oldest of them was at its end, in nanoseconds.
     pub oldest_orderly_ns: u64,
+    /// Distances that the packets show which end its connections.
+    pub distances: Distances,
     /// Its RSTs, once there was one.
     pub resets: Option<Box<ResetEvidence>>,
+    /// Refused SYNs in detail, once there was one.
+    pub refusals: Option<Box<RefusalEvidence>>,
+    /// Connections that it had closed when a request of ours reached it.
+    pub races: Option<Box<RaceEvidence>>,
+    /// When it was away.
+    pub restarts: RestartEvidence,
     /// Whether hosts that cannot be seen from here share our address towards the remote host.
     pub shared_address: bool,
     /// When a SYN was last dropped that the rule predicts to be.
@@ -213,41 +218,22 @@ impl SynEvidence {
         }
     }
 
-    /// Counts a SYN to a port that a RST answered.
-    pub(super) fn note_refused(&mut self, port: u16) {
-        self.refused += 1;
-        let known = self.refused_by_port.iter_mut().find(|(it, _)| *it == port);
-        if let Some((_, refused)) = known {
-            *refused += 1;
-        } else if self.refused_by_port.len() < MAX_REFUSING_PORTS {
-            self.refused_by_port.push((port, 1));
-        }
-    }
-
-    /// A SYN-ACK came after all: what had refused the SYN was not the host.
-    pub(super) fn note_opened(&mut self, port: u16) {
-        self.refused = self.refused.saturating_sub(1);
-        self.refused_and_opened += 1;
-        let known = self.refused_by_port.iter_mut().find(|(it, _)| *it == port);
-        if let Some((_, refused)) = known {
-            *refused = refused.saturating_sub(1);
-        }
-    }
-
-    /// SYNs that a RST answered, to ports that let in one for ten refused ones at least: such a port is not closed.
-    #[must_use]
-    pub fn refused_by_open_ports(&self) -> u64 {
-        let open = self.refused_by_port.iter().filter(|(port, refused)| {
-            let to_port = self.services.iter().filter(|it| it.port == *port);
-            let answered: u64 = to_port.map(|it| it.outcomes.answered).sum();
-            answered.saturating_sub(*refused) * 10 > *refused
-        });
-        open.map(|(_, refused)| refused).sum()
-    }
-
     /// What is known about resets.
     pub(super) fn resets_mut(&mut self) -> &mut ResetEvidence {
         self.resets.get_or_insert_default()
+    }
+
+    /// What is known about refused SYNs.
+    pub(super) fn refusals_mut(&mut self) -> &mut RefusalEvidence {
+        self.refusals.get_or_insert_default()
+    }
+
+    /// SYNs to a port that were answered, by whomever; `None` where there are more ports than are told apart.
+    #[must_use]
+    pub fn answered_at(&self, port: u16) -> Option<u64> {
+        let of_port = self.services.iter().filter(|service| service.port == port);
+        (self.services.len() < MAX_SERVICES)
+            .then(|| of_port.map(|service| service.outcomes.answered).sum())
     }
 
     /// Moves one SYN from one fate to another.

@@ -3,16 +3,20 @@
 
 mod again;
 mod answer;
+mod before;
 mod closing;
 mod deadlines;
 mod fate;
 mod flow;
 mod network;
 mod ordinary;
+mod race;
+mod refusal;
 mod reset;
 mod stray;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 mod unseen;
 
 use std::{
@@ -32,6 +36,7 @@ use natdiag_common::{
 use serde::{Deserialize, Serialize};
 
 use self::{
+    before::ResetsBefore,
     deadlines::{Deadline, Deadlines},
     fate::{settle, unanswered},
     flow::{Flow, Transmission},
@@ -123,6 +128,8 @@ pub struct Tracker {
     left_out: u64,
     /// The last period in which records were missed.
     missed: Option<(Timestamp, Timestamp)>,
+    /// RSTs of connections that were opened before we looked.
+    before: ResetsBefore,
     /// When the last mark expires that may have been made while nobody looked.
     marks_known_from: Option<Timestamp>,
     /// Which sides were seen at all.
@@ -324,7 +331,10 @@ impl Tracker {
         state.evidence.pending += 1;
         flow.transmissions.push(Transmission {
             sent: now,
-            number: state.evidence.recent.push(now, tsval, class),
+            number: state
+                .evidence
+                .recent
+                .push(now, tsval, tuple.remote_port, class),
             tsval,
             identification: event.identification,
             class,

@@ -11,9 +11,11 @@ mod data;
 mod elsewhere;
 mod fragmentation;
 pub(crate) mod likelihood;
+mod race;
 mod refusal;
 mod reset;
 mod response;
+mod restart;
 mod stall;
 mod syn;
 mod unseen;
@@ -48,6 +50,11 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || syns.resets.is_some()
             || syns.refused > 0
             || syns.unreachable > 0
+            || race::has_symptom(syns)
+            || syns
+                .refusals
+                .as_deref()
+                .is_some_and(|refusals| refusals.opened > 0)
             || !syns.holes.is_empty()
             || syns.reassembled > 0
             || elsewhere::has_symptom(syns)
@@ -89,12 +96,16 @@ pub fn findings(case: &Case) -> Vec<Finding> {
             .any(|finding| finding.cause == Cause::BacklogOverflow);
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
+        findings.extend(race::findings(syns));
         findings.extend(response::findings(case, syns, is_full));
         findings.extend(elsewhere::findings(syns));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
     findings.extend(data::findings(case, is_full));
+    if let Some(syns) = case.syns {
+        restart::retain_unexplained(&mut findings, syns);
+    }
     for finding in &mut findings {
         finding.confidence = finding.confidence.min(CERTAIN) * (1.0 - case.missed_share);
     }

@@ -27,6 +27,8 @@ pub struct RecentSyn {
     pub repeated: bool,
     /// Connections to the remote host that were open then.
     pub open: u16,
+    /// The port at the remote host.
+    pub port: u16,
     /// When the connection that it opened was closed, once that is known.
     pub closed: Option<Timestamp>,
     /// What became of it.
@@ -42,7 +44,13 @@ pub struct RecentSyns {
 
 impl RecentSyns {
     /// Adds a SYN that was sent, and returns its number.
-    pub fn push(&mut self, sent: Timestamp, tsval: Option<TsVal>, class: SynClass) -> u64 {
+    pub fn push(
+        &mut self,
+        sent: Timestamp,
+        tsval: Option<TsVal>,
+        port: u16,
+        class: SynClass,
+    ) -> u64 {
         if self.newest.len() >= RECENT_SYNS {
             self.newest.pop_front();
         } else if self.newest.len() == self.newest.capacity() {
@@ -56,6 +64,7 @@ impl RecentSyns {
             counts: !class.ambiguous,
             repeated: class.repeated,
             open: u16::try_from(class.open).unwrap_or(u16::MAX),
+            port,
             closed: None,
             fate: Fate::Pending,
         });
@@ -65,24 +74,30 @@ impl RecentSyns {
 
     /// Says what became of the SYN with this number, if it is still kept.
     pub fn settle(&mut self, number: u64, fate: Fate) {
-        if let Some(syn) = self.numbered(number) {
+        if let Some(syn) = self.kept(number) {
             syn.fate = fate;
         }
     }
 
     /// Says when the connection was closed that the SYN with this number has opened, if that is still kept.
     pub fn close(&mut self, number: u64, now: Timestamp) {
-        if let Some(syn) = self.numbered(number) {
+        if let Some(syn) = self.kept(number) {
             syn.closed.get_or_insert(now);
         }
     }
 
-    fn numbered(&mut self, number: u64) -> Option<&mut RecentSyn> {
+    fn kept(&mut self, number: u64) -> Option<&mut RecentSyn> {
         let from_end = self.sent.saturating_sub(number);
         let place = usize::try_from(from_end)
             .ok()
             .and_then(|from_end| self.newest.len().checked_sub(from_end));
         place.and_then(|place| self.newest.get_mut(place))
+    }
+
+    /// The SYNs with their numbers, the newest last.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &RecentSyn)> {
+        let first = self.sent.saturating_sub(self.newest.len() as u64);
+        (first..).zip(&self.newest)
     }
 
     /// The SYNs, the newest last.
@@ -119,15 +134,15 @@ mod tests {
     #[test]
     fn fate_finds_its_syn_until_newer_ones_have_pushed_it_out() {
         let mut recent = RecentSyns::default();
-        let first = recent.push(Timestamp(0), None, CLASS);
-        let second = recent.push(Timestamp(1), None, CLASS);
+        let first = recent.push(Timestamp(0), None, 443, CLASS);
+        let second = recent.push(Timestamp(1), None, 443, CLASS);
         recent.settle(first, Fate::Dropped);
         recent.settle(second, Fate::Answered);
         let fates = |recent: &RecentSyns| recent.to_vec().iter().map(|syn| syn.fate).collect();
         let seen: Vec<_> = fates(&recent);
         assert_eq!(seen, [Fate::Dropped, Fate::Answered]);
         for time in 2..1000 {
-            recent.push(Timestamp(time), None, CLASS);
+            recent.push(Timestamp(time), None, 443, CLASS);
         }
         recent.settle(first, Fate::Answered);
         let seen: Vec<_> = fates(&recent);

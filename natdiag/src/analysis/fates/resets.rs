@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most combinations of signals that are counted apart.
-const MAX_KINDS: usize = 64;
+const MAX_KINDS: usize = 128;
 
 /// Bits of what was observed about one reset connection. The baseline is the SYN-ACK of the same connection.
 pub mod signal {
-    /// Its time to live is not that of the SYN-ACK: another machine sent it.
+    /// Its time to live tells another distance than that of the SYN-ACK: another machine sent it.
     pub const OTHER_TTL: u8 = 1;
     /// Don't Fragment is not as in the SYN-ACK, or it has an identification where the SYN-ACK has none, or no ACK and yet a
     /// window.
@@ -22,6 +22,11 @@ pub mod signal {
     pub const BARE: u8 = 16;
     /// The connection was older than a request and its response take.
     pub const OLD: u8 = 32;
+    /// The connection was opened before we looked: only the host's other connections tell what its packets look like, and
+    /// how old it was is known only where it was old.
+    pub const BEFORE: u8 = 64;
+    /// Nothing had come from the host but its SYN-ACK, and the connection was young.
+    pub const FIRST: u8 = 128;
 }
 
 /// Resets of connections to one remote host.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     analysis::fates::{Fate, SynEvidence},
-    event::{Event, IcmpError, Segment, Timestamp},
+    event::{Event, Segment, Timestamp},
 };
 
 /// Weight of the past in the smoothed handshake time (RFC 6298, section 2: 1 - 1/8).
@@ -45,9 +45,9 @@ impl Tracker {
             note_repeat(flow, &mut state.evidence, segment, now, seen);
             return;
         }
-        if flow.is_refused {
-            state.evidence.note_opened(tuple.remote_port);
-        }
+        let dropped = state.evidence.all().dropped;
+        state.evidence.restarts.heard(now, dropped);
+        flow.note_opened(&mut state.evidence, tuple.remote_port, event);
         flow.remote_isn = Some(segment.seq);
         flow.established_at = Some(now);
         flow.answer = Some(Baseline::of(event));
@@ -96,30 +96,7 @@ impl Tracker {
                 now,
             );
         }
-    }
-
-    /// Takes an `ICMP` error about a SYN.
-    pub fn icmp_error(&mut self, event: &Event, error: &IcmpError) {
-        let Some(quoted) = error.quoted else {
-            return;
-        };
-        let Some((local_port, remote_port, seq)) = quoted.tcp else {
-            return;
-        };
-        self.advance(event.time);
-        let tuple = FourTuple {
-            local: quoted.source,
-            local_port,
-            remote: quoted.destination,
-            remote_port,
-        };
-        if self.answer_last(tuple, seq, event.time) {
-            self.sides.received += 1;
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            evidence.unreachable += 1;
-            evidence.prohibited += u64::from(is_prohibited(event, error));
-            evidence.no_route += u64::from(is_no_route(event, error));
-        }
+        self.adopt_resets_before(tuple, now);
     }
 
     /// A RST or an `ICMP` error answers the last transmission of a SYN with this sequence number.
@@ -166,26 +143,6 @@ fn note_handshake(
         }
         (Some(_), None, _) => evidence.echo_missing += 1,
         (None, ..) => {}
-    }
-}
-
-/// Whether an error says that a rule forbids the packet: codes 9, 10 and 13 of type 3 (RFC 1812, section 5.2.7.1), and of
-/// `ICMPv6` codes 1, 5 and 6 of type 1 (RFC 4443, section 3.1).
-const fn is_prohibited(event: &Event, error: &IcmpError) -> bool {
-    if event.source.is_ipv4() {
-        error.icmp_type == 3 && matches!(error.code, 9 | 10 | 13)
-    } else {
-        error.icmp_type == 1 && matches!(error.code, 1 | 5 | 6)
-    }
-}
-
-/// Whether an error says that no way leads there: codes 0, 1, 6, 7, 8, 11 and 12 of type 3 (RFC 1122, section 3.2.2.1;
-/// RFC 1812, section 5.2.7.1), and of `ICMPv6` codes 0, 2 and 3 of type 1 (RFC 4443, section 3.1).
-const fn is_no_route(event: &Event, error: &IcmpError) -> bool {
-    if event.source.is_ipv4() {
-        error.icmp_type == 3 && matches!(error.code, 0 | 1 | 6..=8 | 11 | 12)
-    } else {
-        error.icmp_type == 1 && matches!(error.code, 0 | 2 | 3)
     }
 }
 

@@ -66,9 +66,15 @@ impl Tracker {
             self.open(tuple, None);
         }
         let flow = self.flows.entry(tuple).or_default();
-        went_on(flow, &mut self.remotes, tuple.remote);
+        went_on(flow, &mut self.remotes, tuple.remote, Some(event.ttl));
         if flow.remote_end.is_some() {
             return;
+        }
+        if flow.remote_isn.is_some()
+            && flow.reset.is_none()
+            && let Some(state) = self.remotes.get_mut(&tuple.remote)
+        {
+            state.evidence.distances.note(event.ttl);
         }
         flow.remote_end = Some(segment.seq.plus(segment.payload_len));
         let is_reassembled = flow.is_reassembled(event);
@@ -104,6 +110,7 @@ impl Tracker {
             return;
         }
         flow.remote_closed_at = Some(now);
+        flow.remote_fin = Some((segment.ack, now));
         let id = flow.id;
         let echoed = segment
             .options

@@ -9,7 +9,9 @@ use smallvec::SmallVec;
 
 use super::{RemoteState, again::Again, ordinary::Talk};
 use crate::{
-    analysis::fates::{ConnectionFates, Fate, SynClass, resets::signal},
+    analysis::fates::{
+        ConnectionFates, Fate, SynClass, hops::hops, refusals::Refusal, resets::signal,
+    },
     event::{Event, Segment, Timestamp},
 };
 
@@ -52,8 +54,21 @@ impl Transmission {
 pub(super) struct Reset {
     /// Its sequence number.
     pub(super) seq: SeqNumber,
+    /// Its time to live.
+    pub(super) ttl: u8,
     /// As what it counts; `None` where it ended the handshake.
     pub(super) signals: Option<u8>,
+}
+
+/// The RST that refused the SYN of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Refused {
+    /// As what it counts.
+    pub(super) refusal: Refusal,
+    /// How many transmissions of the SYN there had been.
+    pub(super) transmissions: usize,
+    /// Its time to live.
+    pub(super) ttl: u8,
 }
 
 /// What the header of a packet looks like that the remote host itself has sent.
@@ -74,12 +89,17 @@ impl Baseline {
         }
     }
 
+    /// Its time to live.
+    pub(super) const fn ttl(self) -> u8 {
+        self.ttl
+    }
+
     /// In what a RST differs from it.
     pub(super) fn signals(self, event: &Event, reset: &Segment) -> u8 {
         let is_bare = !reset.has(ACK);
         let other = Self::of(event);
         let mut signals = 0;
-        if other.ttl != self.ttl {
+        if hops(other.ttl) != hops(self.ttl) {
             signals |= signal::OTHER_TTL;
         }
         // Linux numbers the packets of an open socket and leaves SYN-ACKs and RSTs without a socket at 0.
@@ -131,10 +151,16 @@ pub(super) struct Flow {
     pub(super) is_misnumbered: bool,
     /// The RST that ended it.
     pub(super) reset: Option<Reset>,
-    /// Whether a RST has answered its SYN.
-    pub(super) is_refused: bool,
-    /// Whether we have ended it by a RST.
+    /// The RST that refused its SYN.
+    pub(super) refused: Option<Refused>,
+    /// Whether we have ended it by a RST: what the remote host resets then is over.
     pub(super) is_aborted: bool,
+    /// Whether that RST counts as one of this machine.
+    pub(super) is_own: bool,
+    /// The acknowledgment number of the remote host's FIN where it closed first, and when that came.
+    pub(super) remote_fin: Option<(SeqNumber, Timestamp)>,
+    /// Whether the remote host reset it soon after.
+    pub(super) is_reset_after_close: bool,
     /// Whether the four-tuple belonged to a connection that the remote host had closed shortly before.
     pub(super) reuses_time_wait: bool,
     /// Sequence number behind our FIN, and its timestamp.

@@ -1,8 +1,8 @@
-//! What RSTs tell: who refused, who aborted, and whether it was the remote host at all.
+//! What RSTs tell: who aborted, and whether it was the remote host at all.
 
 use std::net::IpAddr;
 
-use natdiag_common::wire::{seq::SeqNumber, tcp::ACK};
+use natdiag_common::wire::tcp::ACK;
 
 use super::{
     FourTuple, Remotes, Tracker,
@@ -11,84 +11,96 @@ use super::{
     flow::{Flow, Reset},
 };
 use crate::{
-    analysis::fates::{Fate, resets::signal},
+    analysis::fates::{
+        Fate,
+        hops::{hops, is_initial},
+        resets::signal,
+    },
     event::{Event, Segment, Timestamp},
 };
 
 /// Age from which on a connection is older than most requests and their responses take.
-const OLD_NS: u64 = 4_000_000_000;
+pub(super) const OLD_NS: u64 = 4_000_000_000;
 /// How long a server with `tcp_abort_on_overflow` may take to answer our ACK: less than an application that has accepted
 /// a connection and read a request, and more than timers vary by.
 const ABORT_NS: u64 = 50_000_000;
 /// The same in smoothed handshake times.
 const ABORT_HANDSHAKES: u64 = 2;
 
-/// Hops that a client may lie behind the NAT that forwards for it.
-const HOPS_BEHIND: u8 = 4;
-
 impl Tracker {
     pub(super) fn reset_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
-        let is_bare = !segment.has(ACK);
-        let before = SeqNumber(segment.ack.0.wrapping_sub(1));
-        if !is_bare && self.answer_last(tuple, before, event.time) {
-            if let Some(flow) = self.flows.get_mut(&tuple) {
-                flow.is_refused = true;
-            }
-            let evidence = &mut self.remote(tuple.remote).evidence;
-            evidence.note_refused(tuple.remote_port);
-            evidence.refused_by_other +=
-                u64::from(evidence.ttl.is_some_and(|ttl| ttl != event.ttl));
+        if self.note_refusal(tuple, event, segment) {
             return;
         }
         let Some(flow) = self.flows.get_mut(&tuple) else {
+            self.note_reset_before(tuple, event, segment);
             return;
         };
+        if flow.is_aborted {
+            // It answers what was on its way when our side had reset the connection already.
+            return;
+        }
         let (Some(answer), Some(remote_isn), Some(since)) =
             (flow.answer, flow.remote_isn, flow.established_at)
         else {
             return;
         };
+        let is_bare = !segment.has(ACK);
         let state = self.remotes.entry(tuple.remote).or_default();
         flow.leave(state, Some(event.time));
-        let resets = state.evidence.resets_mut();
         if let Some(reset) = &mut flow.reset {
             if reset.seq != segment.seq
                 && let Some(signals) = reset.signals.as_mut()
             {
                 let from = *signals;
                 *signals |= signal::STEPPED;
-                resets.settle(Some(from), *signals);
+                state.evidence.resets_mut().settle(Some(from), *signals);
             }
             return;
         }
-        if flow.is_closing() || flow.is_aborted {
-            // Many hosts end with a RST what is over, or answer ours.
+        let handshake_ns = state.handshake_ns.unwrap_or(0);
+        if flow.is_closing() {
+            // Many hosts end with a RST what is over.
+            flow.note_race(&mut state.evidence, event, segment, handshake_ns);
             return;
         }
         let age_ns = event.time.since(since);
         let mut signals = answer.signals(event, segment);
-        let handshake_ns = state.handshake_ns.unwrap_or(0);
+        if state.evidence.distances.knows(event.ttl) {
+            signals &= !signal::OTHER_TTL;
+        }
+        let is_first = segment.seq == remote_isn.plus(1);
         let is_abort = is_bare
             && signals == 0
-            && segment.seq == remote_isn.plus(1)
+            && is_first
             && age_ns <= ABORT_NS + ABORT_HANDSHAKES * handshake_ns;
+        let dropped = state.evidence.all().dropped;
+        state.evidence.restarts.heard(event.time, dropped);
+        let resets = state.evidence.resets_mut();
         if is_abort {
             resets.aborted_handshakes += 1;
         } else {
             signals |= if is_bare { signal::BARE } else { 0 };
-            signals |= if age_ns >= OLD_NS { signal::OLD } else { 0 };
+            signals |= match age_ns {
+                OLD_NS.. => signal::OLD,
+                _ if is_first => signal::FIRST,
+                _ => 0,
+            };
             resets.settle(None, signals);
             let youngest = resets.youngest_reset_ns.get_or_insert(age_ns);
             *youngest = age_ns.min(*youngest);
+            state.evidence.restarts.reset(since);
         }
         flow.reset = Some(Reset {
             seq: segment.seq,
+            ttl: event.ttl,
             signals: (!is_abort).then_some(signals),
         });
     }
 
     pub(super) fn reset_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         let Some(flow) = self.flows.get_mut(&tuple) else {
+            self.before.note_given_up(tuple);
             return;
         };
         if flow.remote_isn.is_none() && !flow.transmissions.is_empty() {
@@ -100,13 +112,11 @@ impl Tracker {
         }
         if flow.reset.is_some() {
             // Only what comes after a RST is answered by one of ours.
-            went_on(flow, &mut self.remotes, tuple.remote);
+            went_on(flow, &mut self.remotes, tuple.remote, None);
             return;
         }
-        let hops = event.ttl.saturating_sub(flow.syn_ttl);
-        if (1..=HOPS_BEHIND).contains(&hops) && flow.answer.is_some() && !flow.is_closing() {
-            // A forwarded SYN has passed one hop more than what this host sends itself. What differs by many is another
-            // stack's: scanners write their own headers, and the kernel below resets what they open.
+        if !flow.is_own && flow.is_own_reset(event, segment) {
+            flow.is_own = true;
             self.remotes
                 .entry(tuple.remote)
                 .or_default()
@@ -165,13 +175,39 @@ impl Tracker {
     }
 }
 
-/// The remote host sends something on a connection that a RST may have ended.
-pub(super) fn went_on(flow: &mut Flow, remotes: &mut Remotes, remote: IpAddr) {
+impl Flow {
+    /// Whether a RST of our side comes from this very machine, in place of the host behind it that holds the connection:
+    /// that host's packets have passed a router, and this one has not. A SYN with any time to live is a scanner's, which
+    /// paints its SYNs and leaves the answers to its kernel.
+    fn is_own_reset(&self, event: &Event, segment: &Segment) -> bool {
+        /// Routers between a host and the NAT that it is behind. Further away than that are only numbers that somebody
+        /// made up.
+        const FURTHEST_INSIDE: u8 = 4;
+        // Nothing was sent, as where a scanner has seen the port open and its kernel knows of no connection.
+        let is_half_open =
+            !segment.has(ACK) && self.isn.map(|isn| isn.plus(1)) == Some(segment.seq);
+        let is_forwarded = (1..=FURTHEST_INSIDE).contains(&hops(self.syn_ttl));
+        is_initial(event.ttl)
+            && is_forwarded
+            && !is_half_open
+            && self.answer.is_some()
+            && !self.is_closing()
+    }
+}
+
+/// The remote host sends something on a connection that a RST may have ended; `ttl` is that of what it sends, where it was
+/// seen.
+pub(super) fn went_on(flow: &mut Flow, remotes: &mut Remotes, remote: IpAddr, ttl: Option<u8>) {
+    let reset_ttl = flow.reset.map(|reset| reset.ttl);
     if let Some(signals) = flow.reset_signals()
         && let Some(state) = remotes.get_mut(&remote)
     {
         let from = *signals;
         *signals |= signal::WENT_ON;
+        if ttl.map(hops) == reset_ttl.map(hops) {
+            // The SYN-ACK was somebody else's, who opens connections in the host's place.
+            *signals &= !signal::OTHER_TTL;
+        }
         state.evidence.resets_mut().settle(Some(from), *signals);
     }
 }

@@ -1,9 +1,13 @@
-//! Connections that are refused at once: by the host, by a rule, or by somebody in between.
+//! Connections that are refused at once: by the host, by a rule, by a router that knows no way, or by somebody in between.
 
-use super::case::{finding, insufficient};
+mod mixed;
+mod opened;
+mod unrouted;
+
+use super::case::finding;
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::{SynEvidence, refusals::RefusalEvidence},
 };
 
 /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
@@ -15,37 +19,51 @@ const BY_ITS_OWN_WORDS: f64 = 0.99;
 pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(refused(syns));
-    findings.extend(now_and_then(syns));
-    findings.extend(injected(syns));
+    findings.extend(mixed::findings(syns));
+    findings.extend(opened::findings(syns));
+    findings.extend(unrouted::findings(syns));
     findings.extend(prohibited(syns));
-    findings.extend(no_route(syns));
     findings
 }
 
+/// Ports that nothing listens on: they take no SYN.
 fn refused(syns: &SynEvidence) -> Option<Finding> {
+    let known = syns.refusals.as_deref();
+    let no_way = known.map_or(0, |known| known.no_way);
     let unreachable = syns
         .unreachable
-        .saturating_sub(syns.prohibited + syns.no_route);
-    let refused = syns.refused - syns.refused_by_open_ports().min(syns.refused);
+        .saturating_sub(syns.prohibited)
+        .saturating_sub(no_way);
+    let (mut refused, mut by_other) = (syns.refused, syns.refused_by_other);
+    // A port that takes others is not closed.
+    for port in mixed::ports(syns) {
+        refused = refused.saturating_sub(port.by_reset);
+        by_other = by_other.saturating_sub(port.by_other);
+    }
     if refused + unreachable == 0 {
         return None;
     }
     let summary = format!(
         "connections are refused at once: {refused} SYNs with a RST, as where nothing listens on the port, and {unreachable} with an ICMP error"
     );
+    let ports = closed_ports(syns, known);
+    let check = match ports.as_slice() {
+        [port] => format!("on the server `ss -ltn 'sport = :{port}'` shows what listens"),
+        _ => "on the server `ss -ltn` shows what listens".to_owned(),
+    };
     let evidence = vec![
         ("syn_refused", Evidence::Count(refused)),
         ("syn_unreachable", Evidence::Count(unreachable)),
-        (
-            "syn_refused_by_another_machine",
-            Evidence::Count(syns.refused_by_other),
-        ),
+        ("syn_refused_by_another_machine", Evidence::Count(by_other)),
+        ("ports", Evidence::List(ports)),
     ];
-    let remedy = vec!["check the port number, and that the service runs".to_owned()];
-    let by_filter = if syns.refused_by_other > 0 {
+    let remedy = vec![
+        "check the port number, and that the service runs".to_owned(),
+        check,
+    ];
+    let by_filter = if by_other > 0 {
         format!(
-            "{} of these RSTs have another time to live than the host's SYN-ACKs: a filter on the way may reject for it",
-            syns.refused_by_other
+            "{by_other} of these RSTs come from another distance than the host's SYN-ACKs: a filter on the way may reject for it"
         )
     } else {
         "a filter that rejects with a RST looks the same".to_owned()
@@ -61,6 +79,10 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
                 cause: Cause::TwRecycle,
                 why: "it stays silent as well".to_owned(),
             },
+            Alternative {
+                cause: Cause::RateLimit,
+                why: "no SYN to these ports was taken".to_owned(),
+            },
         ],
         not_excluded: vec![Alternative {
             cause: Cause::ResetInjected,
@@ -68,6 +90,16 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
         }],
         ..finding(Cause::Refused, Severity::Warning, summary, evidence, remedy)
     })
+}
+
+/// Ports that take no SYN, as far as they are told apart.
+fn closed_ports(syns: &SynEvidence, known: Option<&RefusalEvidence>) -> Vec<String> {
+    let all = known.map_or(&[][..], RefusalEvidence::ports);
+    let is_mixed = |port: u16| mixed::ports(syns).any(|mixed| mixed.port == port);
+    all.iter()
+        .filter(|port| port.by_reset + port.by_error > 0 && !is_mixed(port.port))
+        .map(|port| port.port.to_string())
+        .collect()
 }
 
 fn prohibited(syns: &SynEvidence) -> Option<Finding> {
@@ -87,95 +119,6 @@ fn prohibited(syns: &SynEvidence) -> Option<Finding> {
         confidence: BY_ITS_OWN_WORDS,
         ..finding(
             Cause::Filtered,
-            Severity::Critical,
-            summary,
-            evidence,
-            remedy,
-        )
-    })
-}
-
-/// A port that is open refuses some: a limit that answers by a RST, a restart, a balancer that has lost its servers.
-fn now_and_then(syns: &SynEvidence) -> Option<Finding> {
-    let refused = syns.refused_by_open_ports();
-    if refused == 0 {
-        return None;
-    }
-    let summary = format!(
-        "{refused} SYNs were answered by a RST at ports that let others in: a limit, a restart, or a balancer without servers for a while"
-    );
-    let evidence = vec![("syn_refused_by_open_ports", Evidence::Count(refused))];
-    let remedy = vec![
-        "compare the times of the refusals with those of restarts, and with how many connections were opened then".to_owned(),
-    ];
-    let may_be = |cause, why: &str| Alternative {
-        cause,
-        why: why.to_owned(),
-    };
-    Some(Finding {
-        not_excluded: vec![
-            may_be(Cause::RateLimit, "a limit may answer by a RST"),
-            may_be(Cause::Refused, "the service may have been down for a while"),
-        ],
-        ..insufficient(summary, evidence, remedy)
-    })
-}
-
-/// A RST and then a SYN-ACK answer one SYN: a host does not refuse what it opens.
-fn injected(syns: &SynEvidence) -> Option<Finding> {
-    if syns.refused_and_opened == 0 {
-        return None;
-    }
-    let summary = format!(
-        "{} SYNs were answered by a RST and then by a SYN-ACK: something on the way has sent the RST, and the host knows nothing of it",
-        syns.refused_and_opened
-    );
-    let evidence = vec![(
-        "syn_refused_and_opened",
-        Evidence::Count(syns.refused_and_opened),
-    )];
-    let remedy = vec![
-        "look for an intrusion prevention system or a filter on the way; compare with another path"
-            .to_owned(),
-    ];
-    Some(Finding {
-        confidence: GENUINE,
-        excluded: vec![Alternative {
-            cause: Cause::Refused,
-            why: "the host has opened these connections".to_owned(),
-        }],
-        ..finding(
-            Cause::ResetInjected,
-            Severity::Critical,
-            summary,
-            evidence,
-            remedy,
-        )
-    })
-}
-
-/// Somebody on the way says that no way leads there: it is not the host that refuses.
-fn no_route(syns: &SynEvidence) -> Option<Finding> {
-    if syns.no_route == 0 {
-        return None;
-    }
-    let summary = format!(
-        "a router says that no way leads to this host: {} SYNs were answered by \"network unreachable\" or \"host unreachable\"",
-        syns.no_route
-    );
-    let evidence = vec![("syn_no_route", Evidence::Count(syns.no_route))];
-    let remedy = vec![
-        "look at the route at the sender of the error, which a capture shows: `tcpdump -n icmp or icmp6`".to_owned(),
-        "where it says \"host unreachable\", the host is down, or does not answer ARP or neighbour discovery".to_owned(),
-    ];
-    Some(Finding {
-        confidence: BY_ITS_OWN_WORDS,
-        excluded: vec![Alternative {
-            cause: Cause::Refused,
-            why: "the errors do not come from a port of the host".to_owned(),
-        }],
-        ..finding(
-            Cause::Routing,
             Severity::Critical,
             summary,
             evidence,

@@ -113,13 +113,7 @@ fn attributed(case: &Case, seen: &Seen) -> Finding {
         confidence,
         excluded: alternatives.excluded,
         not_excluded: alternatives.not_excluded,
-        ..finding(
-            named.cause,
-            named.severity,
-            (named.summary)(seen),
-            evidence(case, seen),
-            vec![named.remedy.to_owned()],
-        )
+        ..(named.finding)(seen, evidence(case, seen))
     }
 }
 

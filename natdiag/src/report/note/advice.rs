@@ -20,7 +20,21 @@ pub(crate) fn verify(cause: Cause, remote: Option<IpAddr>, source: &SourceSurvey
             commands.iter().map(of_remote).collect()
         }
         Verify::ByFragments => vec![capture(remote, source)],
+        Verify::ByClosings => vec![closings(remote, source)],
     }
+}
+
+/// A command that shows how a remote host closes and resets connections.
+fn closings(remote: IpAddr, source: &SourceSurvey) -> String {
+    let filter = match remote {
+        IpAddr::V4(_) => format!("src host {remote} and tcp[13] & 5 != 0"),
+        // Behind a header without extensions.
+        IpAddr::V6(_) => format!("src host {remote} and ip6[6] == 6 and ip6[53] & 5 != 0"),
+    };
+    let (input, name) = input(source);
+    format!(
+        "`tcpdump -n {input} {name} '{filter}'` shows a RST right after a FIN of the same connection"
+    )
 }
 
 /// A command that shows the fragments from a remote host.
@@ -29,6 +43,12 @@ fn capture(remote: IpAddr, source: &SourceSurvey) -> String {
         IpAddr::V4(_) => format!("src host {remote} and ip[6:2] & 0x3fff != 0"),
         IpAddr::V6(_) => format!("src host {remote} and ip6[6] == 44"),
     };
+    let (input, name) = input(source);
+    format!("`tcpdump -n {input} {name} '{filter}'` shows them")
+}
+
+/// The option of tcpdump for a source, and its name.
+fn input(source: &SourceSurvey) -> (&'static str, &str) {
     let input = match source.kind {
         SourceKind::Interface => "-i",
         SourceKind::Capture => "-r",
@@ -40,5 +60,5 @@ fn capture(remote: IpAddr, source: &SourceSurvey) -> String {
         SourceKind::Interface => "IFACE",
         SourceKind::Capture => "FILE",
     };
-    format!("`tcpdump -n {input} {name} '{filter}'` shows them")
+    (input, name)
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
-    fates::resets::signal,
-    verdict::{contest::fits, likelihood::Rate},
+    fates::resets::{ResetEvidence, signal},
+    verdict::{case::finding, contest::fits, likelihood::Rate},
 };
 
 pub(super) const APPLICATION: Trouble = Trouble {
@@ -23,25 +23,35 @@ pub(super) const APPLICATION: Trouble = Trouble {
         old: 0.3,
         older_than_usual: 0.1,
     },
+    told: 0.01,
     ln_silence: ln_any_time,
     // A socket that is closed in a hurry sends its RST at once.
     unprovoked: Rate::new(1.0, 1.0),
     named: Some(Named {
         cause: Cause::ResetByApplication,
-        is_founded: |_| true,
-        severity: Severity::Warning,
-        summary: |seen| {
-            format!(
+        is_founded: |seen| is_founded(seen.resets),
+        finding: |seen, evidence| {
+            let summary = format!(
                 "the application at the remote host resets connections: {} of them",
                 seen.resets.total()
+            );
+            let remedy = vec![
+                "look into the application: it closes with data unread, or with SO_LINGER 0"
+                    .to_owned(),
+            ];
+            finding(
+                Cause::ResetByApplication,
+                Severity::Warning,
+                summary,
+                evidence,
+                remedy,
             )
         },
-        remedy: "look into the application: it closes with data unread, or with SO_LINGER 0",
         why_excluded: |seen| {
             let other_ttl = seen.resets.with(signal::OTHER_TTL);
             let after_silence = after_silence(seen.followed).dropped;
             if other_ttl > 0 {
-                format!("{other_ttl} RSTs have another time to live than the SYN-ACK")
+                format!("{other_ttl} RSTs come from another distance than the SYN-ACKs")
             } else if after_silence > 0 {
                 format!("{after_silence} RSTs answer what was sent after a silence")
             } else {
@@ -51,3 +61,15 @@ pub(super) const APPLICATION: Trouble = Trouble {
         why_left: fits,
     }),
 };
+
+/// Resets of connections from before we looked that say who sends them.
+pub(super) const SEVERAL: u64 = 2;
+
+/// Whether the application may be named: not where connections were reset before an octet of an answer, as a device does
+/// that dislikes a request, and not for one connection of which nothing else was seen.
+fn is_founded(resets: &ResetEvidence) -> bool {
+    let (total, first) = (resets.total(), resets.with(signal::FIRST));
+    let before = resets.with(signal::BEFORE);
+    let answered = total.saturating_sub(first + before);
+    answered * 2 > first || (first == 0 && before >= SEVERAL)
+}

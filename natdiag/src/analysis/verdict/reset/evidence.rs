@@ -19,7 +19,7 @@ pub(super) fn evidence(case: &Case, seen: &Seen) -> Vec<(&'static str, Evidence)
     let mut evidence = vec![
         ("connections_reset", Evidence::Count(resets.total())),
         (
-            "of_another_time_to_live",
+            "of_another_distance",
             Evidence::Count(resets.with(signal::OTHER_TTL)),
         ),
         (
@@ -35,6 +35,10 @@ pub(super) fn evidence(case: &Case, seen: &Seen) -> Vec<(&'static str, Evidence)
             Evidence::Count(resets.with(signal::WENT_ON)),
         ),
         ("without_ack", Evidence::Count(resets.with(signal::BARE))),
+        (
+            "opened_before_we_looked",
+            Evidence::Count(resets.with(signal::BEFORE)),
+        ),
         ("connections_closed_in_order", Evidence::Count(syns.orderly)),
     ];
     if let Some(youngest) = resets.youngest_reset_ns {
@@ -61,10 +65,10 @@ pub(super) fn evidence(case: &Case, seen: &Seen) -> Vec<(&'static str, Evidence)
         ]);
         if let Some((reset, answered)) = silence::bounds(followed) {
             evidence.extend([
-                ("shortest_silence_reset_seconds", Evidence::Count(reset)),
+                ("shortest_silence_reset", Evidence::Text(reset.to_string())),
                 (
-                    "longest_silence_answered_seconds",
-                    Evidence::Count(answered),
+                    "longest_silence_answered",
+                    Evidence::Text(answered.to_string()),
                 ),
             ]);
         }

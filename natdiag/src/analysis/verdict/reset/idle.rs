@@ -3,13 +3,15 @@
 use natdiag_common::follow::{FollowCounts, SILENCES};
 
 use super::{
+    application::SEVERAL,
     silence::{BEFORE, after_silence, bounds, sum},
     trouble::{Named, Signature, Trouble},
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
-    fates::Outcomes,
+    fates::{Outcomes, resets::signal},
     verdict::{
+        case::finding,
         contest::fits,
         likelihood::{Rate, ln_mixture, ln_series},
     },
@@ -33,21 +35,34 @@ pub(super) const IDLE: Trouble = Trouble {
         old: 0.999,
         older_than_usual: 0.9,
     },
+    told: 0.01,
     ln_silence,
     // Who has forgotten a connection has nobody to send a RST to.
     unprovoked: Rate::new(0.5, 9.5),
     named: Some(Named {
         cause: Cause::IdleTimeout,
-        is_founded: |_| true,
-        severity: Severity::Warning,
-        summary: |seen| {
-            format!(
+        is_founded: |seen| {
+            let total = seen.resets.total();
+            seen.resets.with(signal::BEFORE) < total || total >= SEVERAL
+        },
+        finding: |seen, evidence| {
+            let summary = format!(
                 "{} connections were reset {}, by somebody who no longer knew them: a NAT or load balancer on the way forgets connections that are idle",
                 seen.resets.total(),
                 when(seen.followed)
+            );
+            let remedy = vec![format!(
+                "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time={}` and `SO_KEEPALIVE`",
+                keep_alive_seconds(seen.followed)
+            )];
+            finding(
+                Cause::IdleTimeout,
+                Severity::Warning,
+                summary,
+                evidence,
+                remedy,
             )
         },
-        remedy: "send keep-alives more often than it forgets: `sysctl -w net.ipv4.tcp_keepalive_time=60` and `SO_KEEPALIVE`",
         why_excluded: |seen| {
             let after_silence = after_silence(seen.followed);
             if after_silence.dropped == 0 && after_silence.answered > 0 {
@@ -81,12 +96,21 @@ fn ln_timeout(classes: &[Outcomes], timeout: usize) -> f64 {
 /// When connections were reset that somebody had forgotten.
 fn when(followed: &FollowCounts) -> String {
     match bounds(followed) {
-        Some((reset, answered)) if reset > answered => format!(
-            "when they went on after a silence of {reset} s or more; after shorter ones they went on unharmed"
+        Some((reset, answered)) if reset.from_seconds > answered.from_seconds => format!(
+            "when they went on after a silence {reset}, while after one {answered} they went on unharmed"
         ),
-        Some((reset, _)) if reset > 0 => {
-            format!("when they went on after a silence of {reset} s or more")
+        Some((reset, _)) if reset.from_seconds > 0 => {
+            format!("when they went on after a silence {reset}")
         }
         _ => "long after they opened".to_owned(),
     }
+}
+
+/// How often keep-alives must be sent: twice while nobody forgets, and once a minute where that is not known or longer.
+fn keep_alive_seconds(followed: &FollowCounts) -> u64 {
+    const USUAL_SECONDS: u64 = 60;
+    bounds(followed)
+        .map(|(reset, _)| reset.from_seconds / 2)
+        .filter(|seconds| (1..USUAL_SECONDS).contains(seconds))
+        .unwrap_or(USUAL_SECONDS)
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::analysis::{
     diagnosis::{Cause, Severity},
     fates::resets::{ResetEvidence, signal},
-    verdict::{contest::fits, likelihood::Rate},
+    verdict::{case::finding, contest::fits, likelihood::Rate},
 };
 
 /// Independent signals without which nobody is said to forge.
@@ -26,20 +26,29 @@ pub(super) const INJECTED: Trouble = Trouble {
         old: 0.1,
         older_than_usual: 0.05,
     },
+    told: 0.003,
     ln_silence: ln_any_time,
     // A forger answers what it dislikes, from either side.
     unprovoked: Rate::new(2.0, 2.0),
     named: Some(Named {
         cause: Cause::ResetInjected,
         is_founded: |seen| signals(seen.resets) >= SIGNALS,
-        severity: Severity::Critical,
-        summary: |seen| {
-            format!(
+        finding: |seen, evidence| {
+            let summary = format!(
                 "{} connections were reset by something on the path, not by the host",
                 seen.resets.total()
+            );
+            let remedy = vec![
+                "look for an intrusion prevention system or a filter on the way; compare with another path".to_owned(),
+            ];
+            finding(
+                Cause::ResetInjected,
+                Severity::Critical,
+                summary,
+                evidence,
+                remedy,
             )
         },
-        remedy: "look for an intrusion prevention system or a filter on the way; compare with another path",
         why_excluded: |seen| match after_silence(seen.followed).dropped {
             0 => "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned(),
             resets => format!("{resets} RSTs came when connections went on after a silence"),

@@ -1,12 +1,17 @@
-//! The host has lost the connection: a restart, a failover. It is over when it is seen, and so names no cause.
+//! The host has lost the connection: a restart, a failover.
 
 use super::{
     silence::{BEFORE, sum},
-    trouble::{Signature, Trouble},
+    trouble::{Named, Signature, Trouble},
 };
 use crate::analysis::{
-    fates::Outcomes,
-    verdict::likelihood::{Rate, ln_series},
+    diagnosis::Cause,
+    fates::{Outcomes, resets::signal},
+    verdict::{
+        contest::fits,
+        likelihood::{Rate, ln_series},
+        restart::{restarted, story},
+    },
 };
 
 /// A restart resets what was open then. It is in use or not; the longer the silence, the likelier it fell into it.
@@ -25,10 +30,24 @@ pub(super) const RESTART: Trouble = Trouble {
         old: 0.5,
         older_than_usual: 0.1,
     },
+    // A restart mostly makes the whole story where SYNs are sent meanwhile; with the others it happens by accident.
+    told: 0.4,
     ln_silence,
     // What is open is told at once by a host that shuts down, and with the next segment by one that comes up.
     unprovoked: Rate::new(1.0, 3.0),
-    named: None,
+    named: Some(Named {
+        cause: Cause::ServerRestart,
+        is_founded: |seen| story(seen.syns).is_some(),
+        finding: |seen, evidence| restarted(seen.syns, evidence),
+        why_excluded: |seen| {
+            if seen.resets.with(signal::BARE) == 0 {
+                "the RSTs come from sockets that were open".to_owned()
+            } else {
+                "the host was not away before: no silence, and no port that refused".to_owned()
+            }
+        },
+        why_left: fits,
+    }),
 };
 
 fn ln_silence(classes: &[Outcomes]) -> f64 {

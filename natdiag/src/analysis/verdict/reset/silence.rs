@@ -1,7 +1,9 @@
 //! Silence before a RST: who forgets idle connections resets what comes after a long silence, and nothing that comes
 //! after a shorter one. An application, a restart or a forger does not go by silence.
 
-use natdiag_common::follow::FollowCounts;
+use std::fmt;
+
+use natdiag_common::follow::{FollowCounts, SILENCES};
 
 use crate::analysis::{
     fates::Outcomes,
@@ -18,13 +20,45 @@ pub(super) fn ln_any_time(classes: &[Outcomes]) -> f64 {
     ln_series(ANY_TIME, sum(classes))
 }
 
-/// The shortest silence after which what was sent was reset, and the longest after which it was answered, in whole
-/// seconds as the classes have them.
-pub(super) fn bounds(counts: &FollowCounts) -> Option<(u64, u64)> {
+/// A class of silence: what is known of how long one was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// It was not shorter.
+    pub(super) from_seconds: u64,
+    /// It was shorter, if the class has an end.
+    pub(super) below_seconds: Option<u64>,
+}
+
+impl Span {
+    const fn of(class: usize) -> Self {
+        Self {
+            from_seconds: begin(class),
+            below_seconds: if class + 1 < SILENCES {
+                Some(begin(class + 1))
+            } else {
+                None
+            },
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.from_seconds, self.below_seconds) {
+            (0, Some(below)) => write!(f, "of less than {below} s"),
+            (from, Some(below)) => write!(f, "of {from} to {below} s"),
+            (from, None) => write!(f, "of {from} s or more"),
+        }
+    }
+}
+
+/// The shortest silence after which what was sent was reset, and the longest after which it was answered, as far as the
+/// classes tell.
+pub(super) fn bounds(counts: &FollowCounts) -> Option<(Span, Span)> {
     let classes = classes(counts);
     let shortest_reset = classes.iter().position(|class| class.dropped > 0)?;
     let longest_answered = classes.iter().rposition(|class| class.answered > 0)?;
-    Some((begin(shortest_reset), begin(longest_answered)))
+    Some((Span::of(shortest_reset), Span::of(longest_answered)))
 }
 
 /// Whole seconds at which a class of silence begins.

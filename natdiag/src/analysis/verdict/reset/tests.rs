@@ -65,7 +65,9 @@ fn without_a_reset_silence_says_nothing() {
 #[test]
 fn bounds_are_where_the_classes_begin() {
     let timeout = counts(&[(0, 0, 400), (6, 0, 6), (9, 5, 0)]);
-    assert_eq!(silence::bounds(&timeout), Some((256, 32)));
+    let (reset, answered) = silence::bounds(&timeout).unwrap();
+    assert_eq!(reset.to_string(), "of 256 to 512 s");
+    assert_eq!(answered.to_string(), "of 32 to 64 s");
     assert_eq!(silence::after_silence(&timeout).dropped, 5);
     assert_eq!(silence::bounds(&counts(&[(0, 0, 3)])), None);
 }
@@ -122,19 +124,20 @@ fn every_trouble_is_weighed_in_every_channel() {
         writeln!(table, "{name}").unwrap();
         writeln!(
             table,
-            "  {:<12}  prior  signals      age  silence    share",
+            "  {:<12}  prior  signals      age  silence    story    share",
             ""
         )
         .unwrap();
         for (trouble, share) in contest(&seen).shares() {
             writeln!(
                 table,
-                "  {:<12} {:>6.2} {:>8.2} {:>8.2} {:>8.2} {:>8.4}",
+                "  {:<12} {:>6.2} {:>8.2} {:>8.2} {:>8.2} {:>8.3} {:>8.4}",
                 trouble.name,
                 trouble.prior.ln(),
                 trouble.ln_signals(&seen),
                 trouble.ln_age(&seen),
                 trouble.ln_silences(&seen),
+                trouble.ln_story(&seen),
                 share
             )
             .unwrap();

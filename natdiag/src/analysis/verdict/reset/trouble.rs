@@ -4,12 +4,15 @@ use natdiag_common::follow::{FollowCounter, FollowCounts};
 
 use super::silence;
 use crate::analysis::{
-    diagnosis::{Cause, Severity},
+    diagnosis::{Cause, Evidence, Finding},
     fates::{
         Outcomes, SynEvidence,
         resets::{ResetEvidence, signal},
     },
-    verdict::likelihood::{Rate, ln_series},
+    verdict::{
+        likelihood::{Rate, ln_series},
+        restart::story,
+    },
 };
 
 /// RSTs of one host resemble each other: more than these say nothing new about who sends them.
@@ -38,6 +41,8 @@ pub(super) struct Trouble {
     pub(super) prior: f64,
     /// What its RSTs look like.
     pub(super) signature: Signature,
+    /// Share of it that goes with the story of a restart: silence or refusals, then RSTs on what was open before.
+    pub(super) told: f64,
     /// How likely it makes resets (as dropped) and answers after each class of silence, as a logarithm.
     pub(super) ln_silence: fn(&[Outcomes]) -> f64,
     /// Share of its RSTs that answer nothing.
@@ -52,9 +57,8 @@ pub(super) struct Named {
     pub(super) cause: Cause,
     /// Whether what was seen suffices to name it, however likely it is.
     pub(super) is_founded: fn(&Seen) -> bool,
-    pub(super) severity: Severity,
-    pub(super) summary: fn(&Seen) -> String,
-    pub(super) remedy: &'static str,
+    /// What is said of it, without confidence and alternatives.
+    pub(super) finding: fn(&Seen, Vec<(&'static str, Evidence)>) -> Finding,
     /// The observation that rules it out.
     pub(super) why_excluded: fn(&Seen) -> String,
     /// What it has for itself, by its share.
@@ -84,7 +88,7 @@ pub(super) struct Signature {
 impl Trouble {
     /// How likely the trouble makes what was seen, as a logarithm.
     pub(super) fn ln_likelihood(&self, seen: &Seen) -> f64 {
-        self.ln_signals(seen) + self.ln_age(seen) + self.ln_silences(seen)
+        self.ln_signals(seen) + self.ln_age(seen) + self.ln_silences(seen) + self.ln_story(seen)
     }
 
     /// The channel of what the RSTs look like.
@@ -126,10 +130,22 @@ impl Trouble {
         };
         (self.ln_silence)(&classes) + ln_series(self.unprovoked, unprovoked)
     }
+
+    /// The channel of whether the host was away before.
+    pub(super) fn ln_story(&self, seen: &Seen) -> f64 {
+        ln_of(self.told, story(seen.syns).is_some())
+    }
 }
 
 impl Signature {
     fn ln(&self, signals: u8) -> f64 {
+        let is_before = signals & signal::BEFORE != 0;
+        // What its own SYN-ACK looked like, and whether it was young, is not known of a connection from before we looked.
+        let is_known = |bit: u8| match bit {
+            signal::OTHER_TTL | signal::BARE => true,
+            signal::OLD => !is_before || signals & bit != 0,
+            _ => !is_before,
+        };
         [
             (signal::OTHER_TTL, self.other_ttl),
             (signal::OTHER_HEADER, self.other_header),
@@ -139,6 +155,7 @@ impl Signature {
             (signal::OLD, self.old),
         ]
         .into_iter()
+        .filter(|(bit, _)| is_known(*bit))
         .map(|(bit, share)| ln_of(share, signals & bit != 0))
         .sum()
     }

@@ -26,14 +26,19 @@ const DOUBT: f64 = 0.25;
 /// whenever there is room makes each fate predictable from those before.
 pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
     let newest = decided(syns);
+    ln_older(syns, counted(&newest)) + ln_number_a_second(&newest)
+}
+
+/// The same for just these SYNs.
+pub(in crate::analysis::verdict) fn ln_number_a_second(newest: &[Decided]) -> f64 {
     let weight = 1.0 / (f64::from(LIMITS) * count(BURSTS.len() as u64));
     let mut limits = Vec::new();
     let mut per_second = SLOWEST;
     for _ in 0..LIMITS {
-        limits.extend(BURSTS.map(|burst| (weight, ln_bucket(&newest, per_second, burst))));
+        limits.extend(BURSTS.map(|burst| (weight, ln_bucket(newest, per_second, burst))));
         per_second *= NEXT;
     }
-    ln_older(syns, counted(&newest)) + ln_mixture(&limits)
+    ln_mixture(&limits)
 }
 
 fn ln_bucket(newest: &[Decided], per_second: f64, burst: f64) -> f64 {
@@ -69,11 +74,16 @@ pub(super) fn ln_within(within: Outcomes) -> f64 {
 /// So many open connections and no more, for the newest SYNs.
 pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
     let newest = decided(syns);
+    ln_older(syns, counted(&newest)) + ln_number_open(&newest)
+}
+
+/// The same for just these SYNs.
+pub(in crate::analysis::verdict) fn ln_number_open(newest: &[Decided]) -> f64 {
     let mut within = [Outcomes::default(); MAX_OPEN];
     let mut beyond = within;
     // Those that are on their way to be opened count as well, and are not seen to be open yet.
     let (mut open, mut under_way) = (0, 0);
-    for syn in &newest {
+    for syn in newest {
         if syn.open != open {
             (open, under_way) = (syn.open, 0);
         }
@@ -93,5 +103,5 @@ pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
         .zip(&beyond)
         .map(|(within, beyond)| (weight, ln_within(*within) + ln_series(BEYOND, *beyond)))
         .collect();
-    ln_older(syns, counted(&newest)) + ln_mixture(&limits)
+    ln_mixture(&limits)
 }

@@ -14,15 +14,15 @@ use crate::{
 
 /// A SYN whose fate is known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Decided {
-    pub(super) sent: Timestamp,
-    pub(super) tsval: Option<TsVal>,
-    pub(super) prediction: Prediction,
-    pub(super) repeated: bool,
-    pub(super) open: u16,
-    pub(super) is_dropped: bool,
+pub(in crate::analysis::verdict) struct Decided {
+    pub(in crate::analysis::verdict) sent: Timestamp,
+    pub(in crate::analysis::verdict) tsval: Option<TsVal>,
+    pub(in crate::analysis::verdict) prediction: Prediction,
+    pub(in crate::analysis::verdict) repeated: bool,
+    pub(in crate::analysis::verdict) open: u16,
+    pub(in crate::analysis::verdict) is_dropped: bool,
     /// Whether its fate counts; if not, it may decide about others all the same.
-    pub(super) counts: bool,
+    pub(in crate::analysis::verdict) counts: bool,
 }
 
 /// The newest of them that count, the oldest first.
