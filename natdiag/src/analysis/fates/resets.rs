@@ -22,8 +22,8 @@ pub mod signal {
     pub const BARE: u8 = 16;
     /// The connection was older than a request and its response take.
     pub const OLD: u8 = 32;
-    /// The connection was opened before we looked: only the host's other connections tell what its packets look like, and
-    /// how old it was is known only where it was old.
+    /// The connection was opened before we looked: only the host's other connections tell what its packets look like,
+    /// and how old it was is known only where it was old.
     pub const BEFORE: u8 = 64;
     /// Nothing had come from the host but its SYN-ACK, and the connection was young.
     pub const FIRST: u8 = 128;

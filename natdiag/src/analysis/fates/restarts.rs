@@ -1,5 +1,5 @@
-//! The story of a restart: a host that falls silent, then refuses what it took before, then resets connections from before
-//! its silence, and takes new ones again. Counters only; `verdict` weighs them.
+//! The story of a restart: a host that falls silent, then refuses what it took before, then resets connections from
+//! before its silence, and takes new ones again. Counters only; `verdict` weighs them.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

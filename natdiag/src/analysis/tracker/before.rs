@@ -1,5 +1,5 @@
-//! RSTs of connections that were opened before we looked, as most are that have been idle: what the host's packets look like
-//! is known from its other connections, and only once there is one.
+//! RSTs of connections that were opened before we looked, as most are that have been idle: what the host's packets look
+//! like is known from its other connections, and only once there is one.
 
 use std::collections::VecDeque;
 
@@ -15,8 +15,8 @@ use crate::{
     event::{Event, Segment, Timestamp},
 };
 
-/// RSTs that wait for a connection to their host, and connections that our side has reset, at most. A flood of forged RSTs
-/// pushes others out and nothing else.
+/// RSTs that wait for a connection to their host, and connections that our side has reset, at most. A flood of forged
+/// RSTs pushes others out and nothing else.
 const MAX_WAITING: usize = 256;
 
 /// A RST of a connection whose handshake was not seen.

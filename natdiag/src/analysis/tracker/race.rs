@@ -9,7 +9,8 @@ use crate::{
     event::{Event, Segment},
 };
 
-/// How long after its FIN a host may reset what crossed it: the FIN on its way to the client, the request on its way back.
+/// How long after its FIN a host may reset what crossed it: the FIN on its way to the client, the request on its way
+/// back.
 const CROSSING_HANDSHAKES: u64 = 2;
 /// The same beside: what timers and schedulers take.
 const CROSSING_NS: u64 = 100_000_000;

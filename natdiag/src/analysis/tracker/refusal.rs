@@ -91,7 +91,8 @@ impl Flow {
         })
     }
 
-    /// Takes note that a SYN-ACK answers the SYN. Where a RST has refused that very transmission, somebody else has sent it.
+    /// Takes note that a SYN-ACK answers the SYN. Where a RST has refused that very transmission, somebody else has
+    /// sent it.
     pub(super) fn note_opened(&self, evidence: &mut SynEvidence, port: u16, event: &Event) {
         evidence.restarts.opened(port);
         let Some(refused) = self.refused else {

@@ -176,9 +176,9 @@ impl Tracker {
 }
 
 impl Flow {
-    /// Whether a RST of our side comes from this very machine, in place of the host behind it that holds the connection:
-    /// that host's packets have passed a router, and this one has not. A SYN with any time to live is a scanner's, which
-    /// paints its SYNs and leaves the answers to its kernel.
+    /// Whether a RST of our side comes from this very machine, in place of the host behind it that holds the
+    /// connection: that host's packets have passed a router, and this one has not. A SYN with any time to live is a
+    /// scanner's, which paints its SYNs and leaves the answers to its kernel.
     fn is_own_reset(&self, event: &Event, segment: &Segment) -> bool {
         /// Routers between a host and the NAT that it is behind. Further away than that are only numbers that somebody
         /// made up.
@@ -195,8 +195,8 @@ impl Flow {
     }
 }
 
-/// The remote host sends something on a connection that a RST may have ended; `ttl` is that of what it sends, where it was
-/// seen.
+/// The remote host sends something on a connection that a RST may have ended; `ttl` is that of what it sends, where it
+/// was seen.
 pub(super) fn went_on(flow: &mut Flow, remotes: &mut Remotes, remote: IpAddr, ttl: Option<u8>) {
     let reset_ttl = flow.reset.map(|reset| reset.ttl);
     if let Some(signals) = flow.reset_signals()

@@ -1,5 +1,5 @@
-//! What an `ICMP` error about a SYN says: that no way leads there, that nothing listens, that a rule forbids it, or nothing
-//! about the SYN's fate.
+//! What an `ICMP` error about a SYN says: that no way leads there, that nothing listens, that a rule forbids it, or
+//! nothing about the SYN's fate.
 
 use super::{FourTuple, Tracker};
 use crate::event::{Event, IcmpError};

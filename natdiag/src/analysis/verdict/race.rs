@@ -1,5 +1,5 @@
-//! A server that closes its idle connections while a request is under way. Client and server count the same idle time, and
-//! now and then both are right at once: the request crosses the FIN and is answered by a RST.
+//! A server that closes its idle connections while a request is under way. Client and server count the same idle time,
+//! and now and then both are right at once: the request crosses the FIN and is answered by a RST.
 
 use super::{
     case::{finding, insufficient},
@@ -15,8 +15,8 @@ use crate::analysis::{
 const RACES: f64 = 0.1;
 /// Where there are races, any share of such resets are of requests.
 const ANY: Rate = Rate::new(1.0, 1.0);
-/// Goodbyes come behind the FIN. Those whose own FIN was not seen look like a request; none crosses the FIN but where both
-/// sides close at once.
+/// Goodbyes come behind the FIN. Those whose own FIN was not seen look like a request; none crosses the FIN but where
+/// both sides close at once.
 const UNSEEN_FIN: Rate = Rate::new(0.5, 4.5);
 const BOTH_AT_ONCE: Rate = Rate::new(0.05, 9.95);
 /// Requests that must have been reset: one may have any cause.

@@ -1,4 +1,5 @@
-//! Connections that are refused at once: by the host, by a rule, by a router that knows no way, or by somebody in between.
+//! Connections that are refused at once: by the host, by a rule, by a router that knows no way, or by somebody in
+//! between.
 
 mod mixed;
 mod opened;

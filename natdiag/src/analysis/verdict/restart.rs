@@ -1,5 +1,5 @@
-//! Restarts of the remote host or of its service: silence, then refusals, then RSTs on connections from before, which it
-//! knows no longer. What makes such a story, and its words, where resets or refusals tell it.
+//! Restarts of the remote host or of its service: silence, then refusals, then RSTs on connections from before, which
+//! it knows no longer. What makes such a story, and its words, where resets or refusals tell it.
 
 use super::case::finding;
 use crate::analysis::{

@@ -1,5 +1,6 @@
-//! Ports that refuse some SYNs and take others: no closed ports. When each was refused tells why: in one spell a restart,
-//! beyond a number a limit, at random one of several servers or a forger. Each trouble that may be why has a file.
+//! Ports that refuse some SYNs and take others: no closed ports. When each was refused tells why: in one spell a
+//! restart, beyond a number a limit, at random one of several servers or a forger. Each trouble that may be why has a
+//! file.
 
 mod injected;
 mod one_of_several;

@@ -65,8 +65,8 @@ pub(super) const APPLICATION: Trouble = Trouble {
 /// Resets of connections from before we looked that say who sends them.
 pub(super) const SEVERAL: u64 = 2;
 
-/// Whether the application may be named: not where connections were reset before an octet of an answer, as a device does
-/// that dislikes a request, and not for one connection of which nothing else was seen.
+/// Whether the application may be named: not where connections were reset before an octet of an answer, as a device
+/// does that dislikes a request, and not for one connection of which nothing else was seen.
 fn is_founded(resets: &ResetEvidence) -> bool {
     let (total, first) = (resets.total(), resets.with(signal::FIRST));
     let before = resets.with(signal::BEFORE);

@@ -140,7 +140,8 @@ impl Trouble {
 impl Signature {
     fn ln(&self, signals: u8) -> f64 {
         let is_before = signals & signal::BEFORE != 0;
-        // What its own SYN-ACK looked like, and whether it was young, is not known of a connection from before we looked.
+        // What its own SYN-ACK looked like, and whether it was young, is not known of a connection from before we
+        // looked.
         let is_known = |bit: u8| match bit {
             signal::OTHER_TTL | signal::BARE => true,
             signal::OLD => !is_before || signals & bit != 0,
