@@ -49,9 +49,20 @@ pub(super) const INJECTED: Trouble = Trouble {
                 remedy,
             )
         },
-        why_excluded: |seen| match after_silence(seen.followed).dropped {
-            0 => "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned(),
-            resets => format!("{resets} RSTs came when connections went on after a silence"),
+        why_excluded: |seen| {
+            let after_silence = after_silence(seen.followed).dropped;
+            let (old, total) = (seen.resets.with(signal::OLD), seen.resets.total());
+            if after_silence > 0 {
+                format!("{after_silence} RSTs came when connections went on after a silence")
+            } else if signals(seen.resets) == 0 {
+                "the RSTs come from where the SYN-ACKs come from, and look like them".to_owned()
+            } else if old * 2 > total {
+                format!(
+                    "{old} of {total} connections were older than a request and its response take: a forger resets young ones"
+                )
+            } else {
+                "what the RSTs look like fits another cause far better".to_owned()
+            }
         },
         why_left: fits,
     }),

@@ -39,6 +39,14 @@ pub(super) fn outcomes(series: &[Decided]) -> Outcomes {
     outcomes
 }
 
+/// How often refusals begin.
+pub(super) fn spells(series: &[Decided]) -> usize {
+    series
+        .chunk_by(|before, after| before.is_dropped == after.is_dropped)
+        .filter(|run| run.first().is_some_and(|first| first.is_dropped))
+        .count()
+}
+
 /// One spell of refusals that begins and ends at any SYN; `may_end` says where.
 pub(super) fn ln_spell(series: &[Decided], may_end: impl Fn(usize) -> bool) -> f64 {
     let is_refused = |place: usize| series.get(place).is_some_and(|syn| syn.is_dropped);

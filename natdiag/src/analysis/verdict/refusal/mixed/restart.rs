@@ -1,7 +1,7 @@
 //! The host or its service was restarted, and refused until it was back.
 
 use super::{
-    order::ln_spell,
+    order::{ln_spell, spells},
     trouble::{Named, Trouble},
 };
 use crate::analysis::{
@@ -18,9 +18,9 @@ pub(super) const RESTART: Trouble = Trouble {
     named: Some(Named {
         cause: Cause::ServerRestart,
         finding: |seen, evidence| restarted(seen.syns, evidence),
-        why_excluded: |seen| match seen.series.last() {
-            Some(last) if last.is_dropped => "none was taken after the last refusal".to_owned(),
-            _ => "refusals come in more than one spell".to_owned(),
+        why_excluded: |seen| match spells(seen.series) {
+            0 | 1 => "none was taken after the refusals".to_owned(),
+            several => format!("refusals come in {several} spells"),
         },
         why_left: fits,
     }),

@@ -86,3 +86,12 @@ fn refusals_at_random_from_another_distance_are_injected() {
     assert_eq!(best, INJECTED.name);
     assert!(share > NAMED, "{share}");
 }
+
+#[test]
+fn spells_are_counted_where_refusals_begin() {
+    let refused = [3, 4, 9, 15, 17, 18];
+    let syns = series((0..20).map(|n| (n * 500, refused.contains(&n))));
+    assert_eq!(order::spells(&syns), 4);
+    assert_eq!(order::spells(&series([(0, true), (1, true)])), 1);
+    assert_eq!(order::spells(&series([(0, false)])), 0);
+}
