@@ -126,6 +126,11 @@ impl Analysis {
         self.totals_at = now;
     }
 
+    /// Says that SYNs were sent of which too little is known to follow them.
+    pub fn syns_not_followed(&mut self, remote: IpAddr, syns: u64) {
+        self.tracker.not_followed(remote, syns);
+    }
+
     /// From here on keeps what is to be joined with other sources; somebody must take it.
     pub fn share_sightings(&mut self) {
         self.sightings.get_or_insert_default();

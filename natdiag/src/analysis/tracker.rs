@@ -166,6 +166,18 @@ impl Tracker {
         self.marks_known_from = Some(to.plus(LIFETIME_NS));
     }
 
+    /// Counts SYNs whose fate stays undecided, because too little is known of them.
+    pub fn not_followed(&mut self, remote: IpAddr, syns: u64) {
+        if syns == 0 {
+            return;
+        }
+        if self.remotes.len() >= MAX_REMOTES && !self.remotes.contains_key(&remote) {
+            self.left_out += syns;
+            return;
+        }
+        self.remote(remote).evidence.undecided += syns;
+    }
+
     /// Takes a TCP segment with SYN, FIN or RST; or an ordinary one, where these are seen.
     pub fn segment(&mut self, event: &Event, segment: &Segment) {
         self.advance(event.time);

@@ -1,7 +1,7 @@
 //! Plays one capture to an analysis of its own, as far as it is told, and says what a report should know about the
 //! capture itself.
 
-use natdiag_common::counter::Counter;
+use natdiag_common::counter::{Counter, RemoteCounter};
 
 use super::{
     Capture, CaptureError, Ending,
@@ -112,6 +112,11 @@ impl Playback {
             && self.filter.admits_remote(remote.into())
         {
             self.analysis.count(remote, &counts, self.now);
+            if dissected.record.is_none() {
+                // The capture cut their options off.
+                let syns = counts.value(RemoteCounter::SynSent);
+                self.analysis.syns_not_followed(remote.into(), syns.into());
+            }
         }
         if let Some((direction, ends, segment)) = dissected.followed {
             self.analysis.follow(direction, &ends, &segment, self.now);

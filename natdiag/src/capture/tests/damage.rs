@@ -1,11 +1,11 @@
 //! Captures that are cut off, damaged, or none.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
 use natdiag_common::{
     counter::{Counter, RemoteCounter},
-    testkit::Random,
+    testkit::{CLIENT, Payload, Random, SERVER, tcp},
 };
 use pcap_file::{
     DataLink, Endianness,
@@ -14,7 +14,7 @@ use pcap_file::{
 };
 
 use super::sample::{conversation, open, packets, pcap, pcap_with_header, pcapng};
-use crate::capture::{Capture, CaptureError, Ending, dissect::Dissector};
+use crate::capture::{Capture, CaptureError, Ending, Playback, dissect::Dissector};
 
 #[test]
 fn capture_cut_at_any_octet_gives_the_packets_before() {
@@ -168,6 +168,36 @@ fn packet_that_the_capture_cut_is_not_malformed() {
         let missed = dissector.totals().value(Counter::MissedRecordsRing);
         assert_eq!(missed, u64::from(1 - events), "snap length {snaplen}");
         assert_eq!(dissector.omissions().cut, missed, "snap length {snaplen}");
+    }
+}
+
+#[test]
+fn syn_whose_options_the_capture_cut_is_undecided() {
+    // The options end behind 66 octets. What is whole has a fate: the SYN-ACK answers it.
+    let syn = tcp().ports(40000, 80).syn().seq(6).timestamps(7, 0);
+    let syn_ack = tcp().ports(80, 40000).flags(0x12).ack(7).timestamps(9, 7);
+    let handshake = [
+        (Duration::from_secs(1), syn.in_ipv4(CLIENT, SERVER).frame()),
+        (
+            Duration::from_secs(1),
+            syn_ack.in_ipv4(SERVER, CLIENT).frame(),
+        ),
+    ];
+    for (snaplen, undecided) in [(54, 1), (65, 1), (66, 0)] {
+        let header = PcapHeader {
+            snaplen,
+            ..PcapHeader::default()
+        };
+        let capture = open(&pcap_with_header(&handshake, header)).unwrap();
+        let mut playback = Playback::new(capture, Vec::new());
+        playback.play(None).unwrap();
+        let survey = playback.survey(10);
+        let [remote] = survey.diagnosis.remotes.as_slice() else {
+            panic!("snap length {snaplen}: {:?}", survey.diagnosis.remotes);
+        };
+        let counters = &remote.counters;
+        let found = (counters.syn_sent, counters.syn_undecided);
+        assert_eq!(found, (1, undecided), "snap length {snaplen}");
     }
 }
 
