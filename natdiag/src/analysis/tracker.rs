@@ -14,6 +14,7 @@ mod race;
 mod refusal;
 mod reset;
 mod stray;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod unreachable;

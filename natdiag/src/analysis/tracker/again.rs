@@ -3,9 +3,11 @@
 //! say yet, and any server to one that never confirms, as in a scan.
 
 use natdiag_common::wire::seq::SeqNumber;
-use serde::{Deserialize, Serialize};
 
-use super::flow::{Flow, SEEN_AGAIN_NS};
+use super::{
+    flow::{Flow, SEEN_AGAIN_NS},
+    talk::Again,
+};
 use crate::{
     analysis::fates::SynEvidence,
     event::{Segment, Timestamp},
@@ -14,18 +16,6 @@ use crate::{
 /// Shortest time after which a server repeats its SYN-ACK.
 /// Kernel: `TCP_TIMEOUT_INIT` 1 s, include/net/tcp.h; less what timers and paths vary by.
 pub(super) const REPEAT_NS: u64 = 800_000_000;
-
-/// How the SYN-ACK of a connection has come again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Again {
-    /// It has not, or that says nothing.
-    #[default]
-    No,
-    /// Before we were seen to send data.
-    Idle,
-    /// After data that the server has had time to take.
-    AfterData,
-}
 
 /// Notes a SYN-ACK that comes again. Each repeated SYN brings one; by itself the server sends one only where it has not
 /// taken our ACK. `shows_ordinary`: whether the ACK would have been seen.

@@ -7,7 +7,10 @@ use natdiag_common::wire::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{RemoteState, again::Again, ordinary::Talk};
+use super::{
+    RemoteState,
+    talk::{Again, Talk},
+};
 use crate::{
     analysis::fates::{
         ConnectionFates, Fate, SynClass, hops::hops, refusals::Refusal, resets::signal,

@@ -20,19 +20,6 @@ const LARGEST_WINDOW: u32 = 1 << 30;
 /// anywhere.
 const FIRST_OCTETS: u32 = 1 << 22;
 
-/// What was said behind the handshake.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Talk {
-    /// Whether we have confirmed the SYN-ACK.
-    pub(super) is_confirmed: bool,
-    /// When we first sent data.
-    pub(super) asked_at: Option<Timestamp>,
-    /// Whether the remote host has acknowledged data.
-    pub(super) is_taken: bool,
-    /// When it first sent data.
-    pub(super) responded_at: Option<Timestamp>,
-}
-
 /// Which sides of connections were seen, over all remote hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sides {

@@ -20,6 +20,7 @@ mod outage;
 mod port_limit;
 mod port_race;
 mod port_reuse;
+mod ports;
 mod rate_limit;
 mod rates;
 mod recycle;

@@ -3,7 +3,7 @@
 
 use super::{
     limit::{ln_limit, ln_open_limit},
-    port_limit::ln_ports,
+    ports::ln_ports,
     spell::{ln_nearly_full, ln_outage},
 };
 use crate::analysis::{
