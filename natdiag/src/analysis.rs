@@ -2,6 +2,7 @@
 
 pub mod cause;
 pub mod close_up;
+pub mod conversation;
 mod counters;
 pub mod crossing;
 mod datagrams;
@@ -32,12 +33,14 @@ use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     counter::{Counter, RemoteCounts, Totals},
+    follow::{FlowEnds, FollowedSegment},
     wire::tcp::SYN,
 };
 use serde::{Deserialize, Serialize};
 
 pub use self::diagnose::MIN_FINDINGS;
 use self::{
+    conversation::{ConversationEvidence, Conversations},
     crossing::Sighting,
     established::EstablishedTable,
     fates::neighbours::Neighbours,
@@ -66,6 +69,7 @@ pub struct Analysis {
     #[serde(skip)]
     sightings: Option<Vec<Sighting>>,
     established: EstablishedTable,
+    conversations: Conversations,
 }
 
 impl Analysis {
@@ -94,13 +98,14 @@ impl Analysis {
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
         let (tracker, datagrams) = (&self.tracker, &self.datagrams);
-        let established = &self.established;
+        let (established, conversations) = (&self.established, &self.conversations);
         let gone = self.table.count(remote, counts, now, |remote| {
             let address = IpAddr::from(remote.address);
             verdict::severity(&Case {
                 counts: &remote.counts,
                 syns: tracker.evidence(address),
                 established: established.get(remote.address),
+                conversations: conversations.get(remote.address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
                 is_ipv6: address.is_ipv6(),
                 neighbours: Neighbours::default(),
@@ -113,6 +118,7 @@ impl Analysis {
             self.tracker.forget(address.into());
             self.datagrams.remove(&address.into());
             self.established.forget(address);
+            self.conversations.forget(address);
         }
     }
 
@@ -171,6 +177,23 @@ impl Analysis {
     /// Says that ordinary segments of the connections that we open are observed as well: what is not among them was not there.
     pub const fn shows_ordinary(&mut self) {
         self.tracker.shows_ordinary();
+    }
+
+    /// Takes a segment of a connection that is looked at from its beginning to its end.
+    pub fn converse(
+        &mut self,
+        direction: Direction,
+        ends: &FlowEnds,
+        segment: &FollowedSegment,
+        now: Timestamp,
+    ) {
+        self.conversations.segment(direction, ends, segment, now);
+    }
+
+    /// What the connections with a remote host have shown, of those that were looked at.
+    #[must_use]
+    pub fn conversations(&self, remote: Address) -> Option<&ConversationEvidence> {
+        self.conversations.get(remote)
     }
 
     /// Takes an event that a capture shows again: it counts once.

@@ -12,6 +12,7 @@ pub(crate) struct Recent<K, V> {
     young: HashMap<K, V, RandomState>,
     old: HashMap<K, V, RandomState>,
     capacity: usize,
+    forgotten: u64,
 }
 
 impl<K: Eq + Hash, V: Clone> Recent<K, V> {
@@ -21,6 +22,7 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
             young: HashMap::default(),
             old: HashMap::default(),
             capacity,
+            forgotten: 0,
         }
     }
 
@@ -37,9 +39,35 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     /// Sets the value of a key.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
+            self.forgotten += self.old.len() as u64;
             self.old = mem::take(&mut self.young);
         }
         self.young.insert(key, value);
+    }
+
+    /// The value of a key, made where there is none. It counts as use.
+    pub(crate) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        K: Copy,
+        V: Default,
+    {
+        if !self.young.contains_key(&key) {
+            let value = self.old.remove(&key).unwrap_or_default();
+            self.insert(key, value);
+        }
+        self.young.entry(key).or_default()
+    }
+
+    /// Forgets a key.
+    pub(crate) fn remove(&mut self, key: &K) {
+        if self.young.remove(key).is_none() {
+            self.old.remove(key);
+        }
+    }
+
+    /// How many entries have been forgotten because others came.
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 }
 

@@ -19,6 +19,8 @@ pub struct FollowedSegment {
     pub ack: SeqNumber,
     /// The eight flags.
     pub flags: u8,
+    /// Window as on the wire.
+    pub window: u16,
     /// Octets of data.
     pub data_octets: u32,
     /// Whether the packet, as it is on the wire, is longer than [`SMALL_PACKET_OCTETS`].
@@ -67,6 +69,7 @@ pub fn segment<F: FrameBytes + ?Sized>(
         seq: header.seq,
         ack: header.ack,
         flags: header.flags,
+        window: header.window,
         data_octets: packet.payload_len - header.data_offset_octets,
         is_large: wire_len > SMALL_PACKET_OCTETS,
         is_first_fragment: packet

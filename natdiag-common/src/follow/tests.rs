@@ -25,6 +25,7 @@ fn data(seq: u32, octets: u32) -> FollowedSegment {
         seq: SeqNumber(seq),
         ack: SeqNumber(1),
         flags: ACK,
+        window: 1000,
         data_octets: octets,
         is_large: octets > 1000,
         is_first_fragment: false,

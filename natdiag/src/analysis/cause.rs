@@ -36,6 +36,7 @@ pub enum Cause {
     ResetByApplication,
     KeepaliveRace,
     ServerRestart,
+    FirstFlightDropped,
     InsufficientEvidence,
     Blind,
 }
@@ -275,6 +276,14 @@ impl Cause {
                 is_of_silence: false,
                 verify: Verify::By(&[
                     "on the server: `uptime -s` prints when it was started, `journalctl --list-boots` all starts",
+                ]),
+            },
+            Self::FirstFlightDropped => Row {
+                name: "first-flight-dropped",
+                title: "large first flights vanish",
+                is_of_silence: false,
+                verify: Verify::By(&[
+                    "`openssl s_client -connect {remote}:443 -groups X25519` connects, with `-groups X25519MLKEM768` it hangs (OpenSSL 3.5)",
                 ]),
             },
             Self::InsufficientEvidence => Row {

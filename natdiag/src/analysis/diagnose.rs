@@ -181,6 +181,7 @@ impl Analysis {
             counts,
             syns: syns.filter(|_| is_seen),
             established: self.established.get(address).filter(|_| is_seen),
+            conversations: self.conversations.get(address).filter(|_| is_seen),
             datagrams: Datagrams::default(),
             is_ipv6: IpAddr::from(address).is_ipv6(),
             neighbours: Neighbours::default(),

@@ -5,6 +5,8 @@
 
 use std::{fmt, net::IpAddr};
 
+use natdiag_common::follow::FlowEnds;
+
 use crate::{
     analysis::service::Port,
     event::{Content, Event},
@@ -61,6 +63,15 @@ impl Filter {
             Content::Other => (event.remote(), event.local(), None),
         };
         self.admits_remote(remote) && is_in(&self.locals, local) && self.has_port(ports)
+    }
+
+    /// Whether a connection is looked at.
+    #[must_use]
+    pub fn admits_connection(&self, ends: &FlowEnds) -> bool {
+        !self.is_on()
+            || self.admits_remote(ends.remote.into())
+                && is_in(&self.locals, ends.local.into())
+                && self.has_port(Some((ends.local_port, ends.remote_port)))
     }
 
     fn has_port(&self, ports: Option<(u16, u16)>) -> bool {

@@ -9,6 +9,7 @@ pub(crate) mod contest;
 mod crossing;
 mod data;
 mod elsewhere;
+mod flight;
 mod fragmentation;
 pub(crate) mod likelihood;
 mod race;
@@ -60,7 +61,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || elsewhere::has_symptom(syns)
             || response::has_symptom(case, syns)
     });
-    if syns {
+    if syns || flight::has_symptom(case) {
         return Some(Severity::Critical);
     }
     if counts.fragments_of(FragmentProtocol::Tcp) > 0
@@ -97,12 +98,21 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(silence);
         findings.extend(reset::findings(case, syns));
         findings.extend(race::findings(syns));
-        findings.extend(response::findings(case, syns, is_full));
+        findings.extend(response::findings(
+            case,
+            syns,
+            is_full || flight::has_symptom(case),
+        ));
         findings.extend(elsewhere::findings(syns));
         findings.extend(unseen::findings(syns));
         findings.extend(syn::timestamps_stripped(syns));
     }
     findings.extend(data::findings(case, is_full));
+    let is_explained = findings
+        .iter()
+        .any(|finding| finding.cause == Cause::PacketLoss)
+        || is_full;
+    findings.extend(flight::findings(case, is_explained));
     if let Some(syns) = case.syns {
         restart::retain_unexplained(&mut findings, syns);
     }

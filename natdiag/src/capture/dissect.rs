@@ -26,10 +26,22 @@ pub(crate) struct Dissected {
     pub(super) charge: Option<(Address, RemoteCounts)>,
     /// What is kept of it.
     pub(crate) record: Option<Record>,
-    /// The segment of an established connection that it carries, where its remote host is under suspicion.
-    pub(super) followed: Option<Followed>,
+    /// The segment that it carries, where the capture shows it for the first time.
+    pub(super) segment: Option<Followed>,
     /// Whether the capture has shown this very packet before.
     pub(super) is_again: bool,
+}
+
+impl Dissected {
+    /// A segment that neither opens nor ends anything.
+    const fn ordinary(segment: Followed) -> Self {
+        Self {
+            charge: None,
+            record: None,
+            segment: Some(segment),
+            is_again: false,
+        }
+    }
 }
 
 /// A segment, which way it went, and between whom.
@@ -40,7 +52,6 @@ pub(crate) struct Dissector {
     finder: DirectionFinder,
     totals: Totals,
     omissions: Omissions,
-    suspects: Vec<Address>,
     shown: Shown,
     openings: Openings,
 }
@@ -63,16 +74,9 @@ impl Dissector {
             finder: DirectionFinder::new(local),
             totals: Totals::ZERO,
             omissions: Omissions::default(),
-            suspects: Vec::new(),
             shown: Shown::default(),
             openings: Openings::default(),
         }
-    }
-
-    /// Says whose segments are wanted from now on.
-    pub(super) fn follow(&mut self, suspects: &[Address]) {
-        self.suspects.clear();
-        self.suspects.extend(suspects);
     }
 
     /// Counters so far.
@@ -136,14 +140,12 @@ impl Dissector {
         self.count_frame(Some(direction));
         let segment = segment(frame, packet, direction);
         let is_again = self.shown.has(frame, packet, direction, captured.time);
-        let followed =
-            segment.filter(|(_, ends, _)| !is_again && self.suspects.contains(&ends.remote));
-        let is_kept = !is_again
-            && segment.is_some_and(|(direction, ends, segment)| {
-                self.openings.keeps(direction, &ends, &segment)
-            });
-        if followed.is_none() && !is_kept && !packet.is_notable() {
-            return None;
+        let segment = segment.filter(|_| !is_again);
+        let is_kept = segment.is_some_and(|(direction, ends, segment)| {
+            self.openings.keeps(direction, &ends, &segment)
+        });
+        if !is_kept && !packet.is_notable() {
+            return segment.map(Dissected::ordinary);
         }
         let observation = classify(frame, packet, direction);
         let charge = observation.tally.map(|tally| {
@@ -170,7 +172,7 @@ impl Dissector {
         Some(Dissected {
             charge,
             record,
-            followed,
+            segment,
             is_again,
         })
     }

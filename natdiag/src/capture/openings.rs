@@ -101,6 +101,7 @@ mod tests {
                 seq: SeqNumber(seq),
                 ack: SeqNumber(ack),
                 flags,
+                window: 1000,
                 data_octets,
                 is_large: false,
                 is_first_fragment: false,

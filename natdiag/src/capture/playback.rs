@@ -118,8 +118,15 @@ impl Playback {
                 self.analysis.syns_not_followed(remote.into(), syns.into());
             }
         }
-        if let Some((direction, ends, segment)) = dissected.followed {
-            self.analysis.follow(direction, &ends, &segment, self.now);
+        // Of established connections, evidence has the sums and not the segments.
+        if let Some((direction, ends, segment)) = dissected.segment
+            && !self.capture.is_evidence()
+            && self.filter.admits_connection(&ends)
+        {
+            self.analysis.converse(direction, &ends, &segment, self.now);
+            if self.analysis.follows(ends.remote) {
+                self.analysis.follow(direction, &ends, &segment, self.now);
+            }
         }
         let event = |record| Event::from_record(&record, 0);
         if let Some(event) = dissected.record.and_then(event)
@@ -153,10 +160,9 @@ impl Playback {
         if settled.since(self.advanced) >= ADVANCE_NS {
             self.advance(settled);
         }
-        // Of established connections, evidence has the sums and not the segments.
         if !self.capture.is_evidence() && self.now.since(self.suspected) >= SUSPICION_PERIOD_NS {
             self.suspected = self.now;
-            self.dissector.follow(self.analysis.suspects(settled));
+            self.analysis.suspects(settled);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     analysis::{
+        conversation::ConversationEvidence,
         diagnosis::{Cause, Evidence, Finding, Severity},
         established::Established,
         fates::{SynEvidence, neighbours::Neighbours},
@@ -20,6 +21,8 @@ pub struct Case<'a> {
     pub syns: Option<&'a SynEvidence>,
     /// What its established connections have shown, if it is or was under suspicion.
     pub established: Option<&'a Established>,
+    /// What its connections have shown between their beginning and their end, as far as they were looked at.
+    pub conversations: Option<&'a ConversationEvidence>,
     /// Datagrams it sent in fragments.
     pub datagrams: Datagrams,
     /// Whether it has an IPv6 address.

@@ -217,6 +217,7 @@ mod tests {
             counts: &counts,
             syns: None,
             established: Some(&established),
+            conversations: None,
             datagrams: Datagrams::default(),
             is_ipv6: false,
             neighbours: Neighbours::default(),

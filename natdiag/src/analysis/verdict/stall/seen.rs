@@ -104,13 +104,21 @@ impl Stalls {
             .sum();
         let older =
             value(FollowCounter::SentOlderTimestamp) + value(FollowCounter::ReceivedOlderTimestamp);
+        // Where connections are looked at from their beginning, these tell more of what we send: `verdict::flight`.
+        let of_sent = |counter| {
+            if case.conversations.is_some() {
+                0
+            } else {
+                value(counter)
+            }
+        };
         Self {
             // One connection may show its hole both ways.
             large_holes: by_fin.max(value(FollowCounter::HoleLeftLarge)),
             small_holes: value(FollowCounter::HoleLeftSmall),
             large_received: value(FollowCounter::ReceivedLarge),
-            large_stuck: value(FollowCounter::SentLargeStuck),
-            large_acknowledged: value(FollowCounter::SentLargeAcknowledged),
+            large_stuck: of_sent(FollowCounter::SentLargeStuck),
+            large_acknowledged: of_sent(FollowCounter::SentLargeAcknowledged),
             older: older.max(syns.older_timestamps),
             given_up: value(FollowCounter::GivenUp),
             unanswered: syns.unanswered_requests,

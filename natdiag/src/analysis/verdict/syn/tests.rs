@@ -29,6 +29,7 @@ fn with_seen<T>(data: &FollowCounts, syns: &SynEvidence, look: impl FnOnce(&Seen
         counts: &counts,
         syns: Some(syns),
         established: Some(&established),
+        conversations: None,
         datagrams: Datagrams::default(),
         is_ipv6: false,
         neighbours: Neighbours {
