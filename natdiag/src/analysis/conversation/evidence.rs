@@ -58,9 +58,10 @@ impl Flights {
 /// Segments with data, each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Data {
-    /// Sent.
+    /// Sent, each once however often it was sent again.
     pub sent: u64,
-    /// Of these, segments with nothing that had not been sent before.
+    /// Times that the oldest segment under way was sent again, of those that were taken at last: what is never taken is
+    /// not lost by chance.
     pub sent_again: u64,
     /// Received.
     pub received: u64,

@@ -55,6 +55,8 @@ pub(super) struct Flight {
     segments: u32,
     since: Timestamp,
     tries: u32,
+    /// When it was last sent.
+    tried_at: Timestamp,
     /// Whether the host said again that it waits for the beginning.
     is_asked_for: bool,
     /// As what it counts already.
@@ -71,6 +73,7 @@ impl Flight {
             segments: 1,
             since: now,
             tries: 0,
+            tried_at: now,
             is_asked_for: false,
             counted: None,
         }
@@ -83,10 +86,17 @@ impl Flight {
     }
 
     /// Takes data that was sent before, or a keep-alive, which may have none.
-    pub(super) fn again(&mut self, segment: &FollowedSegment) {
+    pub(super) fn again(&mut self, segment: &FollowedSegment, now: Timestamp) {
         let end = segment.seq.plus(segment.data_octets.max(1));
-        let is_beginning = self.start.at_or_after(segment.seq) && !self.start.at_or_after(end);
-        self.tries += u32::from(is_beginning);
+        if self.start.at_or_after(segment.seq) && !self.start.at_or_after(end) {
+            self.tries += 1;
+            self.tried_at = now;
+        }
+    }
+
+    /// How often its beginning was sent again.
+    pub(super) const fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// Takes an acknowledgment of nothing new.
@@ -117,6 +127,7 @@ impl Flight {
             segments: 1,
             since: now,
             tries: 0,
+            tried_at: now,
             is_asked_for: false,
             counted: None,
             ..*self
@@ -133,7 +144,9 @@ impl Flight {
     ) -> Option<FlightFate> {
         let is_stuck = now.since(self.since) >= STUCK_NS
             && self.tries >= if is_end { GIVEN_UP } else { STUCK };
-        let is_heard = heard.is_some_and(|heard| heard.since(self.since) >= UNDER_WAY_NS);
+        // What is heard behind the last try may be the end of an outage.
+        let is_heard = heard
+            .is_some_and(|heard| heard.since(self.since) >= UNDER_WAY_NS && heard <= self.tried_at);
         if !is_stuck {
             None
         } else if self.is_asked_for {

@@ -112,6 +112,10 @@ impl Conversation {
             return;
         }
         if segment.flags & RST != 0 {
+            // That is an answer, and another story.
+            if let Some(flight) = self.flight.take() {
+                forget(&flight, evidence);
+            }
             self.is_over = true;
             return;
         }
@@ -151,8 +155,7 @@ impl Conversation {
         }
         let is_new = !is_keep_alive && self.end.is_none_or(|known| !known.at_or_after(end));
         if !is_keep_alive {
-            evidence.data.sent += 1;
-            evidence.data.sent_again += u64::from(!is_new);
+            evidence.data.sent += u64::from(is_new);
             if !std::mem::replace(&mut self.is_counted, true) {
                 evidence.connections += 1;
             }
@@ -171,7 +174,7 @@ impl Conversation {
         let place = self.place(segment, silence_ns);
         match &mut self.flight {
             Some(flight) if is_new => flight.extend(segment),
-            Some(flight) if self.closed_since.is_none() => flight.again(segment),
+            Some(flight) if self.closed_since.is_none() => flight.again(segment, now),
             None if is_new || is_keep_alive => {
                 self.flight = Some(Flight::new(segment, place, now));
             }
@@ -214,6 +217,8 @@ impl Conversation {
         } else {
             FlightFate::Taken
         };
+        // Each time that it was sent in vain.
+        evidence.data.sent_again += u64::from(flight.tries());
         count(flight, fate, evidence);
         self.flight = if flight.is_done_by(segment.ack) {
             None

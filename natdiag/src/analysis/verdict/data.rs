@@ -9,6 +9,7 @@ use super::{
     likelihood::{LOSS, Rate, ln_series},
 };
 use crate::analysis::{
+    conversation::Data as Sent,
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     fates::Outcomes,
 };
@@ -33,8 +34,19 @@ pub(super) struct Data {
 impl Data {
     /// What the established connections with a remote host have shown, where they were looked at.
     pub(super) fn of_case(case: &Case) -> Option<Self> {
-        case.established
-            .map(|established| Self::of(&established.counts()))
+        let counted = Self::of(&case.established?.counts());
+        // What is never taken is not lost by chance: the sums do not tell, and connections that are looked at one by one do.
+        let stuck = case.conversations.filter(|evidence| evidence.stuck() > 0);
+        let forth = stuck.map(|evidence| {
+            let Sent {
+                sent, sent_again, ..
+            } = evidence.data;
+            outcomes(sent_again, sent + sent_again)
+        });
+        Some(Self {
+            forth: forth.unwrap_or(counted.forth),
+            ..counted
+        })
     }
 
     fn of(counts: &FollowCounts) -> Self {
@@ -62,8 +74,7 @@ impl Data {
 
 /// Loss that data shows, whatever the SYNs do. `is_full`: whether a full queue is why they are dropped.
 pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
-    case.established
-        .map(|established| Data::of(&established.counts()))
+    Data::of_case(case)
         .map(|data| {
             let is_not_taken = case.syns.is_some_and(|syns| syns.syn_acks_repeated > 0);
             Data {
@@ -140,13 +151,12 @@ fn lost(case: &Case, data: Data) -> Option<Finding> {
 
 /// What is known about data, and since when.
 pub(super) fn evidence(case: &Case) -> Vec<(&'static str, Evidence)> {
-    let Some(established) = case
+    let has_data = case
         .established
-        .filter(|established| established.segments() > 0)
-    else {
+        .is_some_and(|established| established.segments() > 0);
+    let Some(data) = Data::of_case(case).filter(|_| has_data) else {
         return Vec::new();
     };
-    let data = Data::of(&established.counts());
     let mut evidence = vec![
         ("data_sent", Evidence::Count(data.forth.total())),
         ("data_sent_again", Evidence::Count(data.forth.dropped)),
