@@ -16,7 +16,7 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "bpf") {
         println!("cargo::rustc-link-arg-bins={WORDWISE_ZEROING}");
         // The verifier refuses the lab's programs when compiled so.
-        for bin in ["watch", "follow"] {
+        for bin in ["watch", "follow", "sample"] {
             println!("cargo::rustc-link-arg-bin={bin}={UNALIGNED_ACCESS}");
         }
     }

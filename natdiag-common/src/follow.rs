@@ -17,7 +17,7 @@ pub use self::{
     counts::{FollowCounter, FollowCounts, SILENCES, silence_class},
     flow::FollowedFlow,
     place::{FlowEnds, flow_place, suspect_set},
-    segment::{FollowedSegment, segment},
+    segment::{FollowedSegment, segment, wire_len},
 };
 
 /// Remote hosts under suspicion at once.

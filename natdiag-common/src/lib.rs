@@ -29,6 +29,7 @@ pub mod packet;
 mod pod;
 pub mod probe;
 pub mod record;
+pub mod sample;
 pub mod slot;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;

@@ -31,6 +31,17 @@ pub const MAP_FOLLOW_COUNTS: &str = "FOLLOW_COUNTS";
 /// Array of [`crate::follow::FollowedFlow`]s.
 pub const MAP_FLOWS: &str = "FLOWS_FOLLOWED";
 
+/// TC program that hands over received segments of connections that were drawn.
+pub const PROGRAM_SAMPLE_INGRESS: &str = "natdiag_smp_in";
+/// TC program that hands over sent segments of connections that were drawn.
+pub const PROGRAM_SAMPLE_EGRESS: &str = "natdiag_smp_out";
+/// Array of one number: the bits of a hash that are zero for connections that are drawn.
+pub const MAP_SAMPLE_MASK: &str = "SAMPLE_MASK";
+/// Ring buffer of [`crate::sample::Sample`]s.
+pub const MAP_SAMPLES: &str = "SAMPLES";
+/// Per-CPU array of one number: samples that found no room in the ring.
+pub const MAP_SAMPLES_MISSED: &str = "SAMPLES_MISSED";
+
 /// TC program that restores the timestamps that a test's connections receive.
 pub const PROGRAM_PROBE_INGRESS: &str = "natdiag_prb_in";
 /// TC program that changes the timestamps that a test's connections send.

@@ -10,7 +10,10 @@ use crate::{
     analysis::filter::Filter,
     cli::{FilterArgs, ReplayArgs, WatchArgs},
     remedy::plan::TrialPlan,
-    value::{hook::HookChoice, network::Network, output::Output, top::Top},
+    value::{
+        established::EstablishedChoice, hook::HookChoice, network::Network, output::Output,
+        top::Top,
+    },
 };
 
 /// What `natdiag watch` does.
@@ -22,6 +25,8 @@ pub struct WatchConfig {
     pub filter: Filter,
     /// Which hook.
     pub hook: HookChoice,
+    /// How many established connections are looked at.
+    pub established: EstablishedChoice,
     /// When to end by itself.
     pub duration: Option<Duration>,
     /// How often to show how things stand.
@@ -93,6 +98,7 @@ impl TryFrom<&WatchArgs> for WatchConfig {
             interfaces: args.interfaces.clone(),
             filter: filter(&args.filter, &args.local),
             hook: args.hook,
+            established: args.established,
             duration: args.duration,
             interval: args.interval,
             top: args.top.unwrap_or_default(),

@@ -6,6 +6,7 @@ mod handover;
 mod interface;
 mod opening;
 mod remedy;
+mod sampling;
 mod saved;
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
@@ -30,7 +31,7 @@ use crate::{
     host::link::Link,
     names::Names,
     survey::{self, SourceSurvey, Survey},
-    value::{hook::HookChoice, top::Top},
+    value::{established::EstablishedChoice, hook::HookChoice, top::Top},
 };
 
 /// How often the rings are emptied. At this pace they hold a million records a second.
@@ -76,6 +77,8 @@ pub struct EngineOptions {
     pub filter: Filter,
     /// Which hook.
     pub hook: HookChoice,
+    /// How many established connections are looked at.
+    pub established: EstablishedChoice,
     /// How many remote hosts without findings a survey holds.
     pub top: Top,
     /// A remedy to try.

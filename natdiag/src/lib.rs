@@ -35,6 +35,8 @@ pub mod value;
 pub static WATCH_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/watch"));
 /// The object with the programs that follow connections of hosts under suspicion.
 pub static FOLLOW_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/follow"));
+/// The object with the programs that hand over segments of connections that were drawn.
+pub static SAMPLE_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sample"));
 /// The object with the programs that change the timestamps of active tests.
 pub static PROBE_OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe"));
 

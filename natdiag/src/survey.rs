@@ -54,8 +54,21 @@ pub struct SourceSurvey {
     pub notes: Vec<String>,
     /// Octets that the interface has carried since the start, where it tells.
     pub octets: Option<Octets>,
+    /// Which established connections are looked at; `None` where none is.
+    pub looked_at: Option<LookedAt>,
     /// What was found.
     pub diagnosis: Diagnosis,
+}
+
+/// Established connections that are looked at from their first segment to their last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookedAt {
+    /// One connection in so many, drawn by their four-tuples.
+    pub one_in: u32,
+    /// Segments that were looked at.
+    pub segments: u64,
+    /// Segments of these connections that could not be.
+    pub missed: u64,
 }
 
 impl SourceSurvey {

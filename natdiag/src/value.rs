@@ -2,6 +2,7 @@
 //! output. Each reads its own text; none knows a command.
 
 pub mod duration;
+pub mod established;
 pub mod hook;
 pub mod limits;
 pub mod network;

@@ -2,7 +2,7 @@
 
 use aya::{EbpfLoader, programs::SchedClassifier};
 use natdiag::{
-    FOLLOW_OBJECT,
+    FOLLOW_OBJECT, SAMPLE_OBJECT,
     bpf::{
         load::WatchObject,
         program::{LoadOptions, WatchProgram},
@@ -31,17 +31,28 @@ fn the_verifier_accepts_every_program_at_little_cost() {
         println!("{program}: {verified} instructions verified");
         assert_cheap(program.name(), verified);
     }
-    let mut following = EbpfLoader::new().load(FOLLOW_OBJECT).unwrap();
-    for name in [names::PROGRAM_FOLLOW_INGRESS, names::PROGRAM_FOLLOW_EGRESS] {
-        let program: &mut SchedClassifier =
-            following.program_mut(name).unwrap().try_into().unwrap();
-        program.load().unwrap_or_else(|error| panic!("{error}"));
-        let Some(verified) = program.info().unwrap().verified_instruction_count() else {
-            println!("SKIP {name}: this kernel does not say how many instructions it verified");
-            continue;
-        };
-        println!("{name}: {verified} instructions verified");
-        assert_cheap(name, verified);
+    for (object, names) in [
+        (
+            FOLLOW_OBJECT,
+            [names::PROGRAM_FOLLOW_INGRESS, names::PROGRAM_FOLLOW_EGRESS],
+        ),
+        (
+            SAMPLE_OBJECT,
+            [names::PROGRAM_SAMPLE_INGRESS, names::PROGRAM_SAMPLE_EGRESS],
+        ),
+    ] {
+        let mut object = EbpfLoader::new().load(object).unwrap();
+        for name in names {
+            let program: &mut SchedClassifier =
+                object.program_mut(name).unwrap().try_into().unwrap();
+            program.load().unwrap_or_else(|error| panic!("{error}"));
+            let Some(verified) = program.info().unwrap().verified_instruction_count() else {
+                println!("SKIP {name}: this kernel does not say how many instructions it verified");
+                continue;
+            };
+            println!("{name}: {verified} instructions verified");
+            assert_cheap(name, verified);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What userspace and the object call their programs, maps and globals.
 
-use natdiag::{FOLLOW_OBJECT, PROBE_OBJECT, WATCH_OBJECT};
+use natdiag::{FOLLOW_OBJECT, PROBE_OBJECT, SAMPLE_OBJECT, WATCH_OBJECT};
 use natdiag_common::names;
 
 const PROGRAMS: [&str; 4] = [
@@ -26,6 +26,15 @@ const FOLLOWING: [&str; 6] = [
     names::GLOBAL_LINK_TYPE,
 ];
 
+const SAMPLING: [&str; 6] = [
+    names::PROGRAM_SAMPLE_INGRESS,
+    names::PROGRAM_SAMPLE_EGRESS,
+    names::MAP_SAMPLE_MASK,
+    names::MAP_SAMPLES,
+    names::MAP_SAMPLES_MISSED,
+    names::GLOBAL_LINK_TYPE,
+];
+
 const PROBING: [&str; 8] = [
     names::PROGRAM_PROBE_INGRESS,
     names::PROGRAM_PROBE_EGRESS,
@@ -43,6 +52,7 @@ fn every_name_is_in_its_object() {
     for (object, name) in watching
         .map(|name| (WATCH_OBJECT, name))
         .chain(FOLLOWING.map(|name| (FOLLOW_OBJECT, name)))
+        .chain(SAMPLING.map(|name| (SAMPLE_OBJECT, name)))
         .chain(PROBING.map(|name| (PROBE_OBJECT, name)))
     {
         // Tables of strings in ELF hold each between zeros.
@@ -56,7 +66,7 @@ fn every_name_is_in_its_object() {
 fn the_kernel_cuts_no_name() {
     // `BPF_OBJ_NAME_LEN` is 16, its last octet zero (include/uapi/linux/bpf.h).
     let watching = PROGRAMS.into_iter().chain(MAPS_AND_GLOBALS);
-    for name in watching.chain(FOLLOWING).chain(PROBING) {
+    for name in watching.chain(FOLLOWING).chain(SAMPLING).chain(PROBING) {
         assert!(name.len() <= 15, "{name}");
     }
 }

@@ -140,6 +140,7 @@ fn with_a_finding() -> Survey {
     let remote = RemoteDiagnosis {
         address: "198.51.100.80".parse().unwrap(),
         counters: RemoteCounters::default(),
+        established: None,
         findings: vec![finding],
         close_up: None,
     };
@@ -149,6 +150,7 @@ fn with_a_finding() -> Survey {
         hooks: Vec::new(),
         notes: Vec::new(),
         octets: None,
+        looked_at: None,
         diagnosis: Diagnosis {
             remotes_known: 1,
             remotes: vec![remote],

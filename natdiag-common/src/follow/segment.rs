@@ -79,3 +79,16 @@ pub fn segment<F: FrameBytes + ?Sized>(
     };
     Some((segment, [header.source_port, header.destination_port]))
 }
+
+/// Length of the IP packet as it was or will be on the wire: the stack handles several as one, with `of_each_segment` octets
+/// of data each (`gso_size`; 0 for a packet of its own).
+#[inline(always)]
+#[must_use]
+pub const fn wire_len(packet: &PacketMeta, of_each_segment: u32) -> u32 {
+    if of_each_segment == 0 {
+        packet.total_len
+    } else {
+        // A TCP header has 20 octets without options, which few segments with data exceed by more than 12.
+        of_each_segment + packet.total_len - packet.payload_len + 20
+    }
+}

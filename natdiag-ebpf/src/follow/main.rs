@@ -23,7 +23,7 @@ use aya_ebpf::{
 use natdiag_common::{
     Direction,
     follow::{self, FlowEnds, FollowCounter},
-    packet::{self, PacketMeta, Transport},
+    packet::{self, Transport},
 };
 
 use crate::frame::Frame;
@@ -56,8 +56,10 @@ fn follow(ctx: &TcContext, direction: Direction) -> Option<()> {
         Direction::Egress => (source, destination),
     };
     let counts = maps::counts(maps::suspect_place(remote)?)?;
-    let (segment, [source_port, destination_port]) =
-        follow::segment(&frame, &packet, wire_len(ctx, &packet))?;
+    // SAFETY: the kernel hands a valid context over; it has this field since Linux 5.7.
+    let of_each_segment = unsafe { (*ctx.skb.skb).gso_size };
+    let wire_len = follow::wire_len(&packet, of_each_segment);
+    let (segment, [source_port, destination_port]) = follow::segment(&frame, &packet, wire_len)?;
     let (local_port, remote_port) = match direction {
         Direction::Ingress => (destination_port, source_port),
         Direction::Egress => (source_port, destination_port),
@@ -79,19 +81,6 @@ fn follow(ctx: &TcContext, direction: Direction) -> Option<()> {
         Direction::Egress => flow.sent(&segment, now_ns, counts),
     }
     Some(())
-}
-
-/// Length of the IP packet as it was or will be on the wire: the stack handles several as one.
-#[inline(always)]
-fn wire_len(ctx: &TcContext, packet: &PacketMeta) -> u32 {
-    // SAFETY: the kernel hands a valid context over; it has this field since Linux 5.7.
-    let segment_octets = unsafe { (*ctx.skb.skb).gso_size };
-    if segment_octets == 0 {
-        packet.total_len
-    } else {
-        // A TCP header has 20 octets without options, which few segments with data exceed by more than 12.
-        segment_octets + packet.total_len - packet.payload_len + 20
-    }
 }
 
 #[inline(always)]

@@ -10,6 +10,7 @@ use natdiag_common::{
 use super::{
     Analysis,
     close_up::CloseUp,
+    conversation::ConversationEvidence,
     counters::counters,
     diagnosis::{Diagnosis, Finding, RemoteDiagnosis, Severity},
     fares::Fares,
@@ -116,6 +117,7 @@ impl Analysis {
             } else {
                 counters(counts, syns, case.datagrams)
             },
+            established: case.conversations.map(ConversationEvidence::sums),
             findings: verdict::findings(&case),
             close_up: None,
         })

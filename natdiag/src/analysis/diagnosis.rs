@@ -34,10 +34,35 @@ pub struct RemoteDiagnosis {
     pub address: IpAddr,
     /// Its counters.
     pub counters: RemoteCounters,
+    /// What its established connections have shown, of those that were looked at.
+    pub established: Option<EstablishedSums>,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
     /// A closer look at it; the first remote hosts of a diagnosis have one.
     pub close_up: Option<Box<CloseUp>>,
+}
+
+/// What established connections with a remote host have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EstablishedSums {
+    /// Connections on which we have sent data.
+    pub connections: u64,
+    /// Of these, such as hang or hung to their end: what we sent was repeated and never acknowledged.
+    pub stuck: u64,
+    /// Segments with data that we have sent, each once.
+    pub data_sent: u64,
+    /// Times that the oldest one under way was sent again, of those that were acknowledged at last.
+    pub data_sent_again: u64,
+    /// Segments with data received.
+    pub data_received: u64,
+    /// Of these, segments with nothing that had not been received before.
+    pub data_received_again: u64,
+    /// From data of ours to its acknowledgment, in nanoseconds: the median, and what nine of ten stay below.
+    pub round_trip_ns: Option<(u64, u64)>,
+    /// The longest silence after which a connection still lived, in nanoseconds.
+    pub longest_idle_lived_ns: Option<u64>,
+    /// The shortest silence after which one had died, in nanoseconds.
+    pub shortest_idle_died_ns: Option<u64>,
 }
 
 /// Counters of one remote host, named as in the report.

@@ -1,9 +1,4 @@
-//! Reads the ring of records and gives events in the order of their times.
-//!
-//! CPUs write to one ring, each with a clock reading of its own shortly before; and a record of the way in may wait
-//! for one of the way out. So records are held back for a while and sorted.
-
-use std::vec;
+//! Reads the ring of records and gives them in the order of their times.
 
 use aya::maps::{MapData, RingBuf};
 use bytes::Buf;
@@ -17,23 +12,17 @@ use super::{
     load::WatchObject,
     log::KernelLog,
     map::{MapsError, address, gauge, typed},
+    order::{Order, Timed},
     pins::PinFolder,
     program::LoadOptions,
 };
 use crate::cost::Fill;
 
-/// How long a record is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
-/// the writing of the record.
-pub const HOLD_BACK_NS: u64 = 5_000_000;
-
-/// Records for which room is kept: more than are held back but after a wait.
-const USUALLY_HELD: usize = 1 << 16;
-
 /// The ring of records of one interface.
 pub struct Records {
     ring: RingBuf<MapData>,
     gauge: RingGauge,
-    order: Order,
+    order: Order<Record>,
     charged: u64,
     released: u64,
     log: Option<KernelLog>,
@@ -84,7 +73,7 @@ impl Records {
             };
             if let Some(record) = decode(&item) {
                 self.charged += u64::from(is_charged(&record));
-                self.order.held.push(record);
+                self.order.push(record);
             }
         }
         false
@@ -114,13 +103,13 @@ impl Records {
 
     /// Makes room for so many that are taken and not given out.
     pub fn make_room(&mut self, records: usize) {
-        self.order.held.reserve_exact(records);
+        self.order.make_room(records);
     }
 
     /// Records taken that were not given out yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.order.held.len()
+        self.order.waiting()
     }
 
     /// Gives the records up to a time, in order, at most so many. `before` is when draining began; what the ring still
@@ -141,39 +130,15 @@ impl Records {
     }
 }
 
+impl Timed for Record {
+    fn time_ns(&self) -> u64 {
+        self.time_ns
+    }
+}
+
 /// Whether a record counts for some remote host.
 const fn is_charged(record: &Record) -> bool {
     record.counter != NO_COUNTER
-}
-
-/// Records that wait for older ones.
-#[derive(Debug, Default)]
-struct Order {
-    held: Vec<Record>,
-}
-
-impl Order {
-    fn release(
-        &mut self,
-        before_ns: u64,
-        ring_is_empty: bool,
-        limit: usize,
-    ) -> vec::Drain<'_, Record> {
-        // Room that only a long wait has needed.
-        self.held.shrink_to(self.held.len().max(USUALLY_HELD));
-        self.held.sort_by_key(|record| record.time_ns);
-        let newest_ns = self.held.last().map_or(0, |record| record.time_ns);
-        let limit_ns = if ring_is_empty {
-            before_ns
-        } else {
-            newest_ns.min(before_ns)
-        };
-        let limit_ns = limit_ns.saturating_sub(HOLD_BACK_NS);
-        let ready = self
-            .held
-            .partition_point(|record| record.time_ns <= limit_ns);
-        self.held.drain(..ready.min(limit))
-    }
 }
 
 /// Reads a record from its octets. `None` if there are not enough.
@@ -216,64 +181,6 @@ mod tests {
     use natdiag_common::Address;
 
     use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    fn at(time_ns: u64) -> Record {
-        Record {
-            time_ns,
-            ..Record::ZERO
-        }
-    }
-
-    fn times(records: impl Iterator<Item = Record>) -> Vec<u64> {
-        records.map(|record| record.time_ns).collect()
-    }
-
-    #[test]
-    fn records_come_in_the_order_of_their_times() {
-        let mut order = Order::default();
-        order.held.extend([at(30 * MS), at(10 * MS), at(20 * MS)]);
-        assert_eq!(
-            times(order.release(100 * MS, true, usize::MAX)),
-            [10 * MS, 20 * MS, 30 * MS]
-        );
-    }
-
-    #[test]
-    fn records_beyond_the_limit_come_the_next_time() {
-        let mut order = Order::default();
-        order.held.extend([at(30 * MS), at(10 * MS), at(20 * MS)]);
-        assert_eq!(times(order.release(100 * MS, true, 2)), [10 * MS, 20 * MS]);
-        order.held.push(at(25 * MS));
-        assert_eq!(times(order.release(100 * MS, true, 2)), [25 * MS, 30 * MS]);
-    }
-
-    #[test]
-    fn young_records_wait_for_older_ones() {
-        let mut order = Order::default();
-        order.held.push(at(98 * MS));
-        assert_eq!(times(order.release(100 * MS, true, usize::MAX)), [0_u64; 0]);
-        order.held.push(at(97 * MS));
-        assert_eq!(
-            times(order.release(110 * MS, true, usize::MAX)),
-            [97 * MS, 98 * MS]
-        );
-    }
-
-    #[test]
-    fn records_wait_while_older_ones_may_still_be_in_the_ring() {
-        let mut order = Order::default();
-        order.held.extend([at(10 * MS), at(12 * MS)]);
-        assert_eq!(
-            times(order.release(100 * MS, false, usize::MAX)),
-            [0_u64; 0]
-        );
-        assert_eq!(
-            times(order.release(100 * MS, true, usize::MAX)),
-            [10 * MS, 12 * MS]
-        );
-    }
 
     #[test]
     fn a_cut_off_record_is_none() {

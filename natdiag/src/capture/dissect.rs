@@ -11,6 +11,7 @@ use natdiag_common::{
     frame::CapturedFrame,
     packet::{self, PacketMeta, Transport},
     record::Record,
+    sample,
     wire::tcp,
 };
 
@@ -197,23 +198,8 @@ fn segment(
     packet: &PacketMeta,
     direction: Direction,
 ) -> Option<Followed> {
-    let (segment, [source_port, destination_port]) =
-        follow::segment(frame, packet, packet.total_len)?;
-    let (source, destination) = (packet.source(frame)?, packet.destination(frame)?);
-    let ends = match direction {
-        Direction::Ingress => FlowEnds {
-            local: destination,
-            remote: source,
-            local_port: destination_port,
-            remote_port: source_port,
-        },
-        Direction::Egress => FlowEnds {
-            local: source,
-            remote: destination,
-            local_port: source_port,
-            remote_port: destination_port,
-        },
-    };
+    let (segment, ports) = follow::segment(frame, packet, packet.total_len)?;
+    let ends = sample::ends(frame, packet, direction, ports)?;
     Some((direction, ends, segment))
 }
 

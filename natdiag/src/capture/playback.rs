@@ -13,7 +13,7 @@ use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
     event::{Event, Timestamp},
     evidence::statement::Statement,
-    survey::{SourceKind, SourceSurvey},
+    survey::{LookedAt, SourceKind, SourceSurvey},
     value::network::Network,
 };
 
@@ -31,6 +31,8 @@ pub struct Playback {
     now: Timestamp,
     advanced: Timestamp,
     suspected: Timestamp,
+    /// Segments that were looked at.
+    segments: u64,
 }
 
 impl Playback {
@@ -52,6 +54,7 @@ impl Playback {
             now: Timestamp::default(),
             advanced: Timestamp::default(),
             suspected: Timestamp::default(),
+            segments: 0,
         }
     }
 
@@ -123,6 +126,7 @@ impl Playback {
             && !self.capture.is_evidence()
             && self.filter.admits_connection(&ends)
         {
+            self.segments += 1;
             self.analysis.converse(direction, &ends, &segment, self.now);
             if self.analysis.follows(ends.remote) {
                 self.analysis.follow(direction, &ends, &segment, self.now);
@@ -212,8 +216,18 @@ impl Playback {
             hooks: Vec::new(),
             notes: self.notes(),
             octets: None,
+            looked_at: self.looked_at(),
             diagnosis: self.analysis.diagnose(self.now, top),
         }
+    }
+
+    /// Of a capture all connections are looked at; of evidence, which holds none of their segments, nothing.
+    fn looked_at(&self) -> Option<LookedAt> {
+        (!self.capture.is_evidence()).then_some(LookedAt {
+            one_in: 1,
+            segments: self.segments,
+            missed: 0,
+        })
     }
 
     /// What the capture did not give, one sentence each.

@@ -14,7 +14,10 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::value::{duration, hook::HookChoice, network::Network, pattern::InterfacePattern};
+use crate::value::{
+    duration, established::EstablishedChoice, hook::HookChoice, network::Network,
+    pattern::InterfacePattern,
+};
 
 /// Arguments of `natdiag daemon`.
 #[derive(Debug, Args)]
@@ -47,6 +50,11 @@ pub struct Settings {
     #[arg(long, value_enum)]
     #[serde(deserialize_with = "choice")]
     pub hook: Option<HookChoice>,
+    /// How many established connections to look at: `auto`, `all`, `none`, or such as `1/8`
+    /// [default: auto]
+    #[arg(long, value_name = "SHARE", verbatim_doc_comment)]
+    #[serde(deserialize_with = "text")]
+    pub established: Option<EstablishedChoice>,
     /// How often to judge anew [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     #[serde(deserialize_with = "span")]
@@ -166,6 +174,7 @@ impl Settings {
             interface: list_or(self.interface, others.interface),
             exclude: list_or(self.exclude, others.exclude),
             hook: self.hook.or(others.hook),
+            established: self.established.or(others.established),
             interval: self.interval.or(others.interval),
             remote: list_or(self.remote, others.remote),
             local: list_or(self.local, others.local),

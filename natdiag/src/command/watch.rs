@@ -82,6 +82,7 @@ pub async fn watch(config: &WatchConfig, view: &mut dyn View) -> Result<Survey, 
     let mut engine = Engine::new(EngineOptions {
         filter: config.filter.clone(),
         hook: config.hook,
+        established: config.established,
         top: config.top,
         trial: config.trial,
         keeps_evidence: false,

@@ -12,8 +12,8 @@ use crate::{
     analysis::filter::Filter,
     cli::daemon::Settings,
     value::{
-        hook::HookChoice, limits::Limits, network::Network, pattern::InterfacePattern,
-        place::DEFAULT_PIN,
+        established::EstablishedChoice, hook::HookChoice, limits::Limits, network::Network,
+        pattern::InterfacePattern, place::DEFAULT_PIN,
     },
 };
 
@@ -44,6 +44,8 @@ pub struct DaemonConfig {
     pub exclude: Vec<InterfacePattern>,
     /// Which hook.
     pub hook: HookChoice,
+    /// How many established connections are looked at.
+    pub established: EstablishedChoice,
     /// How often to judge anew.
     pub interval: Duration,
     /// What is looked at.
@@ -180,6 +182,7 @@ impl TryFrom<Settings> for DaemonConfig {
             interfaces: settings.interface,
             exclude: settings.exclude,
             hook: settings.hook.unwrap_or_default(),
+            established: settings.established.unwrap_or_default(),
             interval: settings.interval.unwrap_or(DEFAULT_INTERVAL),
             filter: Filter {
                 remotes: settings.remote,

@@ -11,12 +11,8 @@ pub(super) use self::aside::Aside;
 use crate::{
     analysis::{Analysis, crossing::Sighting, filter::Filter},
     bpf::{
-        attach::Attachment,
-        counters::Counters,
-        load::Programs,
-        map::MapsError,
-        reconcile::Increment,
-        records::{HOLD_BACK_NS, Records},
+        attach::Attachment, counters::Counters, load::Programs, map::MapsError,
+        order::HOLD_BACK_NS, reconcile::Increment, records::Records,
     },
     clock::Clock,
     cost::InterfaceCost,
@@ -25,6 +21,7 @@ use crate::{
         following::Following,
         opening,
         remedy::RemedyOnTrial,
+        sampling::Sampling,
         saved::{Carried, SavedInterface},
     },
     error::in_full,
@@ -58,6 +55,7 @@ pub(super) struct WatchedInterface {
     /// Whether what an earlier run knew is gone on with.
     goes_on: bool,
     following: Following,
+    sampling: Sampling,
     remedy: Option<RemedyOnTrial>,
     counters: Counters,
     records: Records,
@@ -88,6 +86,7 @@ impl WatchedInterface {
             })?;
         let opened = opening::open(&link, link_type, options, saved, clock.now())?;
         let goes_on = opened.goes_on;
+        let sampling = Sampling::begin(&link, link_type, options.established, clock.now());
         let mut interface = Self {
             hooks: opened.attachment.hooks(),
             notes: opened.notes,
@@ -97,6 +96,7 @@ impl WatchedInterface {
             generation: opened.generation,
             goes_on,
             following: Following::default(),
+            sampling,
             remedy: options.trial.map(|trial| RemedyOnTrial::new(trial, clock)),
             counters: opened.counters,
             records: opened.records,
@@ -128,6 +128,14 @@ impl WatchedInterface {
         self.observe(u64::MAX, true, usize::MAX);
     }
 
+    /// Takes all samples, whatever may still come before them.
+    fn take_samples(&mut self) {
+        while !self
+            .sampling
+            .turn(&mut self.analysis, &self.filter, self.clock, u64::MAX)
+        {}
+    }
+
     /// Takes some of what has come. Returns whether that was all.
     pub(super) fn turn(&mut self) -> Result<bool, MapsError> {
         let began_ns = self.clock.monotonic_ns();
@@ -138,11 +146,14 @@ impl WatchedInterface {
         self.analysis.set_totals(&self.counters.totals()?, now);
         let no_records_left = self.records.drain(RECORDS_PER_TURN);
         let none_waits = self.observe(began_ns, no_records_left, OBSERVED_PER_TURN);
+        let no_samples_left =
+            self.sampling
+                .turn(&mut self.analysis, &self.filter, self.clock, began_ns);
         if no_records_left && none_waits {
             self.analysis
                 .advance(self.clock.timestamp(began_ns.saturating_sub(HOLD_BACK_NS)));
         }
-        Ok(no_spills_left && no_records_left && none_waits)
+        Ok(no_spills_left && no_records_left && none_waits && no_samples_left)
     }
 
     /// Says how things stand.
@@ -159,6 +170,7 @@ impl WatchedInterface {
             hooks: self.hooks.clone(),
             notes: self.notes(),
             octets: self.carried.so_far(),
+            looked_at: self.sampling.looked_at(),
             diagnosis: self.analysis.diagnose(now, top),
         })
     }
@@ -169,10 +181,13 @@ impl WatchedInterface {
         if with_programs {
             programs = self.programs.runs();
             programs.extend(self.following.runs());
+            programs.extend(self.sampling.runs());
         }
+        let mut rings = vec![self.records.ring(), self.counters.ring()];
+        rings.extend(self.sampling.ring());
         InterfaceCost {
             interface: self.link.name.clone(),
-            rings: vec![self.records.ring(), self.counters.ring()],
+            rings,
             maps: vec![self.counters.occupied(), self.following.occupied()],
             programs,
         }
@@ -183,6 +198,7 @@ impl WatchedInterface {
         if !self.is_attached() {
             return;
         }
+        self.sampling.adapt(self.clock.now());
         self.read_followed();
         let suspects = self.analysis.suspects(self.clock.now());
         self.following.set(suspects, &self.link, self.link_type);
@@ -208,6 +224,7 @@ impl WatchedInterface {
         let notes = self.notes.iter().cloned();
         notes
             .chain(self.following.note())
+            .chain(self.sampling.note())
             .chain(of_remedy)
             .collect()
     }
@@ -314,6 +331,8 @@ impl WatchedInterface {
         }
         self.read_followed();
         self.following.end();
+        self.take_samples();
+        self.sampling.end();
         if let Some(remedy) = &mut self.remedy {
             remedy.close();
         }

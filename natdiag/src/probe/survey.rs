@@ -97,6 +97,7 @@ impl Tested {
                 ack_answering_syn: record.total(Fate::Strayed),
                 ..RemoteCounters::default()
             },
+            established: None,
             findings: self.findings(),
             close_up: None,
         }

@@ -63,6 +63,7 @@ pub(crate) fn path_fragmentation() -> Survey {
         hooks: vec![],
         notes: vec!["the file ends in the middle of a packet".to_owned()],
         octets: None,
+        looked_at: None,
         diagnosis: fragments_diagnosis(),
     }]);
     survey.blind_to = vec!["fragments that a router dropped before this capture".to_owned()];

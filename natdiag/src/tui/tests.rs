@@ -270,6 +270,7 @@ fn crowd(hosts: u32) -> Survey {
             syn_sent: 3,
             ..RemoteCounters::default()
         },
+        established: None,
         findings: Vec::new(),
         close_up: None,
     });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{flight::FlightFate, idle::Idle, round_trip::RoundTrips};
-use crate::event::Timestamp;
+use crate::{analysis::diagnosis::EstablishedSums, event::Timestamp};
 
 /// Flights by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,23 @@ pub struct ConversationEvidence {
 }
 
 impl ConversationEvidence {
+    /// The sums that a report shows.
+    #[must_use]
+    pub fn sums(&self) -> EstablishedSums {
+        let percentile = |percent| self.round_trips.percentile_ns(percent);
+        EstablishedSums {
+            connections: self.connections,
+            stuck: self.stuck(),
+            data_sent: self.data.sent,
+            data_sent_again: self.data.sent_again,
+            data_received: self.data.received,
+            data_received_again: self.data.received_again,
+            round_trip_ns: percentile(50).zip(percentile(90)),
+            longest_idle_lived_ns: self.idle.longest_lived_ns(),
+            shortest_idle_died_ns: self.idle.shortest_died_ns(),
+        }
+    }
+
     /// Flights that got stuck and stayed so.
     #[must_use]
     pub const fn stuck(&self) -> u64 {

@@ -246,6 +246,7 @@ impl RemoteDiagnosis {
         Self {
             address,
             counters: RemoteCounters::default(),
+            established: None,
             findings: Vec::new(),
             close_up: None,
         }

@@ -26,6 +26,7 @@ impl Daemon {
         let mut engine = Engine::new(EngineOptions {
             filter: config.filter.clone(),
             hook: config.hook,
+            established: config.established,
             // Those with findings come in any case.
             top: Top::Busiest(0),
             trial: None,

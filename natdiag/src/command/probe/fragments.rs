@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     analysis::diagnosis::Diagnosis,
-    bpf::records::HOLD_BACK_NS,
+    bpf::order::HOLD_BACK_NS,
     cli::probe::FragmentsArgs,
     clock::Clock,
     host::{address, path::Path},

@@ -128,6 +128,7 @@ fn add(
         hooks: program.hooks().to_vec(),
         notes,
         octets: None,
+        looked_at: None,
         diagnosis: Diagnosis {
             remotes_known: 1,
             remotes: vec![tested.diagnosis()],

@@ -10,8 +10,9 @@ use crate::{
         attach::{Attachment, attach},
         counters::Counters,
         load::WatchObject,
+        order::HOLD_BACK_NS,
         program::LoadOptions,
-        records::{HOLD_BACK_NS, Records},
+        records::Records,
     },
     clock::Clock,
     command::probe::{ProbeError, link_type},
@@ -105,6 +106,7 @@ impl Watcher {
             hooks: self.attachment.hooks(),
             notes: self.attachment.notes().to_vec(),
             octets: None,
+            looked_at: None,
             diagnosis: Diagnosis::default(),
         };
         self.turn();
