@@ -14,6 +14,7 @@ const EVERYTHING: &str = r#"
 interface = ["wan*", "203.0.113.0/24"]
 exclude = ["wan7"]
 hook = "tcx"
+established = "1/8"
 interval = "30s"
 remote = ["198.51.100.0/24"]
 local = ["10.0.0.0/8"]
