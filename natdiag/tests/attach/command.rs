@@ -13,7 +13,7 @@ use nix::{
 };
 
 use crate::{
-    hooks::{filters, tcx_programs},
+    hooks::{BY_TCX, filters, tcx_programs},
     network::{WATCHED, in_namespace, ip, run, send, wait_until},
 };
 
@@ -195,7 +195,7 @@ fn a_reader_that_leaves_ends_the_watch_at_once_and_quietly() {
             for output in ["jsonl", "json"] {
                 let arguments = format!("-i v0 --interval 1h --output {output}");
                 let mut natdiag = Natdiag::watch(&arguments);
-                wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
+                wait_until("natdiag to attach", || tcx_programs(WATCHED) == BY_TCX);
                 drop(natdiag.0.stdout.take());
                 wait_until("natdiag to end", || natdiag.0.try_wait().unwrap().is_some());
                 assert_eq!(tcx_programs(WATCHED), 0, "{output}");
@@ -217,7 +217,7 @@ fn killed_in_the_middle_of_traffic_it_leaves_no_tcx_program() {
         "killed_in_the_middle_of_traffic_it_leaves_no_tcx_program",
         || {
             let natdiag = Natdiag::watch("-i v0");
-            wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
+            wait_until("natdiag to attach", || tcx_programs(WATCHED) == BY_TCX);
             let frames = vec![syn(); 2_000];
             send(&frames);
             natdiag.signal(Signal::SIGKILL);
@@ -262,12 +262,12 @@ fn a_vanished_interface_keeps_its_counts_and_the_run_ends_with_the_last_one() {
             ip("link add w0 type veth peer name w1");
             let natdiag = Natdiag::watch("-i v0 -i w0 --output text");
             wait_until("natdiag to attach", || {
-                tcx_programs(WATCHED) + tcx_programs("w0") == 4
+                tcx_programs(WATCHED) + tcx_programs("w0") == 2 * BY_TCX
             });
             send(&vec![syn(); 100]);
             ip("link del v0");
             // The other one goes on.
-            assert_eq!(tcx_programs("w0"), 2);
+            assert_eq!(tcx_programs("w0"), BY_TCX);
             ip("link del w0");
             let ended = natdiag.end();
             for expected in [

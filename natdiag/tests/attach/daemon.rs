@@ -17,7 +17,7 @@ use nix::{
 use serde_json::Value;
 
 use crate::{
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
 
@@ -166,14 +166,16 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
             let mut daemon = Daemon::start(
                 "interface = ['v0', 'wan*', '192.0.2.0/24']\nexclude = ['wan9']\nfindings = 'FOLDER/findings'\ninterval = '100ms'",
             );
-            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
             ip("link add wan0 type veth peer name wan9");
-            wait_until("natdiag to attach to wan0", || tcx_programs("wan0") == 2);
+            wait_until("natdiag to attach to wan0", || {
+                tcx_programs("wan0") == BY_TCX
+            });
             assert_eq!(tcx_programs("wan9"), 0);
             // By the network of an address that comes later than the interface.
             ip("link add c0 type veth peer name c1");
             ip("address add 192.0.2.7/24 dev c0");
-            wait_until("natdiag to attach to c0", || tcx_programs("c0") == 2);
+            wait_until("natdiag to attach to c0", || tcx_programs("c0") == BY_TCX);
             ip("address del 192.0.2.7/24 dev c0");
             wait_until("natdiag to let c0 go", || tcx_programs("c0") == 0);
             send(&fragments());
@@ -203,7 +205,7 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
             assert_eq!(ended["why"], "interface-released");
             // It comes back with its name.
             ip("link add v0 type veth peer name v1");
-            wait_until("natdiag to attach anew", || tcx_programs("v0") == 2);
+            wait_until("natdiag to attach anew", || tcx_programs("v0") == BY_TCX);
             assert_eq!(daemon.end(), Some(0));
             assert_eq!(tcx_programs("v0"), 0);
             let kinds: Vec<_> = daemon
@@ -225,7 +227,7 @@ fn a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing() {
             ip("link add w0 type veth peer name w1");
             let rest = "findings = 'FOLDER/findings'\ninterval = '100ms'";
             let mut daemon = Daemon::start(&format!("interface = ['v0']\n{rest}"));
-            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
             send(&fragments());
             wait_until("a finding", || {
                 !daemon.events_of("finding-appeared").is_empty()
@@ -239,7 +241,7 @@ fn a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing() {
                 "{}",
                 daemon.log()
             );
-            assert_eq!((tcx_programs("v0"), tcx_programs("w0")), (2, 0));
+            assert_eq!((tcx_programs("v0"), tcx_programs("w0")), (BY_TCX, 0));
             daemon.configure(&format!(
                 "interface = ['v0', 'w0']\nhook = 'clsact'\n{rest}"
             ));
@@ -249,7 +251,7 @@ fn a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing() {
             wait_until("natdiag to attach to w0", || {
                 crate::hooks::filters("w0") == 2
             });
-            assert_eq!(tcx_programs("v0"), 2);
+            assert_eq!(tcx_programs("v0"), BY_TCX);
             send(&fragments());
             assert_eq!(daemon.end(), Some(0));
             let released = daemon.events_of("interface-released");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     daemon::{Daemon, fragments},
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, send, wait_until},
     privileges::{ATTACHING, status},
 };
@@ -23,7 +23,7 @@ fn replay_of_the_evidence_gives_the_finding() {
             "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
              evidence = 'FOLDER/evidence'\nevidence-packets = 60",
         );
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         send(&fragments());
         wait_until("a finding", || {
             !daemon.events_of("finding-appeared").is_empty()
@@ -54,7 +54,7 @@ fn each_file_of_evidence_gives_the_finding_by_itself() {
             "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\n\
              evidence = 'FOLDER/evidence'\nevidence-size = '4KiB'\nevidence-total = '1MiB'",
         );
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         send(&fragments());
         wait_until("evidence", || {
             let files = evidence(&daemon, "evidence");
@@ -86,7 +86,7 @@ fn packets_of_named_hosts_are_kept_whole_and_without_privileges() {
                 "interface = ['v0']\ninterval = '100ms'\nfindings = 'FOLDER/findings'\nuser = 'nobody'\n\
                  evidence = 'FOLDER/evidence'\nfull = ['{SERVER}', '2001:db8::1']"
             ));
-            wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+            wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
             wait_until("natdiag to give up", || {
                 daemon.logs("runs as the user nobody")
             });

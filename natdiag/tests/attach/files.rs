@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     daemon::{Daemon, fragments, fragments_from},
     evidence::replay,
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, ip, send, wait_until},
     prometheus::page,
     small_disk::SmallDisk,
@@ -25,7 +25,7 @@ fn files_end_at_their_age_while_the_daemon_runs() {
              evidence = 'FOLDER/evidence'\nevidence-age = '300ms'",
         );
         let [findings, evidence] = ["findings", "evidence"].map(|it| daemon.folder().join(it));
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         // Nothing more is written to the first: it ends all the same.
         wait_until("the first file to end", || finished(&findings).len() == 1);
         let first = fs::read_to_string(&finished(&findings)[0]).unwrap();
@@ -62,7 +62,7 @@ fn a_full_disk_loses_events_and_nothing_else() {
             "interface = ['v0']\ninterval = '50ms'\nfindings = '{folder}/findings'\n\
              evidence = '{folder}/evidence'\nmetrics = '127.0.0.1:9435'"
         ));
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         disk.fill();
         // The first events may find room in a page that is begun.
         send(&fragments_of(1..=20));

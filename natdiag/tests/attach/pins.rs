@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink, process::Command};
 
 use crate::{
     daemon::Daemon,
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     kept::{Kept, detach, text},
     network::{WATCHED, in_namespace, wait_until},
 };
@@ -102,7 +102,7 @@ fn what_cannot_be_gone_on_with_is_said_and_removed() {
             kept.wait_for_attached(run);
             assert!(kept.daemon.logs(why), "{why}: {}", kept.daemon.log());
             assert!(!kept.goes_on(), "{why}");
-            assert_eq!(tcx_programs(WATCHED), 2, "{why}");
+            assert_eq!(tcx_programs(WATCHED), BY_TCX, "{why}");
         }
         assert_eq!(kept.daemon.end(), Some(0));
     });
@@ -116,7 +116,7 @@ fn without_a_bpf_file_system_it_is_said_what_to_do_and_nothing_stays() {
             let mut daemon = Daemon::start(
                 "interface = ['v0']\nfindings = 'FOLDER/findings'\nstate = 'FOLDER/state'\npin = 'FOLDER/pins'",
             );
-            wait_until("natdiag to attach", || tcx_programs(WATCHED) == 2);
+            wait_until("natdiag to attach", || tcx_programs(WATCHED) == BY_TCX);
             assert!(daemon.logs("is on no BPF file system"), "{}", daemon.log());
             assert!(
                 daemon.logs("`mount -t bpf -o mode=700 bpf "),

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     daemon::{Daemon, fragments},
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
 
@@ -40,7 +40,7 @@ fn what_is_not_needed_any_more_is_given_up() {
         }
         // It still attaches, and still begins new files.
         ip("link add w0 type veth peer name w1");
-        wait_until("natdiag to attach to w0", || tcx_programs("w0") == 2);
+        wait_until("natdiag to attach to w0", || tcx_programs("w0") == BY_TCX);
         send(&fragments());
         wait_until("a finding", || {
             !daemon.events_of("finding-appeared").is_empty()
@@ -76,7 +76,7 @@ fn what_is_not_needed_any_more_is_given_up() {
 fn privileges_are_kept_where_that_is_asked_for() {
     in_namespace("privileges_are_kept_where_that_is_asked_for", || {
         let mut daemon = Daemon::start("interface = ['v0']\nkeep-privileges = true");
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         assert_eq!(status(&daemon, "NoNewPrivs"), "0");
         assert_eq!(status(&daemon, "Seccomp"), "0");
         assert_eq!(daemon.end(), Some(0));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     daemon::{Daemon, fragments},
-    hooks::tcx_programs,
+    hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
 
@@ -153,7 +153,7 @@ fn prometheus_scrapes_and_every_query_of_the_dashboard_has_an_answer() {
              metrics = '127.0.0.1:9435'\nmetrics-password = '{}'\nmeasure-cost = true",
             password.display()
         ));
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         let access = "basic_auth: {username: scraper, password: secret}";
         let prometheus = Prometheus::start(folder.path(), access);
         send(&fragments());
@@ -231,7 +231,7 @@ fn prometheus_scrapes_by_tls_and_a_new_certificate_needs_no_restart() {
             "interface = ['v0']\ninterval = '200ms'\nmetrics = '127.0.0.1:9435'\n\
              metrics-certificate = '{here}/certificate'\nmetrics-key = '{here}/key'"
         ));
-        wait_until("natdiag to attach", || tcx_programs("v0") == 2);
+        wait_until("natdiag to attach", || tcx_programs("v0") == BY_TCX);
         let access = format!(
             "scheme: https\n  tls_config: {{ca_file: '{here}/trusted', server_name: localhost}}"
         );
