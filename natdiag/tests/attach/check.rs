@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::hooks::BY_TCX;
 use crate::network::{SENDER, WATCHED, in_namespace, run, wait_until};
 
 const NATDIAG: &str = env!("CARGO_BIN_EXE_natdiag");
@@ -66,13 +67,16 @@ fn programs_that_are_there_are_named_with_their_holders() {
             let mut report = Value::Null;
             wait_until("natdiag to be attached", || {
                 report = check(&[], &[WATCHED]).0;
-                report["attach"][0]["programs"].as_array().unwrap().len() == 2
+                report["attach"][0]["programs"].as_array().unwrap().len() == BY_TCX
             });
             watch.kill().unwrap();
             watch.wait().unwrap();
-            let program = &report["attach"][0]["programs"][0];
+            let programs = report["attach"][0]["programs"].as_array().unwrap();
+            let program = programs
+                .iter()
+                .find(|program| program["name"] == "natdiag_tc_in")
+                .unwrap();
             assert_eq!(program["hook"], "tcx", "{program}");
-            assert_eq!(program["name"], "natdiag_tc_in", "{program}");
             assert_eq!(program["holders"][0]["pid"], watch.id(), "{program}");
             assert_eq!(program["holders"][0]["name"], "natdiag", "{program}");
         },

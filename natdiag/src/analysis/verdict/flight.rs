@@ -38,18 +38,18 @@ pub(super) fn has_symptom(case: &Case) -> bool {
 /// knows.
 pub(super) fn findings(case: &Case, is_explained: bool) -> Option<Finding> {
     let seen = Seen::of(case).filter(|seen| seen.stuck() > 0)?;
-    let contest = contest(&seen);
+    let contest = contest(seen);
     let best = contest.best().filter(|(_, share)| *share >= NAMED);
     let named = best.and_then(|(trouble, share)| Some((trouble.named.as_ref()?, share)));
-    match named.filter(|(named, _)| (named.is_founded)(&seen)) {
-        Some((named, confidence)) => Some(accuse(&seen, &contest, named, confidence)),
+    match named.filter(|(named, _)| (named.is_founded)(seen)) {
+        Some((named, confidence)) => Some(accuse(seen, &contest, named, confidence)),
         None if is_explained => None,
-        None => Some(not_known(&seen, &contest)),
+        None => Some(not_known(seen, &contest)),
     }
 }
 
 fn accuse(
-    seen: &Seen,
+    seen: Seen,
     contest: &Contest<&'static Trouble>,
     named: &'static Named,
     confidence: f64,
@@ -69,7 +69,7 @@ fn accuse(
     }
 }
 
-fn not_known(seen: &Seen, contest: &Contest<&'static Trouble>) -> Finding {
+fn not_known(seen: Seen, contest: &Contest<&'static Trouble>) -> Finding {
     let stuck = seen.stuck();
     let heard = if seen.heard_meanwhile() == 0 {
         "and the host was not heard at all meanwhile, so that it or the way to it was down"
@@ -90,7 +90,7 @@ fn not_known(seen: &Seen, contest: &Contest<&'static Trouble>) -> Finding {
     }
 }
 
-fn contest(seen: &Seen) -> Contest<&'static Trouble> {
+fn contest(seen: Seen) -> Contest<&'static Trouble> {
     Contest::of(
         TROUBLES
             .iter()
@@ -99,7 +99,7 @@ fn contest(seen: &Seen) -> Contest<&'static Trouble> {
 }
 
 fn alternatives(
-    seen: &Seen,
+    seen: Seen,
     contest: &Contest<&'static Trouble>,
     named: Option<Cause>,
 ) -> Alternatives {

@@ -55,6 +55,6 @@ pub(super) const BLACK_HOLE: Trouble = Trouble {
     }),
 };
 
-fn large(seen: &Seen) -> Outcomes {
+fn large(seen: Seen) -> Outcomes {
     seen.first_large().plus(seen.in_use_large())
 }

@@ -15,7 +15,7 @@ pub(super) const CONTENTS: Trouble = Trouble {
     // Most filters go by addresses and ports, and so stop the SYN already.
     prior: 0.15,
     ln_first: |seen| ln_series(ANY, seen.first_of_one()) + ln_series(ANY, seen.first_of_several()),
-    ln_silence: |seen: &Seen| ln_series(ANY, seen.after_silence()),
+    ln_silence: |seen: Seen| ln_series(ANY, seen.after_silence()),
     ln_in_use: |seen| ln_series(ANY, seen.in_use_small()) + ln_series(ANY, seen.in_use_large()),
     ln_tails: |seen| ln_series(ANY, seen.tails()),
     cause: Cause::Filtered,

@@ -1,4 +1,4 @@
-//! A middlebox swallows first flights of several segments: ClientHellos with post-quantum key shares take two, and it looks
+//! A middlebox swallows first flights of several segments: a `ClientHello` with post-quantum key shares takes two, and it looks
 //! for the name in the first.
 
 use super::trouble::{
@@ -17,7 +17,7 @@ const TAKEN: u64 = 2;
 
 pub(super) const FIRST: Trouble = Trouble {
     name: "first flight",
-    // Dozens of reports since browsers send large ClientHellos, and few middleboxes.
+    // Dozens of reports since browsers send large `ClientHello`s, and few middleboxes.
     prior: 0.1,
     ln_first: |seen| ln_stray(seen.first_of_one()) + ln_series(SWALLOWED, seen.first_of_several()),
     ln_silence: ln_stray_silence,

@@ -61,7 +61,7 @@ pub(super) const IDLE: Trouble = Trouble {
     }),
 };
 
-fn ln_silence(seen: &Seen) -> f64 {
+fn ln_silence(seen: Seen) -> f64 {
     let idle = &seen.evidence.idle;
     if idle.died() == 0 {
         // A limit that no connection has reached.
@@ -94,13 +94,13 @@ const fn outcomes([dropped, answered]: [u64; 2]) -> Outcomes {
 }
 
 /// Whether connections that were less idle lived, so that idleness is what tells them apart.
-fn has_lived(seen: &Seen) -> bool {
+fn has_lived(seen: Seen) -> bool {
     let in_use = seen.in_use_small().plus(seen.in_use_large());
     let first = seen.first_of_one().plus(seen.first_of_several());
     seen.evidence.idle.lived() + in_use.answered + first.answered >= SEVERAL
 }
 
-fn lived_as_long(seen: &Seen) -> u64 {
+fn lived_as_long(seen: Seen) -> u64 {
     let idle = &seen.evidence.idle;
     let shortest = idle.shortest_died_ns().unwrap_or(u64::MAX);
     let (_, [_, lived]) = idle.split(shortest);
@@ -111,7 +111,7 @@ const fn seconds(ns: u64) -> u64 {
     ns / 1_000_000_000
 }
 
-fn summary(seen: &Seen) -> String {
+fn summary(seen: Seen) -> String {
     let idle = &seen.evidence.idle;
     let died = idle.died();
     let after = idle.shortest_died_ns().map_or(0, seconds);
@@ -129,7 +129,7 @@ fn summary(seen: &Seen) -> String {
 }
 
 /// The known limits between the longest silence that lived and the shortest that died.
-fn known(seen: &Seen) -> String {
+fn known(seen: Seen) -> String {
     let idle = &seen.evidence.idle;
     let from = idle.longest_lived_ns().map_or(0, seconds);
     let to = idle.shortest_died_ns().map_or(0, seconds);
@@ -145,7 +145,7 @@ fn known(seen: &Seen) -> String {
     }
 }
 
-fn remedy(seen: &Seen) -> Vec<String> {
+fn remedy(seen: Seen) -> Vec<String> {
     const USUAL_SECONDS: u64 = 60;
     let limit = seen.evidence.idle.longest_lived_ns().map_or(0, seconds);
     let shortest = seen.evidence.idle.shortest_died_ns().map_or(0, seconds);

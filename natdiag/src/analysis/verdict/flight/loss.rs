@@ -26,7 +26,7 @@ pub(super) const LOSS: Trouble = Trouble {
     named: None,
 };
 
-fn all(seen: &Seen) -> Outcomes {
+fn all(seen: Seen) -> Outcomes {
     seen.first_of_one()
         .plus(seen.first_of_several())
         .plus(seen.after_silence())

@@ -19,30 +19,30 @@ impl<'a> Seen<'a> {
     }
 
     /// Flights that got stuck, whatever the host did meanwhile.
-    pub(super) const fn stuck(&self) -> u64 {
+    pub(super) const fn stuck(self) -> u64 {
         self.evidence.stuck()
     }
 
     /// Those during which the host was heard.
-    pub(super) fn heard_meanwhile(&self) -> u64 {
+    pub(super) fn heard_meanwhile(self) -> u64 {
         self.all().map(|flights| outcomes(flights).dropped).sum()
     }
 
-    pub(super) fn first_of_one(&self) -> Outcomes {
+    pub(super) fn first_of_one(self) -> Outcomes {
         outcomes(&self.evidence.first_of_one)
     }
 
-    pub(super) fn first_of_several(&self) -> Outcomes {
+    pub(super) fn first_of_several(self) -> Outcomes {
         outcomes(&self.evidence.first_of_several)
     }
 
     /// First flights of a connection that begin with a large segment.
-    pub(super) fn first_large(&self) -> Outcomes {
+    pub(super) fn first_large(self) -> Outcomes {
         outcomes(&self.evidence.first_large)
     }
 
     /// Other first flights.
-    pub(super) fn first_small(&self) -> Outcomes {
+    pub(super) fn first_small(self) -> Outcomes {
         let (all, large) = (
             self.first_of_one().plus(self.first_of_several()),
             self.first_large(),
@@ -53,21 +53,21 @@ impl<'a> Seen<'a> {
         }
     }
 
-    pub(super) fn in_use_small(&self) -> Outcomes {
+    pub(super) fn in_use_small(self) -> Outcomes {
         outcomes(&self.evidence.in_use_small)
     }
 
-    pub(super) fn in_use_large(&self) -> Outcomes {
+    pub(super) fn in_use_large(self) -> Outcomes {
         outcomes(&self.evidence.in_use_large)
     }
 
     /// After a silence of a second or more.
-    pub(super) fn after_silence(&self) -> Outcomes {
+    pub(super) fn after_silence(self) -> Outcomes {
         outcomes(&self.evidence.after_silence)
     }
 
     /// Stuck flights of which something behind the beginning has arrived (as dropped), and others.
-    pub(super) fn tails(&self) -> Outcomes {
+    pub(super) fn tails(self) -> Outcomes {
         let count = |fate| self.all().map(|flights| flights.of(fate)).sum();
         Outcomes {
             dropped: count(FlightFate::Short),
@@ -75,7 +75,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &'a Flights> {
+    fn all(self) -> impl Iterator<Item = &'a Flights> {
         let evidence = self.evidence;
         [
             &evidence.first_of_one,
@@ -88,7 +88,7 @@ impl<'a> Seen<'a> {
     }
 
     /// What a finding about flights rests on.
-    pub(super) fn evidence(&self) -> Vec<(&'static str, Evidence)> {
+    pub(super) fn evidence(self) -> Vec<(&'static str, Evidence)> {
         let count = |name, value| (name, Evidence::Count(value));
         let (one, several) = (self.first_of_one(), self.first_of_several());
         let (silence, idle) = (self.after_silence(), &self.evidence.idle);

@@ -116,12 +116,12 @@ fn best(stories: &[Story]) -> (Option<Cause>, f64) {
     let seen = Seen {
         evidence: &evidence,
     };
-    let contest = contest(&seen);
+    let contest = contest(seen);
     let (trouble, share) = contest.best().unwrap();
     let named = trouble
         .named
         .as_ref()
-        .filter(|named| share >= NAMED && (named.is_founded)(&seen));
+        .filter(|named| share >= NAMED && (named.is_founded)(seen));
     (named.map(|named| named.cause), share)
 }
 
@@ -259,13 +259,13 @@ fn every_trouble_is_weighed_in_every_channel() {
             ""
         )
         .unwrap();
-        for (trouble, share) in contest(&seen).shares() {
+        for (trouble, share) in contest(seen).shares() {
             let channels = [
                 trouble.prior.ln(),
-                (trouble.ln_first)(&seen),
-                (trouble.ln_silence)(&seen),
-                (trouble.ln_in_use)(&seen),
-                (trouble.ln_tails)(&seen),
+                (trouble.ln_first)(seen),
+                (trouble.ln_silence)(seen),
+                (trouble.ln_in_use)(seen),
+                (trouble.ln_tails)(seen),
             ]
             .map(rounded);
             let [prior, first, silence, in_use, tails] = channels;
