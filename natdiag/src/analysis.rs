@@ -48,7 +48,7 @@ use self::{
     suspicion::Suspicion,
     table::Table,
     tracker::Tracker,
-    verdict::Case,
+    verdict::{Case, Middle},
 };
 use crate::event::{Content, Event, Timestamp};
 
@@ -70,6 +70,7 @@ pub struct Analysis {
     sightings: Option<Vec<Sighting>>,
     established: EstablishedTable,
     conversations: Conversations,
+    middle: Middle,
 }
 
 impl Analysis {
@@ -179,6 +180,11 @@ impl Analysis {
         self.tracker.shows_ordinary();
     }
 
+    /// Says what is seen of connections between their beginning and their end.
+    pub const fn sees_of_the_middle(&mut self, middle: Middle) {
+        self.middle = middle;
+    }
+
     /// Takes a segment of a connection that is looked at from its beginning to its end.
     pub fn converse(
         &mut self,
@@ -188,6 +194,11 @@ impl Analysis {
         now: Timestamp,
     ) {
         self.conversations.segment(direction, ends, segment, now);
+    }
+
+    /// Notes what evidence says about connections that were looked at one by one.
+    pub fn conversed(&mut self, remote: Address, evidence: ConversationEvidence) {
+        self.conversations.state(remote, evidence);
     }
 
     /// What the connections with a remote host have shown, of those that were looked at.

@@ -37,6 +37,8 @@ pub enum Cause {
     KeepaliveRace,
     ServerRestart,
     FirstFlightDropped,
+    ServerSilent,
+    ZeroWindow,
     InsufficientEvidence,
     Blind,
 }
@@ -285,6 +287,18 @@ impl Cause {
                 verify: Verify::By(&[
                     "`openssl s_client -connect {remote}:443 -groups X25519` connects, with `-groups X25519MLKEM768` it hangs (OpenSSL 3.5)",
                 ]),
+            },
+            Self::ServerSilent => Row {
+                name: "server-silent",
+                title: "requests go unanswered",
+                is_of_silence: false,
+                verify: Verify::Not,
+            },
+            Self::ZeroWindow => Row {
+                name: "zero-window",
+                title: "does not read its data",
+                is_of_silence: false,
+                verify: Verify::By(&["`ss -tno dst {remote}` shows `persist` timers"]),
             },
             Self::InsufficientEvidence => Row {
                 name: "insufficient-evidence",

@@ -39,6 +39,7 @@ pub struct Conversations {
     #[serde(skip, default = "none_open")]
     open: Recent<FlowEnds, Conversation>,
     remotes: HashMap<Address, ConversationEvidence, RandomState>,
+    data_segments: u64,
 }
 
 impl Default for Conversations {
@@ -46,6 +47,7 @@ impl Default for Conversations {
         Self {
             open: none_open(),
             remotes: HashMap::default(),
+            data_segments: 0,
         }
     }
 }
@@ -61,6 +63,17 @@ impl Conversations {
         self.remotes.get(&remote)
     }
 
+    /// Takes what evidence says of a remote host.
+    pub fn state(&mut self, remote: Address, evidence: ConversationEvidence) {
+        if self.has_room_for(remote) {
+            self.remotes.insert(remote, evidence);
+        }
+    }
+
+    fn has_room_for(&self, remote: Address) -> bool {
+        self.remotes.len() < REMOTES || self.remotes.contains_key(&remote)
+    }
+
     /// Forgets a remote host.
     pub fn forget(&mut self, remote: Address) {
         self.remotes.remove(&remote);
@@ -72,6 +85,12 @@ impl Conversations {
         self.open.forgotten()
     }
 
+    /// Segments with data that were looked at.
+    #[must_use]
+    pub const fn data_segments(&self) -> u64 {
+        self.data_segments
+    }
+
     /// Takes a segment.
     pub fn segment(
         &mut self,
@@ -80,11 +99,11 @@ impl Conversations {
         segment: &FollowedSegment,
         now: Timestamp,
     ) {
-        let Self { open, remotes } = self;
-        let has_room = remotes.len() < REMOTES || remotes.contains_key(&ends.remote);
-        if !has_room {
+        self.data_segments += u64::from(segment.data_octets > 0);
+        if !self.has_room_for(ends.remote) {
             return;
         }
+        let Self { open, remotes, .. } = self;
         let conversation = open.get_or_default(*ends);
         let evidence = remotes.entry(ends.remote).or_default();
         match direction {

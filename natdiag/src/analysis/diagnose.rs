@@ -87,7 +87,13 @@ impl Analysis {
     /// What belongs to no single remote host.
     fn about_source(&self, charged: u64, now: Timestamp) -> Vec<Finding> {
         let mut findings = verdict::about_source(charged, self.records, self.missed_share());
-        findings.extend(verdict::one_sided(&self.tracker.sides(), now));
+        let sides = self.tracker.sides();
+        let one_sided = verdict::one_sided(&sides, now);
+        if one_sided.is_none() {
+            let data = self.conversations.data_segments();
+            findings.extend(verdict::middle_unseen(self.middle, &sides, data));
+        }
+        findings.extend(one_sided);
         let junk = self
             .datagrams
             .values()

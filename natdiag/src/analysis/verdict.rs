@@ -20,6 +20,7 @@ mod restart;
 mod stall;
 mod syn;
 mod unseen;
+mod waiting;
 
 pub use self::{
     case::Case,
@@ -27,7 +28,7 @@ pub use self::{
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
     syn::SynTrouble,
-    unseen::one_sided,
+    unseen::{Middle, middle_unseen, one_sided},
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
 
@@ -61,7 +62,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
             || elsewhere::has_symptom(syns)
             || response::has_symptom(case, syns)
     });
-    if syns || flight::has_symptom(case) {
+    if syns || flight::has_symptom(case) || waiting::has_symptom(case) {
         return Some(Severity::Critical);
     }
     if counts.fragments_of(FragmentProtocol::Tcp) > 0
@@ -113,6 +114,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         .any(|finding| finding.cause == Cause::PacketLoss)
         || is_full;
     findings.extend(flight::findings(case, is_explained));
+    findings.extend(waiting::findings(case));
     if let Some(syns) = case.syns {
         restart::retain_unexplained(&mut findings, syns);
     }

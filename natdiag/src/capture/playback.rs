@@ -10,9 +10,11 @@ use super::{
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
-    analysis::{Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS},
+    analysis::{
+        Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS,
+        verdict::Middle,
+    },
     event::{Event, Timestamp},
-    evidence::statement::Statement,
     survey::{LookedAt, SourceKind, SourceSurvey},
     value::network::Network,
 };
@@ -43,6 +45,7 @@ impl Playback {
         // Evidence has none of these.
         if !capture.is_evidence() {
             analysis.shows_ordinary();
+            analysis.sees_of_the_middle(Middle::LookedAt);
         }
         Self {
             start: capture.packet().map(|packet| packet.time),
@@ -147,12 +150,13 @@ impl Playback {
     /// Takes what evidence says beside its packets.
     fn take_statements(&mut self) {
         for statement in self.capture.take_statements() {
-            let Statement {
-                remote,
-                since,
-                counts,
-            } = statement;
-            self.analysis.stated(remote.into(), since, counts);
+            let remote = statement.remote.into();
+            if let Some((since, counts)) = statement.followed {
+                self.analysis.stated(remote, since, counts);
+            }
+            if let Some(conversations) = statement.conversations {
+                self.analysis.conversed(remote, conversations);
+            }
         }
     }
 

@@ -9,7 +9,10 @@ use natdiag_common::{LinkType, record::Record};
 
 pub(super) use self::aside::Aside;
 use crate::{
-    analysis::{Analysis, crossing::Sighting, filter::Filter},
+    analysis::{
+        Analysis, conversation::ConversationEvidence, crossing::Sighting, filter::Filter,
+        verdict::Middle,
+    },
     bpf::{
         attach::Attachment, counters::Counters, load::Programs, map::MapsError,
         order::HOLD_BACK_NS, reconcile::Increment, records::Records,
@@ -156,6 +159,14 @@ impl WatchedInterface {
         Ok(no_spills_left && no_records_left && none_waits && no_samples_left)
     }
 
+    /// What is seen of connections between their beginning and their end.
+    fn middle(&mut self) -> Middle {
+        match self.sampling.looked_at() {
+            Some(_) => Middle::LookedAt,
+            None => Middle::Unseen,
+        }
+    }
+
     /// Says how things stand.
     pub(super) fn survey(&mut self, top: usize) -> Result<SourceSurvey, MapsError> {
         let now = self.clock.now();
@@ -164,6 +175,8 @@ impl WatchedInterface {
             self.read_followed();
             self.carried.read(&self.link);
         }
+        let middle = self.middle();
+        self.analysis.sees_of_the_middle(middle);
         Ok(SourceSurvey {
             kind: SourceKind::Interface,
             name: self.link.name.clone(),
@@ -255,13 +268,19 @@ impl WatchedInterface {
         keeper.map(|keeper| keeper.take(remote)).unwrap_or_default()
     }
 
-    /// What was counted of the established connections of a remote host, if they were followed.
+    /// What was counted of the established connections of a remote host, as far as findings may rest on it.
     pub(super) fn followed(&self, remote: IpAddr) -> Option<Statement> {
-        let established = self.analysis.established(remote.into())?;
-        Some(Statement {
+        let address = remote.into();
+        let followed = self.analysis.established(address);
+        let followed = followed.and_then(|it| Some((it.since()?, it.counts())));
+        let conversations = self.analysis.conversations(address);
+        let conversations = conversations
+            .filter(|it| it.symptoms() > 0)
+            .map(ConversationEvidence::without_round_trips);
+        (followed.is_some() || conversations.is_some()).then_some(Statement {
             remote,
-            since: established.since()?,
-            counts: established.counts(),
+            followed,
+            conversations,
         })
     }
 

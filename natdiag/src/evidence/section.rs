@@ -133,7 +133,7 @@ fn write<'a>(
         InterfaceStatisticsOption::IsbStartTime(since_1970(about.start)),
         InterfaceStatisticsOption::IsbEndTime(since_1970(about.judged)),
     ];
-    let stated = about.statement.map(|statement| statement.to_string());
+    let stated = about.statement.as_ref().map(ToString::to_string);
     options
         .extend(stated.map(|text| {
             InterfaceStatisticsOption::Common(CommonOption::Comment(Cow::Owned(text)))

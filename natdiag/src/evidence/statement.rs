@@ -6,33 +6,49 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use natdiag_common::follow::{FollowCounter, FollowCounts, SILENCES};
 
-use crate::event::Timestamp;
+use crate::{analysis::conversation::ConversationEvidence, event::Timestamp};
 
 const BEGINNING: &str = "established connections of ";
 const SINCE: &str = ", followed since ";
+const ONE_BY_ONE: &str = "; looked at one by one: ";
 
 /// What was counted of the established connections of a remote host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The remote host.
     pub remote: IpAddr,
-    /// Since when they are followed.
-    pub since: Timestamp,
-    /// What was counted.
-    pub counts: FollowCounts,
+    /// What was counted while it was under suspicion, and since when.
+    pub followed: Option<(Timestamp, FollowCounts)>,
+    /// What connections that were looked at one by one have shown, where any of it calls for an explanation.
+    pub conversations: Option<ConversationEvidence>,
+}
+
+impl Statement {
+    /// Whether a finding that rests on this one rests on the other as well.
+    #[must_use]
+    pub fn tells_as_much_as(&self, other: &Self) -> bool {
+        let of = |it: &Self| {
+            it.conversations
+                .as_ref()
+                .map(ConversationEvidence::symptoms)
+        };
+        self.followed == other.followed && of(self) == of(other)
+    }
 }
 
 impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            remote,
-            since,
-            counts,
-        } = self;
-        write!(f, "{BEGINNING}{remote}{SINCE}{} ns:", since.0)?;
-        let named = names().zip(counts.words()).filter(|(_, count)| *count > 0);
-        for (name, count) in named {
-            write!(f, " {name}={count}")?;
+        write!(f, "{BEGINNING}{}", self.remote)?;
+        if let Some((since, counts)) = &self.followed {
+            write!(f, "{SINCE}{} ns:", since.0)?;
+            let named = names().zip(counts.words()).filter(|(_, count)| *count > 0);
+            for (name, count) in named {
+                write!(f, " {name}={count}")?;
+            }
+        }
+        if let Some(conversations) = &self.conversations {
+            let shown = serde_json::to_string(conversations).map_err(|_| fmt::Error)?;
+            write!(f, "{ONE_BY_ONE}{shown}")?;
         }
         Ok(())
     }
@@ -51,19 +67,32 @@ impl FromStr for Statement {
 }
 
 fn read(text: &str) -> Option<Statement> {
-    let (remote, rest) = text.strip_prefix(BEGINNING)?.split_once(SINCE)?;
-    let (since, counted) = rest.split_once(" ns:")?;
+    let rest = text.strip_prefix(BEGINNING)?;
+    let (rest, conversations) = match rest.split_once(ONE_BY_ONE) {
+        Some((rest, shown)) => (rest, Some(serde_json::from_str(shown).ok()?)),
+        None => (rest, None),
+    };
+    let (remote, followed) = match rest.split_once(SINCE) {
+        Some((remote, counted)) => (remote, Some(sums(counted)?)),
+        None => (rest, None),
+    };
+    let says_something = followed.is_some() || conversations.is_some();
+    says_something.then_some(Statement {
+        remote: remote.parse().ok()?,
+        followed,
+        conversations,
+    })
+}
+
+fn sums(text: &str) -> Option<(Timestamp, FollowCounts)> {
+    let (since, counted) = text.split_once(" ns:")?;
     let mut counts = FollowCounts::ZERO;
     for word in counted.split_whitespace() {
         let (name, count) = word.split_once('=')?;
         let place = names().position(|known| known == name)?;
         *counts.words_mut().nth(place)? = count.parse().ok()?;
     }
-    Some(Statement {
-        remote: remote.parse().ok()?,
-        since: Timestamp(since.parse().ok()?),
-        counts,
-    })
+    Some((Timestamp(since.parse().ok()?), counts))
 }
 
 /// A name for each word of the counters, in their order.
@@ -93,15 +122,30 @@ mod tests {
         for (value, word) in (0..).zip(counts.words_mut()) {
             *word = value;
         }
-        let statement = Statement {
+        let followed = Statement {
             remote: "2001:db8::80".parse().unwrap(),
-            since: Timestamp(1_764_105_600_123_456_789),
-            counts,
+            followed: Some((Timestamp(1_764_105_600_123_456_789), counts)),
+            conversations: None,
         };
-        let text = statement.to_string();
+        let conversations = Some(ConversationEvidence {
+            connections: 7,
+            ..ConversationEvidence::default()
+        });
+        let both = Statement {
+            conversations,
+            ..followed.clone()
+        };
+        let looked_at = Statement {
+            followed: None,
+            ..both.clone()
+        };
+        for statement in [&looked_at, &both] {
+            assert_eq!(statement.to_string().parse().as_ref(), Ok(statement));
+        }
+        let text = followed.to_string();
         assert!(text.contains(" sent-small-repeated=1 "), "{text}");
         assert!(text.contains(" reset-after-4s="), "{text}");
-        assert_eq!(text.parse(), Ok(statement));
+        assert_eq!(text.parse(), Ok(followed));
         let names: BTreeSet<_> = names().collect();
         assert_eq!(names.len(), counts.words().count());
     }
@@ -112,6 +156,8 @@ mod tests {
             "",
             "a SYN",
             "established connections of x, followed since 1 ns:",
+            "established connections of 203.0.113.80",
+            "established connections of 203.0.113.80; looked at one by one: {",
             "established connections of 203.0.113.80, followed since 1 ns: other=1",
             "established connections of 203.0.113.80, followed since 1 ns: hole=x",
         ] {

@@ -71,6 +71,7 @@ pub struct Data {
 
 /// What the connections with one remote host have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConversationEvidence {
     /// Connections of which data of ours was seen.
     pub connections: u64,
@@ -107,6 +108,21 @@ pub struct ConversationEvidence {
 }
 
 impl ConversationEvidence {
+    /// What calls for an explanation: stuck flights, requests without an answer, windows that closed.
+    #[must_use]
+    pub const fn symptoms(&self) -> u64 {
+        self.stuck() + self.unanswered + self.windows_closed + self.ended_closed
+    }
+
+    /// The same without what no finding rests on.
+    #[must_use]
+    pub fn without_round_trips(&self) -> Self {
+        Self {
+            round_trips: RoundTrips::default(),
+            ..self.clone()
+        }
+    }
+
     /// The sums that a report shows.
     #[must_use]
     pub fn sums(&self) -> EstablishedSums {

@@ -69,3 +69,19 @@ pub(super) fn finding(
         remedy,
     }
 }
+
+/// Looks at a case of which only conversations are known.
+#[cfg(test)]
+pub(super) fn with<T>(conversations: &ConversationEvidence, look: impl FnOnce(&Case) -> T) -> T {
+    look(&Case {
+        counts: &Counts::ZERO,
+        syns: None,
+        established: None,
+        conversations: Some(conversations),
+        datagrams: Datagrams::default(),
+        is_ipv6: false,
+        neighbours: Neighbours::default(),
+        missed_share: 0.0,
+        now: Timestamp::default(),
+    })
+}

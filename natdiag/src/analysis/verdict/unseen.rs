@@ -1,5 +1,7 @@
 //! Connections lived though no answer to their SYN was seen: not the connections fail, but the place to look from does.
 
+use serde::{Deserialize, Serialize};
+
 use super::case::finding;
 use crate::{
     analysis::{
@@ -82,4 +84,51 @@ pub fn one_sided(sides: &Sides, now: Timestamp) -> Option<Finding> {
     ];
     let severity = Severity::Warning;
     Some(finding(Cause::Blind, severity, summary, evidence, remedy))
+}
+
+/// What is seen of connections between their beginning and their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Middle {
+    /// Nobody has said: evidence has the sums and not the segments.
+    #[default]
+    NotSaid,
+    /// Nothing is looked at.
+    Unseen,
+    /// All connections are looked at, or a share.
+    LookedAt,
+}
+
+/// What is said of a source that shows nothing of the middle of connections: that all is well there is not known. `data` is
+/// how many segments with data were looked at.
+#[must_use]
+pub fn middle_unseen(middle: Middle, sides: &Sides, data: u64) -> Option<Finding> {
+    /// Handshakes from which on it is no accident that no data was seen.
+    const HANDSHAKES: u64 = 3;
+    let handshakes = sides.syn_acks_received;
+    let (why, remedy) = match middle {
+        Middle::NotSaid => return None,
+        Middle::Unseen if handshakes > 0 => (
+            "established connections are not looked at",
+            "leave `--established none` out; where the kernel has refused it, the notes say why",
+        ),
+        Middle::LookedAt if handshakes >= HANDSHAKES && data == 0 => (
+            "connections were opened, and no segment with data was seen",
+            "capture without a filter by TCP flags; watch longer where only a share of the connections is looked at",
+        ),
+        Middle::Unseen | Middle::LookedAt => return None,
+    };
+    let summary =
+        format!("blind to what happens between the beginning and the end of connections: {why}");
+    let evidence = vec![
+        ("handshakes", Evidence::Count(handshakes)),
+        ("data_segments_looked_at", Evidence::Count(data)),
+    ];
+    let remedy = vec![remedy.to_owned()];
+    Some(finding(
+        Cause::Blind,
+        Severity::Warning,
+        summary,
+        evidence,
+        remedy,
+    ))
 }

@@ -146,7 +146,11 @@ impl EvidenceFiles {
             })
             .collect();
         let statement = engine.followed(&source.name, address);
-        if new.is_empty() && statement == kept.statement {
+        let says_no_more = match (&statement, &kept.statement) {
+            (Some(now), Some(before)) => now.tells_as_much_as(before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        if new.is_empty() && says_no_more {
             return;
         }
         let about = About {
@@ -155,7 +159,7 @@ impl EvidenceFiles {
             finding: &in_words(findings),
             start: survey.start,
             judged: survey.end,
-            statement,
+            statement: statement.clone(),
         };
         let written = section(&about, &new).and_then(|octets| {
             let file = self.spool.file_of(octets.len());

@@ -262,8 +262,8 @@ fn what_evidence_says_beside_its_packets_is_played() {
     counts.increment(natdiag_common::follow::FollowCounter::ReceivedLarge);
     let statement = Statement {
         remote: "203.0.113.80".parse().unwrap(),
-        since: Timestamp(7),
-        counts,
+        followed: Some((Timestamp(7), counts)),
+        conversations: None,
     };
     let about = About {
         interface: "eth0",
@@ -271,7 +271,7 @@ fn what_evidence_says_beside_its_packets_is_played() {
         finding: "a test",
         start: Timestamp(1),
         judged: Timestamp(9_000_000_000),
-        statement: Some(statement),
+        statement: Some(statement.clone()),
     };
     let octets = section(&about, &[]).unwrap();
     let mut capture =
