@@ -20,7 +20,7 @@ use self::{graph::Graph, tree::Tree};
 const ROOTS: &[(&str, &str)] = &[
     ("natdiag_common", "natdiag-common/src/lib.rs"),
     ("natdiag_ebpf", "natdiag-ebpf/src/lib.rs"),
-    ("", "natdiag-ebpf/src/main.rs"),
+    ("", "natdiag-ebpf/src/watch/main.rs"),
     ("", "natdiag-ebpf/src/follow/main.rs"),
     ("", "natdiag-ebpf/src/probe/main.rs"),
     ("", "natdiag-ebpf/src/lab/main.rs"),

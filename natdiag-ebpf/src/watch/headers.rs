@@ -1,8 +1,7 @@
 //! The headers of one notable packet, as they are laid down in memory between finding them and using them.
 
 use natdiag_common::packet::{Fragment, PacketMeta, Transport};
-
-use crate::frame::OFFSET_MASK;
+use natdiag_ebpf::frame::OFFSET_MASK;
 
 /// A [`PacketMeta`] in integers.
 #[derive(Clone, Copy)]

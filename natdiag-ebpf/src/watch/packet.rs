@@ -15,12 +15,12 @@ use natdiag_common::{
     packet::{self, Glance, PacketMeta},
     wire::{ethernet, ipv4, tcp},
 };
+use natdiag_ebpf::{frame::Frame, link};
 
 use crate::{
     account::{Account, Grant},
-    frame::Frame,
     headers::Headers,
-    linear, link, log, maps,
+    linear, log, maps,
 };
 
 /// Most octets of a payload that are read: a TCP header with all its options.
