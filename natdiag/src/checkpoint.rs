@@ -16,7 +16,7 @@ use crate::{analysis::Analysis, changes::Changes, engine::SavedEngine};
 /// What a file begins with.
 const MAGIC: &[u8; 16] = b"natdiag state\r\n\0";
 /// Version of what is in it. It must be raised with every change of a type that is saved: a test finds out.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Octets of a file before what is saved: the above, the length of what is saved and its CRC-32.
 const HEADER_LEN: usize = MAGIC.len() + 4 + 8 + 4;
 /// Octets written at once.

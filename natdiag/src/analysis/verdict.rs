@@ -10,6 +10,7 @@ mod crossing;
 mod data;
 mod elsewhere;
 mod fragmentation;
+mod left_out;
 pub(crate) mod likelihood;
 mod race;
 mod refusal;
@@ -25,6 +26,7 @@ pub use self::{
     contest::NAMED,
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
+    left_out::{LeftOut, left_out},
     syn::SynTrouble,
     unseen::one_sided,
 };

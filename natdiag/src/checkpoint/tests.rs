@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CRC-32 of what the sample below is saved as.
-const SAMPLE: u32 = 0xd9a9_c461;
+const SAMPLE: u32 = 0xb424_c446;
 
 fn events() -> Vec<Event> {
     let mut events = Client::new(1).closed_by_server(0, 9000);
