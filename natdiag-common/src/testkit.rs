@@ -7,6 +7,7 @@
 //! assert_eq!(frame.len(), 14 + 4 + 20 + 36);
 //! ```
 
+mod field;
 pub mod fixture;
 mod icmp;
 pub mod invariant;

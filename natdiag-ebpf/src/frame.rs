@@ -7,10 +7,10 @@ use natdiag_common::FrameBytes;
 
 /// All bits of an offset. No header begins beyond octet 0x4fff: 14 octets of Ethernet, two tags, and the longest chain
 /// of extension headers that is read (eight of 2,048 octets). The verifier wants a bound below 65,535.
-pub(crate) const OFFSET_MASK: usize = 0x7fff;
+pub const OFFSET_MASK: usize = 0x7fff;
 
 /// A packet in one run of memory.
-pub(crate) struct Frame {
+pub struct Frame {
     data: usize,
     data_end: usize,
     wire_len: usize,
@@ -18,8 +18,9 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// The frame that an XDP program looks at.
+    #[must_use]
     #[inline(always)]
-    pub(crate) fn of_xdp(ctx: &XdpContext) -> Self {
+    pub fn of_xdp(ctx: &XdpContext) -> Self {
         let (data, data_end) = (ctx.data(), ctx.data_end());
         Self {
             data,
@@ -29,8 +30,9 @@ impl Frame {
     }
 
     /// The linear part of the packet that a TC program looks at.
+    #[must_use]
     #[inline(always)]
-    pub(crate) fn of_skb(ctx: &TcContext) -> Self {
+    pub fn of_skb(ctx: &TcContext) -> Self {
         // Volatile, so that LLVM does not merge two readings: it would do arithmetic on the merged pointers that the
         // verifier refuses.
         // SAFETY: the context of a program is readable.
@@ -49,8 +51,9 @@ impl Frame {
     }
 
     /// Whether fewer than `len` octets can be read here though there were more on the wire.
+    #[must_use]
     #[inline(always)]
-    pub(crate) fn lacks(&self, len: usize) -> bool {
+    pub fn lacks(&self, len: usize) -> bool {
         self.data_end - self.data < len.min(self.wire_len)
     }
 }

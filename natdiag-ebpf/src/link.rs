@@ -7,8 +7,9 @@ use natdiag_common::LinkType;
 static LINK_TYPE: Global<u8> = Global::new(LinkType::Ethernet as u8);
 
 /// How the frames of the device begin.
+#[must_use]
 #[inline(always)]
-pub(crate) fn link_type() -> LinkType {
+pub fn link_type() -> LinkType {
     if LINK_TYPE.load() == LinkType::RawIp as u8 {
         LinkType::RawIp
     } else {

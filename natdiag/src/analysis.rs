@@ -42,6 +42,7 @@ pub use self::diagnose::MIN_FINDINGS;
 use self::{
     conversation::{ConversationEvidence, Conversations},
     crossing::Sighting,
+    diagnosis::Severity,
     established::EstablishedTable,
     fates::neighbours::Neighbours,
     fragments::{Datagrams, Reassembly},
@@ -102,7 +103,7 @@ impl Analysis {
         let (established, conversations) = (&self.established, &self.conversations);
         let gone = self.table.count(remote, counts, now, |remote| {
             let address = IpAddr::from(remote.address);
-            verdict::severity(&Case {
+            let severity = verdict::severity(&Case {
                 counts: &remote.counts,
                 syns: tracker.evidence(address),
                 established: established.get(remote.address),
@@ -112,8 +113,12 @@ impl Analysis {
                 neighbours: Neighbours::default(),
                 missed_share: 0.0,
                 now,
-            })
-            .is_some()
+            });
+            // Whoever forges packets gives as many strangers as they like something harmless to be told.
+            match remote.counts.is_stranger() {
+                true => severity > Some(Severity::Info),
+                false => severity.is_some(),
+            }
         });
         for address in gone {
             self.tracker.forget(address.into());

@@ -12,12 +12,14 @@ mod element;
 mod encapsulation;
 mod error;
 mod format;
+mod interface;
 mod link;
 mod openings;
 mod options;
 mod pcap;
 mod pcapng;
 mod playback;
+mod protocol;
 mod reorder;
 mod shown;
 mod window;
@@ -30,7 +32,6 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use natdiag_common::{Direction, frame::CapturedFrame};
-use pcap_file::DataLink;
 
 use self::{
     element::{Content, Place, Stop},
@@ -200,8 +201,7 @@ impl Capture {
         if let Format::Pcap(pcap) = &format
             && LinkHeader::of(pcap.link_type()).is_none()
         {
-            let link_type = link_type_name(pcap.link_type());
-            return Err(CaptureError::LinkType { name, link_type });
+            return Err(CaptureError::of_link_type(name, pcap.link_type()));
         }
         Ok(Self {
             name,
@@ -361,16 +361,6 @@ fn no_capture(name: String, kind: Kind, octets: &[u8]) -> CaptureError {
                 magic: magic.join(" "),
             }
         }
-    }
-}
-
-/// Name and number of a link type.
-fn link_type_name(link_type: u32) -> String {
-    let known = DataLink::from(link_type);
-    if known == DataLink::Unknown(link_type) {
-        link_type.to_string()
-    } else {
-        format!("{known:?} ({link_type})")
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod recipe;
 mod sources;
-pub(crate) mod traits;
 
 use std::{
     fs,
@@ -13,8 +12,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::{recipe::build, traits::Traits};
+use self::recipe::build;
 use crate::{
+    elf::Traits,
     exec::{self, say},
     setup::{self, Purpose},
 };

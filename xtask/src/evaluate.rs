@@ -3,6 +3,7 @@
 
 mod dice;
 mod docs;
+mod micros;
 mod mix;
 mod play;
 mod played;

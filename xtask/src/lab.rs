@@ -18,8 +18,9 @@ pub(crate) mod probe;
 mod proof;
 mod random;
 mod report;
+mod running;
 mod scenario;
-pub(crate) mod spawn;
+mod spawn;
 mod traffic;
 
 use std::{

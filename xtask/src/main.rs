@@ -7,6 +7,7 @@
 #[cfg(feature = "programs")]
 mod bench;
 mod dist;
+mod elf;
 #[cfg(feature = "programs")]
 mod evaluate;
 mod exec;

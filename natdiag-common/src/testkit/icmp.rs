@@ -1,6 +1,6 @@
 //! `ICMP` and `ICMPv6` messages: which of them depends on the packet that they are put into.
 
-use super::{Addresses, Payload, payload::checksum};
+use super::{Addresses, Payload, field::checksum};
 use crate::wire::icmp::{PROTOCOL_V4, PROTOCOL_V6};
 
 /// An `ICMP` or `ICMPv6` message to build.

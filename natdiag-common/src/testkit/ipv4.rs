@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use super::{
     Packet,
+    field::{checksum, len_u16},
     packet::IpHeader,
-    payload::{checksum, len_u16},
 };
 use crate::wire::{ethernet::TYPE_IPV4, ipv4::MIN_HEADER_LEN};
 

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Packet, packet::IpHeader, payload::len_u16};
+use super::{Packet, field::len_u16, packet::IpHeader};
 use crate::wire::{
     ethernet::TYPE_IPV6,
     ipv6::{FRAGMENT, FRAGMENT_HEADER_LEN, HEADER_LEN},

@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Ipv4, Ipv6, Packet};
+use super::{
+    Ipv4, Ipv6, Packet,
+    field::{fold, sum},
+};
 
 /// The addresses of a packet, for the pseudo-header of a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,34 +27,6 @@ impl Addresses {
         let sum = sum(&addresses) + u64::from(protocol) + octets.len() as u64 + sum(octets);
         fold(sum)
     }
-}
-
-/// The Internet checksum (RFC 1071).
-pub(super) fn checksum(octets: &[u8]) -> u16 {
-    fold(sum(octets))
-}
-
-fn sum(octets: &[u8]) -> u64 {
-    octets
-        .chunks(2)
-        .map(|pair| match *pair {
-            [high, low] => u64::from(u16::from_be_bytes([high, low])),
-            [high] => u64::from(high) << 8,
-            _ => 0,
-        })
-        .sum()
-}
-
-fn fold(mut sum: u64) -> u16 {
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    !u16::try_from(sum).unwrap_or(0)
-}
-
-/// A length for a field of two octets; what does not fit becomes the largest value.
-pub(super) fn len_u16(octets: usize) -> u16 {
-    u16::try_from(octets).unwrap_or(u16::MAX)
 }
 
 /// Something that an IP packet can carry.

@@ -8,14 +8,14 @@ use crate::{LinkType, packet::Fragment};
 #[test]
 fn checksum_is_that_of_rfc_1071() {
     let octets = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
-    assert_eq!(payload::checksum(&octets), !0xddf2);
-    assert_eq!(payload::checksum(&[0xff]), 0x00ff);
+    assert_eq!(field::checksum(&octets), !0xddf2);
+    assert_eq!(field::checksum(&[0xff]), 0x00ff);
 }
 
 #[test]
 fn a_packet_that_holds_its_checksum_sums_up_to_zero() {
     let octets = tcp().in_ipv4(CLIENT, SERVER).options(&[1; 7]).octets();
-    assert_eq!(payload::checksum(&octets[..28]), 0);
+    assert_eq!(field::checksum(&octets[..28]), 0);
     let segment = tcp().data_len(33).in_ipv6(CLIENT_V6, SERVER_V6).octets();
     let addresses = Addresses::V6(CLIENT_V6, SERVER_V6);
     assert_eq!(addresses.checksum(6, &segment[40..]), 0);

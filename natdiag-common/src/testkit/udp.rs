@@ -1,6 +1,6 @@
 //! UDP datagrams.
 
-use super::{Addresses, Payload, payload::len_u16};
+use super::{Addresses, Payload, field::len_u16};
 use crate::wire::udp::{HEADER_LEN, PROTOCOL};
 
 /// A UDP datagram to build.

@@ -6,9 +6,6 @@
     reason = "aya's macros hand the context over"
 )]
 
-#[path = "../object.rs"]
-mod object;
-
 use aya_ebpf::{
     bindings::{
         TC_ACT_SHOT, TC_ACT_UNSPEC,
@@ -18,6 +15,8 @@ use aya_ebpf::{
     macros::{btf_map, classifier, xdp},
     programs::{TcContext, XdpContext},
 };
+// Its licence and its panic handler.
+use natdiag_ebpf as _;
 
 /// Octets of a packet that may hold an address.
 const HEADERS_LEN: usize = 64;

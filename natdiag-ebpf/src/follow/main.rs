@@ -7,14 +7,7 @@
     reason = "aya's macros hand the context over"
 )]
 
-#[path = "../frame.rs"]
-#[expect(dead_code, reason = "no program here is an XDP program")]
-mod frame;
-#[path = "../link.rs"]
-mod link;
 mod maps;
-#[path = "../object.rs"]
-mod object;
 
 use aya_ebpf::{
     bindings::TC_ACT_UNSPEC, helpers::bpf_ktime_get_coarse_ns, macros::classifier,
@@ -25,8 +18,7 @@ use natdiag_common::{
     follow::{self, FlowEnds, FollowCounter},
     packet::{self, Transport},
 };
-
-use crate::frame::Frame;
+use natdiag_ebpf::{frame::Frame, link};
 
 /// Follows received packets.
 #[classifier]

@@ -9,11 +9,6 @@
 
 mod clock;
 mod damage;
-#[path = "../frame.rs"]
-#[expect(dead_code, reason = "no program of the lab is an XDP program")]
-mod frame;
-#[path = "../object.rs"]
-mod object;
 mod recycle;
 mod segment;
 mod tag;

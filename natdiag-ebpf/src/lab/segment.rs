@@ -6,8 +6,7 @@ use natdiag_common::{
     packet::{self, Transport},
     wire::tcp,
 };
-
-use crate::frame::Frame;
+use natdiag_ebpf::frame::Frame;
 
 /// Most options that are read; Linux puts its timestamps third.
 const MAX_OPTIONS: usize = 6;

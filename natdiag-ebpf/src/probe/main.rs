@@ -12,14 +12,7 @@
     reason = "aya's macros hand the context over"
 )]
 
-#[path = "../frame.rs"]
-#[expect(dead_code, reason = "no program here is an XDP program")]
-mod frame;
-#[path = "../link.rs"]
-mod link;
 mod maps;
-#[path = "../object.rs"]
-mod object;
 mod rewrite;
 mod segment;
 mod timestamps;

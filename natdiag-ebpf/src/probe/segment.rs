@@ -7,8 +7,7 @@ use natdiag_common::{
     probe::WireEnds,
     wire::tcp,
 };
-
-use crate::{frame::Frame, link};
+use natdiag_ebpf::{frame::Frame, link};
 
 /// Most options that are read; Linux puts its timestamps third.
 const MAX_OPTIONS: usize = 6;

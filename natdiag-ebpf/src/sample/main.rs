@@ -7,21 +7,13 @@
     reason = "aya's macros hand the context over"
 )]
 
-#[path = "../frame.rs"]
-#[expect(dead_code, reason = "no program here is an XDP program")]
-mod frame;
-#[path = "../link.rs"]
-mod link;
 mod maps;
-#[path = "../object.rs"]
-mod object;
 
 use aya_ebpf::{
     bindings::TC_ACT_UNSPEC, helpers::bpf_ktime_get_ns, macros::classifier, programs::TcContext,
 };
 use natdiag_common::{Direction, follow, packet, sample};
-
-use crate::frame::Frame;
+use natdiag_ebpf::{frame::Frame, link};
 
 /// Looks at received packets.
 #[classifier]

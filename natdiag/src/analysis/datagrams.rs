@@ -11,6 +11,8 @@ use super::{
 
 /// Remote hosts whose datagrams are told apart. The rest is counted together.
 const MAX_FRAGMENTING: usize = 1 << 18;
+/// How many of them may be strangers, whom anybody can forge.
+const MAX_STRANGERS: usize = MAX_FRAGMENTING / 2;
 
 impl Analysis {
     /// What was left out of the records of a host's fragments so far.
@@ -26,7 +28,13 @@ impl Analysis {
 
     /// Where the datagrams of a host are counted.
     pub(super) fn datagrams_of(&mut self, source: IpAddr) -> &mut Datagrams {
-        let has_room = self.datagrams.len() < MAX_FRAGMENTING;
+        let known = self.table.get(source.into());
+        let limit = if known.is_none_or(|known| known.counts.is_stranger()) {
+            MAX_STRANGERS
+        } else {
+            MAX_FRAGMENTING
+        };
+        let has_room = self.datagrams.len() < limit;
         if has_room || self.datagrams.contains_key(&source) {
             self.datagrams.entry(source).or_default()
         } else {

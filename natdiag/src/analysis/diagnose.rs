@@ -19,7 +19,7 @@ use super::{
     ranking::Ranking,
     table::{Counts, Remote},
     tracker::Networks,
-    verdict::{self, Case},
+    verdict::{self, Case, LeftOut},
 };
 use crate::event::Timestamp;
 
@@ -67,6 +67,7 @@ impl Analysis {
             remotes,
             overflow: counters(overflow, None, self.overflow_datagrams),
             overflow_remotes,
+            turned_away: self.table.turned_away(),
             syns_not_followed: self.tracker.left_out(),
             findings: self.about_source(charged, now),
         }
@@ -87,6 +88,12 @@ impl Analysis {
     /// What belongs to no single remote host.
     fn about_source(&self, charged: u64, now: Timestamp) -> Vec<Finding> {
         let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        findings.extend(verdict::left_out(&LeftOut {
+            charged,
+            turned_away: self.table.turned_away(),
+            missed: self.totals.value(Counter::MissedRemotes),
+            syns: self.tracker.left_out(),
+        }));
         let sides = self.tracker.sides();
         let one_sided = verdict::one_sided(&sides, now);
         if one_sided.is_none() {

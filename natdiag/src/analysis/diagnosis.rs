@@ -21,6 +21,8 @@ pub struct Diagnosis {
     pub overflow: RemoteCounters,
     /// How many hosts are in `overflow`, counting a host again each time it came back.
     pub overflow_remotes: u64,
+    /// Packets of those that there was no room for at all.
+    pub turned_away: u64,
     /// SYNs whose fate was not followed, because there were too many remote hosts at once.
     pub syns_not_followed: u64,
     /// Findings that belong to no single remote host.

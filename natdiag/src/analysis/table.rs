@@ -14,8 +14,12 @@ use crate::event::Timestamp;
 /// Remote hosts that the table has room for, at about 260 octets each.
 pub const DEFAULT_CAPACITY: usize = 1 << 20;
 
+/// Strangers, who have only sent us something, get one place in so many: anybody can forge them.
+const STRANGERS_SHARE: usize = 2;
 /// A host that was quiet for so long is let go when the table is full.
 const QUIET_NS: u64 = 600_000_000_000;
+/// The same for a stranger, when their part is full.
+const STRANGER_QUIET_NS: u64 = 60_000_000_000;
 
 /// Least time between two searches for quiet hosts.
 const SEARCH_NS: u64 = 60_000_000_000;
@@ -44,8 +48,11 @@ pub struct Table {
     places: HashMap<Address, usize, FixedState>,
     remotes: Vec<Remote>,
     capacity: usize,
+    /// How many of them are strangers.
+    strangers: usize,
     overflow: Counts,
     overflow_remotes: u64,
+    turned_away: u64,
     searched: Timestamp,
 }
 
@@ -90,6 +97,13 @@ impl Counts {
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.words.iter().take(RemoteCounter::FIRST_DETAIL).sum()
+    }
+
+    /// Whether nothing of ours went to the host that would ask it for an answer: whoever forges packets can make any number
+    /// of such hosts.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        self.value(RemoteCounter::SynSent) == 0
     }
 
     fn add(&mut self, counts: &RemoteCounts) {
@@ -139,8 +153,10 @@ impl Table {
             places: HashMap::default(),
             remotes: Vec::new(),
             capacity,
+            strangers: 0,
             overflow: Counts::ZERO,
             overflow_remotes: 0,
+            turned_away: 0,
             searched: Timestamp(0),
         }
     }
@@ -150,8 +166,8 @@ impl Table {
         self.find_places();
     }
 
-    /// Adds to a remote host's counters. Where the table is full, `keep` says which quiet hosts must stay, and the
-    /// addresses of those let go are returned.
+    /// Adds to a remote host's counters. Where there is no room, `keep` says which quiet hosts must stay, and the
+    /// addresses of those let go are returned. Strangers never take the place of hosts that we have sent a SYN to.
     pub fn count(
         &mut self,
         address: Address,
@@ -160,29 +176,39 @@ impl Table {
         keep: impl Fn(&Remote) -> bool,
     ) -> Vec<Address> {
         if let Some(remote) = self.get_mut(address) {
+            let was_stranger = remote.counts.is_stranger();
             remote.counts.add(counts);
             remote.last_seen = now;
+            self.strangers -= usize::from(was_stranger && !remote.counts.is_stranger());
             return Vec::new();
         }
-        let gone = if self.remotes.len() >= self.capacity {
-            self.let_go_of_quiet(now, keep)
-        } else {
-            Vec::new()
+        let mut remote = Remote {
+            address,
+            last_seen: now,
+            counts: Counts::ZERO,
         };
-        if self.remotes.len() < self.capacity {
+        remote.counts.add(counts);
+        let is_stranger = remote.counts.is_stranger();
+        let gone = if self.has_room(is_stranger) {
+            Vec::new()
+        } else {
+            self.let_go_of_quiet(now, keep)
+        };
+        if self.has_room(is_stranger) {
             self.places.insert(address, self.remotes.len());
-            let mut remote = Remote {
-                address,
-                last_seen: now,
-                counts: Counts::ZERO,
-            };
-            remote.counts.add(counts);
+            self.strangers += usize::from(is_stranger);
             self.remotes.push(remote);
         } else {
-            self.overflow.add(counts);
+            self.overflow.merge(&remote.counts);
             self.overflow_remotes += 1;
+            self.turned_away += remote.counts.packets();
         }
         gone
+    }
+
+    fn has_room(&self, for_stranger: bool) -> bool {
+        self.remotes.len() < self.capacity
+            && !(for_stranger && self.strangers >= self.capacity / STRANGERS_SHARE)
     }
 
     /// One remote host.
@@ -207,6 +233,12 @@ impl Table {
         (&self.overflow, self.overflow_remotes)
     }
 
+    /// Packets of hosts that there was no room for, so that nothing can be said about these.
+    #[must_use]
+    pub const fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
     /// Lets go of hosts that have been quiet, into the overflow.
     fn let_go_of_quiet(&mut self, now: Timestamp, keep: impl Fn(&Remote) -> bool) -> Vec<Address> {
         if now.since(self.searched) < SEARCH_NS {
@@ -214,10 +246,16 @@ impl Table {
         }
         self.searched = now;
         let quiet = self.remotes.extract_if(.., |remote| {
-            now.since(remote.last_seen) >= QUIET_NS && !keep(remote)
+            let quiet_ns = if remote.counts.is_stranger() {
+                STRANGER_QUIET_NS
+            } else {
+                QUIET_NS
+            };
+            now.since(remote.last_seen) >= quiet_ns && !keep(remote)
         });
         let mut gone = Vec::new();
         for remote in quiet {
+            self.strangers -= usize::from(remote.counts.is_stranger());
             self.overflow.merge(&remote.counts);
             gone.push(remote.address);
         }
@@ -294,6 +332,40 @@ mod tests {
         assert_eq!(gone, [address(2)]);
         assert!(table.get(address(1)).is_some() && table.get(address(3)).is_some());
         assert_eq!((table.overflow().0.packets(), table.overflow().1), (1, 1));
+    }
+
+    #[test]
+    fn strangers_take_no_place_of_hosts_that_we_talk_to() {
+        let mut table = Table::with_capacity(8);
+        let mut count = |last, counter| {
+            table.count(address(last), &one(counter), Timestamp(1), |_| true);
+        };
+        for last in 1..=20 {
+            count(last, RemoteCounter::RstEstablished);
+        }
+        // One of them is no stranger any more, and makes room for another one.
+        count(4, RemoteCounter::SynSent);
+        count(30, RemoteCounter::SynAckReceived);
+        for last in 101..=103 {
+            count(last, RemoteCounter::SynSent);
+        }
+        let known: Vec<_> = [3, 4, 5, 30, 101, 102, 103]
+            .map(|last| table.get(address(last)).is_some())
+            .into();
+        assert_eq!(known, [true, true, false, true, true, true, true]);
+        assert_eq!((table.remotes().len(), table.turned_away()), (8, 16));
+    }
+
+    #[test]
+    fn strangers_give_way_after_a_minute() {
+        let mut table = Table::with_capacity(2);
+        for (last, now) in [(1, 1), (2, 1), (3, 1 + STRANGER_QUIET_NS)] {
+            let counts = one(RemoteCounter::RstEstablished);
+            table.count(address(last), &counts, Timestamp(now), |_| false);
+        }
+        assert!(table.get(address(1)).is_none() && table.get(address(2)).is_none());
+        assert!(table.get(address(3)).is_some());
+        assert_eq!((table.overflow().1, table.turned_away()), (2, 1));
     }
 
     #[test]

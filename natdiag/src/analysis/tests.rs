@@ -256,6 +256,40 @@ fn nothing_relevant_is_too_little() {
     assert_eq!(causes(&diagnosis.findings), [Cause::InsufficientEvidence]);
 }
 
+#[test]
+fn a_table_full_of_forged_hosts_is_no_all_clear_and_hides_no_server() {
+    let mut analysis = Analysis::with_capacity(16);
+    for last in 1..=100 {
+        let forged = Address::from_ipv4([198, 51, 100, last]);
+        analysis.count(forged, &one(RemoteCounter::RstAnsweringSyn), Timestamp(1));
+    }
+    let mut totals = Totals::ZERO;
+    totals.counters[Counter::Charged as usize] = 100;
+    analysis.set_totals(&totals, Timestamp(1));
+    let findings = analysis.diagnose(Timestamp(1), 10).findings;
+    assert_eq!(causes(&findings), [Cause::InsufficientEvidence]);
+    assert!(
+        findings[0].summary.contains("92 packets"),
+        "{}",
+        findings[0].summary
+    );
+    let server: IpAddr = SERVER.parse().unwrap();
+    for event in rivals(
+        12,
+        |client, ms, tsval| client.blocked(ms, Some(tsval)),
+        "203.0.113.1",
+    ) {
+        analysis.count(server.into(), &one(RemoteCounter::SynSent), event.time);
+        analysis.observe(&event);
+    }
+    let diagnosis = analysis.diagnose(Timestamp(20_000 * MS), 10);
+    let found = diagnosis.remotes.first().unwrap();
+    assert_eq!(
+        (found.address, causes(&found.findings)),
+        (server, vec![Cause::TwRecycle])
+    );
+}
+
 /// The first finding about a host that sent fragments of TCP, the first as large as said, perhaps after a SYN-ACK with
 /// MSS 1460.
 fn fragmenting(source: &str, first_octets: u16, mss_seen: bool) -> Finding {

@@ -253,11 +253,25 @@ impl Tracker {
     }
 
     /// Lets go of many connections at once: to have them in their order all the time would take each of them more look-ups.
+    /// Those that we have not opened go first, as anybody can forge them.
     fn let_go_of_oldest(&mut self) {
-        let mut ids: Vec<_> = self.flows.values().map(|flow| flow.id).collect();
+        let ids = |is_wanted: fn(&Flow) -> bool| {
+            let flows = self.flows.values().filter(|flow| is_wanted(flow));
+            flows.map(|flow| flow.id).collect::<Vec<_>>()
+        };
+        let is_foreign: fn(&Flow) -> bool = |flow| flow.isn.is_none();
+        let foreign = ids(is_foreign);
+        let (is_meant, mut ids) = if foreign.len() > LET_GO {
+            (is_foreign, foreign)
+        } else {
+            let is_any: fn(&Flow) -> bool = |_| true;
+            (is_any, ids(is_any))
+        };
         let (_, first_kept, _) = ids.select_nth_unstable(LET_GO);
         let first_kept = *first_kept;
-        let oldest = self.flows.extract_if(|_, flow| flow.id < first_kept);
+        let oldest = self
+            .flows
+            .extract_if(|_, flow| flow.id < first_kept && is_meant(flow));
         for (tuple, mut flow) in oldest {
             end(&mut self.remotes, tuple, &mut flow);
         }

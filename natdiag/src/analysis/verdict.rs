@@ -11,6 +11,7 @@ mod data;
 mod elsewhere;
 mod flight;
 mod fragmentation;
+mod left_out;
 pub(crate) mod likelihood;
 mod race;
 mod refusal;
@@ -27,6 +28,7 @@ pub use self::{
     contest::NAMED,
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
+    left_out::{LeftOut, left_out},
     syn::SynTrouble,
     unseen::{Middle, middle_unseen, one_sided},
 };

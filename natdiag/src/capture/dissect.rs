@@ -1,8 +1,6 @@
 //! One packet's way, as in the BPF programs: parse, classify, count, record. There are no budgets and no rings, so
 //! that nothing is missed but what the capture itself left out.
 
-use std::collections::BTreeMap;
-
 use natdiag_common::{
     Address, Cause, Direction,
     classify::{Keep, classify},
@@ -16,7 +14,12 @@ use natdiag_common::{
 };
 
 use super::{
-    CapturedPacket, direction::DirectionFinder, link::LinkHeader, openings::Openings, shown::Shown,
+    CapturedPacket,
+    direction::DirectionFinder,
+    link::{Content, LinkHeader, Opened},
+    openings::Openings,
+    protocol::{Protocol, Unread},
+    shown::Shown,
 };
 use crate::value::network::Network;
 
@@ -64,8 +67,8 @@ pub(super) struct Omissions {
     pub(super) cut: u64,
     /// Counted packets of which nothing tells which way they went.
     pub(super) of_unknown_direction: u64,
-    /// Packets with an unknown link header, by link type.
-    pub(super) unknown_links: BTreeMap<u32, u64>,
+    /// Packets that carry something that is not looked into.
+    pub(super) unread: Unread,
 }
 
 impl Dissector {
@@ -92,41 +95,25 @@ impl Dissector {
 
     /// Looks at one packet. Most give nothing but their number.
     pub(crate) fn dissect(&mut self, captured: &CapturedPacket<'_>) -> Option<Dissected> {
-        let said = captured.direction;
-        let Some(header) = LinkHeader::of(captured.link_type) else {
-            self.count_frame(said);
-            *self
-                .omissions
-                .unknown_links
-                .entry(captured.link_type)
-                .or_default() += 1;
-            return None;
-        };
-        let mut said = said;
-        let parsed = header.strip(captured.frame).and_then(|stripped| {
-            let Some(stripped) = stripped else {
-                return Ok(None);
-            };
-            said = said.or(stripped.direction);
-            let packet = packet::parse(&stripped.frame, stripped.link)?;
-            Ok(packet.map(|packet| (stripped.frame, packet)))
+        let opened = open(captured);
+        let said = captured.direction.or(opened.direction);
+        let parsed = opened.content.and_then(|content| match content {
+            Content::Packet(frame, link) => {
+                let packet = packet::parse(&frame, link)?;
+                Ok(packet.map_or(Err(Protocol::NoIp), |packet| Ok((frame, packet))))
+            }
+            Content::Other(protocol) => Ok(Err(protocol)),
         });
         match parsed {
-            Ok(Some((frame, packet))) => self.look(captured, &frame, &packet, said),
-            Ok(None) => {
-                self.count_frame(said);
-                None
+            Ok(Ok((frame, packet))) => return self.look(captured, &frame, &packet, said),
+            Ok(Err(protocol)) => self.omissions.unread.note(protocol),
+            Err(error) if error.cause == Cause::Truncated && is_cut(captured, &opened) => {
+                self.count_cut();
             }
-            Err(error) => {
-                self.count_frame(said);
-                if error.cause == Cause::Truncated && captured.frame.is_cut() {
-                    self.count_cut();
-                } else {
-                    self.totals.increment_malformed(error);
-                }
-                None
-            }
+            Err(error) => self.totals.increment_malformed(error),
         }
+        self.count_frame(said);
+        None
     }
 
     fn look(
@@ -139,6 +126,9 @@ impl Dissector {
         let judgement = self.finder.judge(frame, packet, said);
         let direction = judgement.direction;
         self.count_frame(Some(direction));
+        if let Some(tunnel) = Protocol::tunnel(packet.protocol) {
+            self.omissions.unread.note(tunnel);
+        }
         let segment = segment(frame, packet, direction);
         let is_again = self.shown.has(frame, packet, direction, captured.time);
         let segment = segment.filter(|_| !is_again);
@@ -190,6 +180,20 @@ impl Dissector {
         self.omissions.cut += 1;
         self.totals.increment(Counter::MissedRecordsRing);
     }
+}
+
+/// Reads the link header.
+fn open<'a>(captured: &CapturedPacket<'a>) -> Opened<'a> {
+    LinkHeader::of(captured.link_type).map_or_else(
+        || Opened::of_unknown(captured.link_type),
+        |header| header.open(captured.frame),
+    )
+}
+
+/// Whether a packet that ends too early was cut by whoever captured it.
+fn is_cut(captured: &CapturedPacket<'_>, opened: &Opened<'_>) -> bool {
+    let is_rest_cut = matches!(opened.content, Ok(Content::Packet(frame, _)) if frame.is_cut());
+    captured.frame.is_cut() || is_rest_cut
 }
 
 /// What the programs that follow connections would look at.

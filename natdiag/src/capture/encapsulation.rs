@@ -1,155 +1,167 @@
-//! Where IP begins in an Ethernet frame that carries it in something else than at most two VLAN tags: `PPPoE`, MPLS, LLC with
-//! SNAP, more tags. The watching programs do not look into these; a capture can afford it.
+//! Where IP begins behind what carries it: VLAN tags, `PPPoE`, PPP, MPLS, LLC with SNAP. One walk for all links, that says
+//! what it found where that is no IP. The watching programs look behind two tags at most; a capture can afford more.
 
-use natdiag_common::{FrameBytes as _, frame::CapturedFrame, wire::ethernet};
+use natdiag_common::{FrameBytes as _, Layer, ParseError, frame::CapturedFrame, wire::ethernet};
 
-/// Where the type of an Ethernet frame stands, and what is behind it.
-const TYPE_OFFSET: usize = 12;
-const ETHERNET_LEN: usize = 14;
-/// The tag of providers before IEEE 802.1ad.
-const TYPE_OLD_SERVICE_VLAN: u16 = 0x9100;
-/// `PPPoE` session (RFC 2516, section 4).
+use super::protocol::Protocol;
+
+/// The tags of providers before IEEE 802.1ad.
+const OLD_SERVICE_VLANS: [u16; 2] = [0x9100, 0x9200];
+/// `PPPoE` discovery and session (RFC 2516, section 4).
+const TYPE_PPPOE_DISCOVERY: u16 = 0x8863;
 const TYPE_PPPOE_SESSION: u16 = 0x8864;
 /// MPLS, unicast and multicast (RFC 5332, section 4).
 const TYPE_MPLS: u16 = 0x8847;
 const TYPE_MPLS_MULTICAST: u16 = 0x8848;
-/// Up to here the field is the length of an LLC frame (IEEE 802.3, clause 3.2.6).
+/// Up to here the field is the length of an LLC frame (IEEE 802.3, clause 3.2.6), or a number by which Linux says that one
+/// follows (`ETH_P_802_2` of `linux/if_ether.h`).
 const LONGEST_LLC: u16 = 1500;
-/// LLC that announces SNAP, and the organisation whose types are those of Ethernet (RFC 1042).
-const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
-/// IPv4 and IPv6 over PPP (RFC 1332, section 2; RFC 5072, section 3).
-const PPP_IP: [u16; 2] = [0x0021, 0x0057];
+/// Service access point of SNAP, on both sides, and unnumbered information (RFC 1042).
+const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
+/// Organisations whose types are those of Ethernet: RFC 1042 and IEEE 802.1H.
+const ETHERNET_TYPES: [[u8; 3]; 2] = [[0, 0, 0], [0, 0, 0xf8]];
+/// IPv4, IPv6 and MPLS over PPP (RFC 1332, section 2; RFC 5072, section 3; RFC 3032, section 4.1).
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
+const PPP_MPLS: u16 = 0x0281;
+const PPP_MPLS_MULTICAST: u16 = 0x0283;
+/// Address and control before PPP in frames like those of HDLC (RFC 1662, section 3.1).
+const HDLC: [u8; 2] = [0xff, 0x03];
+/// Addresses of frames of Cisco's HDLC: to one, to all (RFC 1547, section 4.3.1). An `EtherType` follows the control field.
+const CISCO_HDLC: [u8; 2] = [0x0f, 0x8f];
+/// Octets of a `PPPoE` header.
+const PPPOE_LEN: usize = 6;
 /// Headers, and labels of one stack, that are looked behind.
 const MOST: usize = 8;
 
-/// Where IP begins, if it stands in something that the parser of packets does not read itself.
-pub(super) fn ip_offset(frame: CapturedFrame<'_>) -> Option<usize> {
-    let mut ether_type = u16::from_be_bytes(frame.octets(TYPE_OFFSET)?);
-    let mut offset = ETHERNET_LEN;
-    // Whether the parser reads all up to here itself.
-    let mut tags = 0;
-    let mut is_usual = true;
+/// What a frame carries at last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// IP, which begins here.
+    Ip(usize),
+    /// Something else.
+    Other(Protocol),
+}
+
+/// What an Ethernet frame carries.
+pub(super) fn in_ethernet(frame: &CapturedFrame<'_>) -> Result<Carried, ParseError> {
+    let ether_type = frame
+        .octets(ethernet::TYPE_OFFSET)
+        .ok_or(Layer::Ethernet.truncated())?;
+    behind(frame, u16::from_be_bytes(ether_type), ethernet::HEADER_LEN)
+}
+
+/// What is carried at `offset`, which an `EtherType` announces.
+pub(super) fn behind(
+    frame: &CapturedFrame<'_>,
+    mut ether_type: u16,
+    mut offset: usize,
+) -> Result<Carried, ParseError> {
     for _ in 0..MOST {
         match ether_type {
-            ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6 => {
-                let is_read_anyway = is_usual && tags <= ethernet::MAX_VLAN_TAGS;
-                return (!is_read_anyway).then_some(offset);
-            }
-            ethernet::TYPE_VLAN | ethernet::TYPE_SERVICE_VLAN | TYPE_OLD_SERVICE_VLAN => {
-                is_usual &= ether_type != TYPE_OLD_SERVICE_VLAN;
-                let [_, _, high, low] = frame.octets(offset)?;
+            ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6 => return ip(frame, ether_type, offset),
+            _ if is_vlan(ether_type) => {
+                let [_, _, high, low] = frame.octets(offset).ok_or(Layer::Vlan.truncated())?;
                 ether_type = u16::from_be_bytes([high, low]);
                 offset += ethernet::VLAN_TAG_LEN;
-                tags += 1;
             }
-            TYPE_PPPOE_SESSION => {
-                let [_, code, _, _, _, _, high, low] = frame.octets(offset)?;
-                let is_ip = code == 0 && PPP_IP.contains(&u16::from_be_bytes([high, low]));
-                return is_ip.then_some(offset + 8);
-            }
-            TYPE_MPLS | TYPE_MPLS_MULTICAST => return behind_labels(frame, offset),
+            TYPE_PPPOE_SESSION => return in_pppoe(frame, offset),
+            TYPE_MPLS | TYPE_MPLS_MULTICAST => return under_labels(frame, offset),
             length if length <= LONGEST_LLC => {
-                let [llc @ .., high, low] = frame.octets::<8>(offset)?;
+                let llc = frame.octets(offset).ok_or(Layer::Ethernet.truncated())?;
                 if llc != SNAP {
-                    return None;
+                    return Ok(Carried::Other(Protocol::Llc(llc[0])));
                 }
-                is_usual = false;
+                let [a, b, c, high, low] = frame
+                    .octets(offset + 3)
+                    .ok_or(Layer::Ethernet.truncated())?;
+                if !ETHERNET_TYPES.contains(&[a, b, c]) {
+                    return Ok(Carried::Other(Protocol::Snap([a, b, c])));
+                }
                 ether_type = u16::from_be_bytes([high, low]);
                 offset += 8;
             }
-            _ => return None,
+            other => return Ok(Carried::Other(Protocol::EtherType(other))),
         }
     }
-    None
+    Err(Layer::Vlan.too_many())
+}
+
+/// What a `PPPoE` header at `offset` carries: `| version, type | code | session | length |`.
+pub(super) fn in_pppoe(frame: &CapturedFrame<'_>, offset: usize) -> Result<Carried, ParseError> {
+    let [_, code] = frame.octets(offset).ok_or(Layer::Ethernet.truncated())?;
+    if code == 0 {
+        in_ppp(frame, offset + PPPOE_LEN)
+    } else {
+        Ok(Carried::Other(Protocol::EtherType(TYPE_PPPOE_DISCOVERY)))
+    }
+}
+
+/// What PPP at `offset` carries, with or without the address and the control field of HDLC, and with a protocol field of one
+/// octet where that was agreed on (RFC 1661, section 6.5).
+pub(super) fn in_ppp(frame: &CapturedFrame<'_>, mut offset: usize) -> Result<Carried, ParseError> {
+    let truncated = Layer::Ethernet.truncated();
+    let start: [u8; 2] = frame.octets(offset).ok_or(truncated)?;
+    if CISCO_HDLC.contains(&start[0]) && start[1] == 0 {
+        let ether_type = frame.octets(offset + 2).ok_or(truncated)?;
+        return behind(frame, u16::from_be_bytes(ether_type), offset + 4);
+    }
+    if start == HDLC {
+        offset += HDLC.len();
+    }
+    let [first, second] = frame.octets(offset).ok_or(truncated)?;
+    let (protocol, offset) = if first & 1 == 1 {
+        (u16::from(first), offset + 1)
+    } else {
+        (u16::from_be_bytes([first, second]), offset + 2)
+    };
+    match protocol {
+        PPP_IPV4 => ip(frame, ethernet::TYPE_IPV4, offset),
+        PPP_IPV6 => ip(frame, ethernet::TYPE_IPV6, offset),
+        PPP_MPLS | PPP_MPLS_MULTICAST => under_labels(frame, offset),
+        other => Ok(Carried::Other(Protocol::Ppp(other))),
+    }
 }
 
 /// What follows a stack of labels says only by its first octet what it is (RFC 4928, section 2).
-fn behind_labels(frame: CapturedFrame<'_>, mut offset: usize) -> Option<usize> {
+fn under_labels(frame: &CapturedFrame<'_>, mut offset: usize) -> Result<Carried, ParseError> {
     for _ in 0..MOST {
-        let [_, _, label, _] = frame.octets(offset)?;
+        let [_, _, label, _] = frame.octets(offset).ok_or(Layer::Ethernet.truncated())?;
         offset += 4;
         if label & 1 == 1 {
-            let [first, _] = frame.octets(offset)?;
-            return matches!(first >> 4, 4 | 6).then_some(offset);
+            let [first, _] = frame.octets(offset).ok_or(Layer::Ethernet.truncated())?;
+            return Ok(match first >> 4 {
+                4 | 6 => Carried::Ip(offset),
+                _ => Carried::Other(Protocol::UnderLabels),
+            });
         }
     }
-    None
+    Err(Layer::Ethernet.too_many())
+}
+
+/// IP at `offset`, if its version is the one that was announced.
+fn ip(frame: &CapturedFrame<'_>, ether_type: u16, offset: usize) -> Result<Carried, ParseError> {
+    let (layer, version) = if ether_type == ethernet::TYPE_IPV4 {
+        (Layer::Ipv4, 4)
+    } else {
+        (Layer::Ipv6, 6)
+    };
+    let [first, _] = frame.octets(offset).ok_or(layer.truncated())?;
+    if first >> 4 == version {
+        Ok(Carried::Ip(offset))
+    } else {
+        Err(layer.bad_version())
+    }
+}
+
+const fn is_vlan(ether_type: u16) -> bool {
+    let [old, older] = OLD_SERVICE_VLANS;
+    matches!(
+        ether_type,
+        ethernet::TYPE_VLAN | ethernet::TYPE_SERVICE_VLAN
+    ) || ether_type == old
+        || ether_type == older
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(behind_addresses: &[u8]) -> Option<usize> {
-        let mut octets = vec![0; TYPE_OFFSET];
-        octets.extend(behind_addresses);
-        octets.extend([0x45, 0, 0, 40]);
-        let wire_len = octets.len() + 100;
-        let frame = CapturedFrame {
-            octets: &octets,
-            wire_len,
-        };
-        ip_offset(frame)
-    }
-
-    #[test]
-    fn ip_is_found_behind_what_carries_it() {
-        let tag = [0x81, 0, 0, 7];
-        let pppoe = [0x88, 0x64, 0x11, 0, 0, 9, 0, 42, 0, 0x21];
-        let two_labels = [0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64];
-        let snap = [0, 60, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
-        for (name, octets, want) in [
-            ("PPPoE", pppoe.to_vec(), Some(22)),
-            ("PPPoE behind a tag", [&tag[..], &pppoe].concat(), Some(26)),
-            ("two MPLS labels", two_labels.to_vec(), Some(22)),
-            (
-                "MPLS behind a tag",
-                [&tag[..], &two_labels].concat(),
-                Some(26),
-            ),
-            ("SNAP", snap.to_vec(), Some(22)),
-            ("SNAP behind a tag", [&tag[..], &snap].concat(), Some(26)),
-            (
-                "three tags",
-                [&tag[..], &tag, &tag, &[8, 0]].concat(),
-                Some(26),
-            ),
-        ] {
-            assert_eq!(found(&octets), want, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_the_parser_reads_is_left_to_it_and_what_is_no_ip_is_not_taken_for_it() {
-        for (name, octets) in [
-            ("IPv4", vec![8, 0]),
-            ("a tag", vec![0x81, 0, 0, 7, 8, 0]),
-            (
-                "PPPoE discovery",
-                vec![0x88, 0x63, 0x11, 9, 0, 0, 0, 4, 0, 0],
-            ),
-            (
-                "LCP in PPPoE",
-                vec![0x88, 0x64, 0x11, 0, 0, 9, 0, 42, 0xc0, 0x21],
-            ),
-            ("spanning tree", vec![0, 38, 0x42, 0x42, 3, 0, 0, 0, 0, 0]),
-            ("ARP", vec![8, 6]),
-            ("a pseudowire", vec![0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0]),
-        ] {
-            assert_eq!(found(&octets), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn frame_that_is_cut_anywhere_is_not_found_and_harms_nobody() {
-        let whole = [0x81, 0, 0, 7, 0x88, 0x64, 0x11, 0, 0, 9, 0, 42, 0, 0x21];
-        let octets: Vec<u8> = [0; TYPE_OFFSET].into_iter().chain(whole).collect();
-        for len in 0..octets.len() {
-            let frame = CapturedFrame {
-                octets: &octets[..len],
-                wire_len: 100,
-            };
-            assert_eq!(ip_offset(frame), None, "{len}");
-        }
-    }
-}
+mod tests;

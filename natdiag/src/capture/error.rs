@@ -3,6 +3,8 @@
 
 use std::{fmt, io};
 
+use super::link::{READ, advice, link_type_name};
+
 /// Why a capture gives nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
@@ -77,15 +79,26 @@ pub enum CaptureError {
         reason: String,
     },
     /// None of its packets begins with a header that natdiag knows.
-    #[error(
-        "capture `{name}` has link type {link_type}, and natdiag reads Ethernet, raw IP, Linux cooked and loopback; capture on the interface that carries IP, or with `-i any`"
-    )]
+    #[error("capture `{name}` has link type {link_type}, and natdiag reads {READ}; {advice}")]
     LinkType {
         /// Path of the file.
         name: String,
         /// Name and number of the link type.
         link_type: String,
+        /// What works.
+        advice: &'static str,
     },
+}
+
+impl CaptureError {
+    /// Packets that begin with a header that natdiag does not know.
+    pub(super) fn of_link_type(name: String, link_type: u32) -> Self {
+        Self::LinkType {
+            name,
+            advice: advice(link_type),
+            link_type: link_type_name(link_type),
+        }
+    }
 }
 
 /// How the reading of a capture ended.

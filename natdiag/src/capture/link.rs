@@ -1,11 +1,22 @@
-//! What stands before the IP header in a capture (www.tcpdump.org/linktypes.html). Ethernet stays, because
-//! [`natdiag_common::packet::parse`] reads it; anything else is taken off, so that the IP header comes first.
+//! What stands before everything else in a capture (www.tcpdump.org/linktypes.html): which way the packet went and by which
+//! interface, where that is said, and what it carries. An Ethernet frame that [`natdiag_common::packet::parse`] reads by
+//! itself is left to it; anything else is taken off, so that the IP header comes first.
+
+mod nflog;
+mod pktap;
+#[cfg(test)]
+mod tests;
 
 use natdiag_common::{
     Direction, FrameBytes, Layer, LinkType, ParseError, frame::CapturedFrame, wire::ethernet,
 };
+use pcap_file::DataLink;
 
-use super::encapsulation;
+use super::{
+    encapsulation::{Carried, behind, in_ethernet, in_ppp, in_pppoe},
+    interface::Interface,
+    protocol::Protocol,
+};
 
 /// Octets of the address family that stands before the packet.
 const FAMILY_LEN: usize = 4;
@@ -13,11 +24,19 @@ const FAMILY_LEN: usize = 4;
 const COOKED_LEN: usize = 16;
 /// Octets of a cooked header, version 2.
 const COOKED_V2_LEN: usize = 20;
+/// Octets of a header of Solaris.
+const IPNET_LEN: usize = 24;
+/// `ARPHRD_LOOPBACK` of `linux/if_arp.h`: each packet is seen twice there, as it is sent and as it arrives.
+const LOOPBACK: u16 = 772;
+
+/// Link types that natdiag reads, as an error says it.
+pub(super) const READ: &str =
+    "Ethernet, raw IP, loopback, Linux cooked, PPP, PPPoE, NFLOG, PKTAP and IPNET";
 
 /// A header that natdiag knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkHeader {
-    /// Ethernet II.
+    /// Ethernet II, or LLC.
     Ethernet,
     /// None.
     RawIp,
@@ -27,17 +46,40 @@ pub(super) enum LinkHeader {
     Cooked,
     /// `LINUX_SLL2`: `| protocol | 0 | interface, 4 octets | ARPHRD | packet type | address length | address |`.
     CookedV2,
+    /// PPP, in frames like those of HDLC or without, or Cisco's HDLC.
+    Ppp,
+    /// PPP behind an octet that is not 0 where the packet was sent, or the same in place of the address of HDLC.
+    PppWithDirection,
+    /// `PPPoE` without Ethernet.
+    PppOe,
+    /// `NFLOG` of Linux: what a firewall rule has logged.
+    Nflog,
+    /// `PKTAP` of Darwin: the link header of each packet is told before it.
+    Pktap,
+    /// `IPNET` of Solaris: `| version | family | hook, 2 octets | length | interface | group | zones |`, each of four octets
+    /// from the length on, in network byte order.
+    Ipnet,
 }
 
-/// A frame whose link header is one that the parser of packets reads.
+/// What a link header says, and what stands behind it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stripped<'a> {
-    /// What is left.
-    pub(super) frame: CapturedFrame<'a>,
-    /// What it begins with.
-    pub(super) link: LinkType,
-    /// Which way it went, if the header says so.
+pub(super) struct Opened<'a> {
+    /// Which way the packet went.
     pub(super) direction: Option<Direction>,
+    /// Which interface it was seen at.
+    #[cfg_attr(not(test), expect(dead_code, reason = "interfaces are not told apart"))]
+    pub(super) interface: Option<Interface>,
+    /// What it carries.
+    pub(super) content: Result<Content<'a>, ParseError>,
+}
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content<'a> {
+    /// What the parser of packets reads, and what that begins with.
+    Packet(CapturedFrame<'a>, LinkType),
+    /// Anything else.
+    Other(Protocol),
 }
 
 impl LinkHeader {
@@ -45,223 +87,225 @@ impl LinkHeader {
     pub(super) const fn of(link_type: u32) -> Option<Self> {
         match link_type {
             1 => Some(Self::Ethernet),
-            // 12 is the number of DLT_RAW on Linux, which some programs write into files.
-            12 | 101 | 228 | 229 => Some(Self::RawIp),
+            // 12 is the number of DLT_RAW on Linux and Darwin, which some programs write into files, and 14 on OpenBSD.
+            12 | 14 | 101 | 228 | 229 => Some(Self::RawIp),
             0 | 108 => Some(Self::Family),
             113 => Some(Self::Cooked),
             276 => Some(Self::CookedV2),
+            // 104 is Cisco's HDLC.
+            9 | 50 | 104 => Some(Self::Ppp),
+            166 | 204 => Some(Self::PppWithDirection),
+            51 => Some(Self::PppOe),
+            226 => Some(Self::Ipnet),
+            239 => Some(Self::Nflog),
+            258 => Some(Self::Pktap),
             _ => None,
         }
     }
 
-    /// Takes the header off. `None` for what carries no IP.
-    pub(super) fn strip(
-        self,
-        frame: CapturedFrame<'_>,
-    ) -> Result<Option<Stripped<'_>>, ParseError> {
+    /// Reads the header.
+    pub(super) fn open(self, frame: CapturedFrame<'_>) -> Opened<'_> {
         match self {
-            Self::Ethernet => Ok(Some(match encapsulation::ip_offset(frame) {
-                Some(offset) => raw_ip(frame, offset, None),
-                None => Stripped {
-                    frame,
-                    link: LinkType::Ethernet,
-                    direction: None,
-                },
-            })),
-            Self::RawIp => Ok(Some(raw_ip(frame, 0, None))),
-            Self::Family => {
-                let family = frame.octets(0).ok_or(Layer::Ethernet.truncated())?;
-                Ok(is_ip_family(family).then(|| raw_ip(frame, FAMILY_LEN, None)))
-            }
-            Self::Cooked => {
-                let header: [u8; COOKED_LEN] =
-                    frame.octets(0).ok_or(Layer::Ethernet.truncated())?;
-                let [_, packet_type, .., high, low] = header;
-                behind_tags(
-                    frame,
-                    COOKED_LEN,
-                    u16::from_be_bytes([high, low]),
-                    direction(packet_type),
-                )
-            }
-            Self::CookedV2 => {
-                let header: [u8; COOKED_V2_LEN] =
-                    frame.octets(0).ok_or(Layer::Ethernet.truncated())?;
-                let [high, low, _, _, _, _, _, _, _, _, packet_type, ..] = header;
-                behind_tags(
-                    frame,
-                    COOKED_V2_LEN,
-                    u16::from_be_bytes([high, low]),
-                    direction(packet_type),
-                )
-            }
+            Self::Ethernet => Opened::silent(ethernet_frame(frame)),
+            Self::RawIp => Opened::silent(Ok(Content::Packet(frame, LinkType::RawIp))),
+            Self::Family => Opened::silent(behind_family(frame)),
+            Self::Cooked => cooked(frame),
+            Self::CookedV2 => cooked_v2(frame),
+            Self::Ppp => Opened::silent(content(frame, in_ppp(&frame, 0))),
+            Self::PppWithDirection => ppp_with_direction(frame),
+            Self::PppOe => Opened::silent(content(frame, in_pppoe(&frame, 0))),
+            Self::Nflog => nflog::open(frame),
+            Self::Pktap => pktap::open(frame),
+            Self::Ipnet => ipnet(frame),
         }
     }
 }
 
+impl<'a> Opened<'a> {
+    /// What is behind a header that says nothing else.
+    const fn silent(content: Result<Content<'a>, ParseError>) -> Self {
+        Self {
+            direction: None,
+            interface: None,
+            content,
+        }
+    }
+
+    /// A header that natdiag does not know.
+    pub(super) const fn of_unknown(link_type: u32) -> Self {
+        Self::silent(Ok(Content::Other(Protocol::Link(link_type))))
+    }
+
+    /// A header that ends too early.
+    const fn truncated() -> Self {
+        Self::silent(Err(Layer::Ethernet.truncated()))
+    }
+}
+
+fn ethernet_frame(frame: CapturedFrame<'_>) -> Result<Content<'_>, ParseError> {
+    match ethernet::parse(&frame) {
+        Ok((ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6, _)) => {
+            Ok(Content::Packet(frame, LinkType::Ethernet))
+        }
+        Ok(_) | Err(_) => content(frame, in_ethernet(&frame)),
+    }
+}
+
 /// `AF_INET` is 2 everywhere; `AF_INET6` is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on Darwin.
-const fn is_ip_family(octets: [u8; 4]) -> bool {
-    matches!(
-        octets,
-        [2 | 10 | 24 | 28 | 30, 0, 0, 0] | [0, 0, 0, 2 | 10 | 24 | 28 | 30]
-    )
+fn behind_family(frame: CapturedFrame<'_>) -> Result<Content<'_>, ParseError> {
+    let family = frame.octets(0).ok_or(Layer::Ethernet.truncated())?;
+    match family {
+        [2 | 10 | 24 | 28 | 30, 0, 0, 0] | [0, 0, 0, 2 | 10 | 24 | 28 | 30] => {
+            Ok(raw_ip(frame, FAMILY_LEN))
+        }
+        [_, _, 0, 0] => Ok(Content::Other(Protocol::Family(u32::from_le_bytes(family)))),
+        _ => Ok(Content::Other(Protocol::Family(u32::from_be_bytes(family)))),
+    }
+}
+
+fn cooked(frame: CapturedFrame<'_>) -> Opened<'_> {
+    let Some(header) = frame.octets::<COOKED_LEN>(0) else {
+        return Opened::truncated();
+    };
+    let [_, packet_type, high, low, ..] = header;
+    let hardware = u16::from_be_bytes([high, low]);
+    let [.., high, low] = header;
+    Opened {
+        direction: cooked_direction(packet_type, hardware),
+        interface: None,
+        content: content(
+            frame,
+            behind(&frame, u16::from_be_bytes([high, low]), COOKED_LEN),
+        ),
+    }
+}
+
+fn cooked_v2(frame: CapturedFrame<'_>) -> Opened<'_> {
+    let Some(header) = frame.octets::<COOKED_V2_LEN>(0) else {
+        return Opened::truncated();
+    };
+    let [
+        high,
+        low,
+        _,
+        _,
+        a,
+        b,
+        c,
+        d,
+        hardware_high,
+        hardware_low,
+        packet_type,
+        ..,
+    ] = header;
+    let hardware = u16::from_be_bytes([hardware_high, hardware_low]);
+    Opened {
+        direction: cooked_direction(packet_type, hardware),
+        interface: Some(Interface::Index(u32::from_be_bytes([a, b, c, d]))),
+        content: content(
+            frame,
+            behind(&frame, u16::from_be_bytes([high, low]), COOKED_V2_LEN),
+        ),
+    }
 }
 
 /// `PACKET_HOST`, `PACKET_BROADCAST`, `PACKET_MULTICAST` and `PACKET_OUTGOING` of `linux/if_packet.h`. What was for
-/// another host went neither way.
-const fn direction(packet_type: u8) -> Option<Direction> {
+/// another host went neither way; and what this host sends to itself goes both.
+const fn cooked_direction(packet_type: u8, hardware: u16) -> Option<Direction> {
     match packet_type {
+        _ if hardware == LOOPBACK => None,
         0..=2 => Some(Direction::Ingress),
         4 => Some(Direction::Egress),
         _ => None,
     }
 }
 
-/// Skips VLAN tags; `ether_type` is what stands at `offset`.
-fn behind_tags(
-    frame: CapturedFrame<'_>,
-    mut offset: usize,
-    mut ether_type: u16,
-    direction: Option<Direction>,
-) -> Result<Option<Stripped<'_>>, ParseError> {
-    for _ in 0..=ethernet::MAX_VLAN_TAGS {
-        match ether_type {
-            ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6 => {
-                return Ok(Some(raw_ip(frame, offset, direction)));
-            }
-            ethernet::TYPE_VLAN | ethernet::TYPE_SERVICE_VLAN => {
-                let [_, _, high, low] = frame.octets(offset).ok_or(Layer::Vlan.truncated())?;
-                ether_type = u16::from_be_bytes([high, low]);
-                offset += ethernet::VLAN_TAG_LEN;
-            }
-            _ => return Ok(None),
-        }
+fn ppp_with_direction(frame: CapturedFrame<'_>) -> Opened<'_> {
+    let Some([sent, _]) = frame.octets(0) else {
+        return Opened::truncated();
+    };
+    // The control field of HDLC follows, where the octet stands in place of its address.
+    let start = match frame.octets(1) {
+        Some([0x03, _]) => 2,
+        _ => 1,
+    };
+    Opened {
+        direction: Some(if sent == 0 {
+            Direction::Ingress
+        } else {
+            Direction::Egress
+        }),
+        interface: None,
+        content: content(frame, in_ppp(&frame, start)),
     }
-    Err(Layer::Vlan.too_many())
 }
 
-/// What is left behind `offset`, which has been read.
-fn raw_ip(frame: CapturedFrame<'_>, offset: usize, direction: Option<Direction>) -> Stripped<'_> {
-    Stripped {
-        frame: CapturedFrame {
-            octets: frame.octets.get(offset..).unwrap_or_default(),
-            wire_len: frame.wire_len.saturating_sub(offset),
+/// Family and hook of `sys/dlpi.h` (`dl_ipnetinfo_t`): 0 is received, 1 sent, and 2 comes from another zone of this machine.
+fn ipnet(frame: CapturedFrame<'_>) -> Opened<'_> {
+    let Some(header) = frame.octets::<IPNET_LEN>(0) else {
+        return Opened::truncated();
+    };
+    let [_, family, high, low, _, _, _, _, a, b, c, d, ..] = header;
+    Opened {
+        direction: match u16::from_be_bytes([high, low]) {
+            0 => Some(Direction::Ingress),
+            1 => Some(Direction::Egress),
+            _ => None,
         },
-        link: LinkType::RawIp,
-        direction,
+        interface: Some(Interface::Index(u32::from_be_bytes([a, b, c, d]))),
+        content: match family {
+            2 => content(frame, behind(&frame, ethernet::TYPE_IPV4, IPNET_LEN)),
+            26 => content(frame, behind(&frame, ethernet::TYPE_IPV6, IPNET_LEN)),
+            _ => Ok(Content::Other(Protocol::Family(family.into()))),
+        },
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What a walk has found.
+fn content(
+    frame: CapturedFrame<'_>,
+    carried: Result<Carried, ParseError>,
+) -> Result<Content<'_>, ParseError> {
+    Ok(match carried? {
+        Carried::Ip(offset) => raw_ip(frame, offset),
+        Carried::Other(protocol) => Content::Other(protocol),
+    })
+}
 
-    fn frame(octets: &[u8]) -> CapturedFrame<'_> {
-        CapturedFrame {
-            octets,
-            wire_len: octets.len() + 100,
-        }
+/// The packet behind `offset`, which has been read.
+fn raw_ip(frame: CapturedFrame<'_>, offset: usize) -> Content<'_> {
+    Content::Packet(rest(frame, offset), LinkType::RawIp)
+}
+
+/// What is left of a frame behind `offset`.
+fn rest(frame: CapturedFrame<'_>, offset: usize) -> CapturedFrame<'_> {
+    CapturedFrame {
+        octets: frame.octets.get(offset..).unwrap_or_default(),
+        wire_len: frame.wire_len.saturating_sub(offset),
     }
+}
 
-    #[test]
-    fn cooked_header_says_which_way_and_what() {
-        struct Case {
-            name: &'static str,
-            packet_type: u8,
-            protocol: &'static [u8],
-            want: Option<(Option<Direction>, usize)>,
-        }
-        for Case {
-            name,
-            packet_type,
-            protocol,
-            want,
-        } in [
-            Case {
-                name: "sent",
-                packet_type: 4,
-                protocol: &[0x08, 0x00],
-                want: Some((Some(Direction::Egress), 100)),
-            },
-            Case {
-                name: "received, with a tag",
-                packet_type: 0,
-                protocol: &[0x81, 0x00, 0x00, 0x07, 0x86, 0xdd],
-                want: Some((Some(Direction::Ingress), 100)),
-            },
-            Case {
-                name: "for another host",
-                packet_type: 3,
-                protocol: &[0x08, 0x00],
-                want: Some((None, 100)),
-            },
-            Case {
-                name: "ARP",
-                packet_type: 0,
-                protocol: &[0x08, 0x06],
-                want: None,
-            },
-        ] {
-            let (ether_type, tags) = protocol.split_at(2);
-            let mut v1 = vec![0, packet_type, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0];
-            v1.extend(protocol);
-            let mut v2 = ether_type.to_vec();
-            v2.extend([
-                0,
-                0,
-                0,
-                0,
-                0,
-                1,
-                0,
-                1,
-                packet_type,
-                6,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-            ]);
-            v2.extend(tags);
-            for (header, octets) in [(LinkHeader::Cooked, v1), (LinkHeader::CookedV2, v2)] {
-                let stripped = header.strip(frame(&octets)).unwrap();
-                let found = stripped.map(|s| (s.direction, s.frame.wire_len));
-                assert_eq!(found, want, "{name}, {header:?}");
-            }
-        }
+/// Name and number of a link type.
+pub(super) fn link_type_name(link_type: u32) -> String {
+    let known = DataLink::from(link_type);
+    if known == DataLink::Unknown(link_type) {
+        format!("{link_type} (of no name that natdiag knows)")
+    } else {
+        format!("{known:?} ({link_type})")
     }
+}
 
-    #[test]
-    fn family_in_either_byte_order_is_taken_off() {
-        for family in [[2, 0, 0, 0], [0, 0, 0, 2], [30, 0, 0, 0], [0, 0, 0, 24]] {
-            let stripped = LinkHeader::Family.strip(frame(&family)).unwrap().unwrap();
-            assert_eq!(stripped.frame.wire_len, 100, "{family:?}");
+/// What works in place of a link type that natdiag does not read.
+pub(super) const fn advice(link_type: u32) -> &'static str {
+    match link_type {
+        // 802.11, with and without what the radio says.
+        105 | 119 | 127 | 163 | 192 => {
+            "what a radio hears is encrypted: capture on the interface of a host that takes part, without monitor mode"
         }
-        assert!(
-            LinkHeader::Family
-                .strip(frame(&[7, 0, 0, 0]))
-                .unwrap()
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn short_header_is_truncated() {
-        for header in [LinkHeader::Family, LinkHeader::Cooked, LinkHeader::CookedV2] {
-            let error = header.strip(frame(&[0; 3])).unwrap_err();
-            assert_eq!(error, Layer::Ethernet.truncated(), "{header:?}");
+        // Bluetooth, USB, 802.15.4, CAN, netlink and other buses.
+        187 | 189 | 195 | 201 | 220 | 227 | 230 | 240 | 249 | 251..=256 | 266 => {
+            "there is no IP in it: capture on the network interface, or with `-i any`"
         }
-    }
-
-    #[test]
-    fn third_tag_is_too_many() {
-        let mut octets = vec![0; 14];
-        octets.extend([0x81, 0, 0, 1, 0x81, 0, 0, 1, 0x81, 0, 0, 1, 0x08, 0]);
-        let error = LinkHeader::Cooked.strip(frame(&octets)).unwrap_err();
-        assert_eq!(error, Layer::Vlan.too_many());
+        _ => "capture on the interface that carries IP, or with `-i any`",
     }
 }

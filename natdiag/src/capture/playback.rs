@@ -6,7 +6,6 @@ use natdiag_common::counter::{Counter, RemoteCounter};
 use super::{
     Capture, CaptureError, Ending,
     dissect::{Dissected, Dissector},
-    link_type_name,
     reorder::{Reorder, WINDOW_NS},
 };
 use crate::{
@@ -21,6 +20,9 @@ use crate::{
 
 /// How often the analysis is told that time has passed.
 const ADVANCE_NS: u64 = 100_000_000;
+
+/// Kinds of packets that are not looked into, which a note tells apart.
+const KINDS: usize = 5;
 
 /// One capture and its analysis.
 pub struct Playback {
@@ -186,16 +188,13 @@ impl Playback {
     }
 
     fn check_links(&self) -> Result<(), CaptureError> {
-        let unknown = &self.dissector.omissions().unknown_links;
-        let packets = self.capture.progress().packets;
-        match unknown.first_key_value() {
-            Some((link_type, _))
-                if self.next_time().is_none() && unknown.values().sum::<u64>() == packets =>
+        let (unknown, link_type) = self.dissector.omissions().unread.unknown_links();
+        match link_type {
+            Some(link_type)
+                if self.next_time().is_none() && unknown == self.capture.progress().packets =>
             {
-                Err(CaptureError::LinkType {
-                    name: self.capture.name().to_owned(),
-                    link_type: link_type_name(*link_type),
-                })
+                let name = self.capture.name().to_owned();
+                Err(CaptureError::of_link_type(name, link_type))
             }
             _ => Ok(()),
         }
@@ -282,15 +281,11 @@ impl Playback {
             self.reorder.late(),
             "stand more than 100 ms too late in the file, and were given the time of their place; `reordercap` sorts it",
         );
-        for (link_type, count) in &omissions.unknown_links {
-            note(
-                *count,
-                &format!(
-                    "have link type {}, and were left out",
-                    link_type_name(*link_type)
-                ),
-            );
+        let (most, others) = omissions.unread.most(KINDS);
+        for (protocol, count) in most {
+            note(count, &format!("are {protocol}, and were not looked into"));
         }
+        note(others, "are of other kinds, and were not looked into");
         notes
     }
 }

@@ -11,7 +11,10 @@ pub(crate) use self::{
     parts::{diagnosis, finding, live, names, remote, survey, survey_of},
 };
 use crate::{
-    analysis::diagnosis::{Cause, Diagnosis, Evidence, Finding, RemoteCounters, Severity},
+    analysis::{
+        diagnosis::{Cause, Diagnosis, Evidence, Finding, RemoteCounters, Severity},
+        verdict::{self, LeftOut},
+    },
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -120,6 +123,14 @@ pub(crate) fn overflow() -> Survey {
     if let [source] = survey.sources.as_mut_slice() {
         source.diagnosis.remotes_known = 1_048_576;
         source.diagnosis.overflow_remotes = 73_412;
+        source.diagnosis.turned_away = 73_412;
+        source
+            .diagnosis
+            .findings
+            .extend(verdict::left_out(&LeftOut {
+                turned_away: 73_412,
+                ..LeftOut::default()
+            }));
         source.diagnosis.overflow.syn_sent = 73_412;
         source.diagnosis.totals.counters[Counter::MissedRecordsRing as usize] = 11;
         source.diagnosis.totals.counters[Counter::MissedRecordsBudget as usize] = 5_000;

@@ -144,7 +144,7 @@ pub(crate) fn has_missed(source: &SourceSurvey) -> bool {
         Counter::MissedRecordsBudget,
         Counter::MissedRemotes,
     ];
-    missed.iter().any(|counter| totals.value(*counter) > 0)
+    source.diagnosis.turned_away > 0 || missed.iter().any(|counter| totals.value(*counter) > 0)
 }
 
 /// What could not be observed, in words.
@@ -152,7 +152,7 @@ pub(crate) fn missed(source: &SourceSurvey) -> String {
     let totals = &source.diagnosis.totals;
     let records =
         totals.value(Counter::MissedRecordsRing) + totals.value(Counter::MissedRecordsBudget);
-    let packets = totals.value(Counter::MissedRemotes);
+    let packets = totals.value(Counter::MissedRemotes) + source.diagnosis.turned_away;
     match (records, packets) {
         (0, 0) => "nothing missed".to_owned(),
         (records, 0) => format!("missed {}", counted(records, "record", "records")),

@@ -25,8 +25,9 @@ use self::{
 };
 use super::{
     dice::Dice,
+    micros::{as_f64, as_u64},
     mix::{self, SynTrouble},
-    trouble::{World, as_f64, as_u64},
+    trouble::World,
 };
 
 /// When a SYN is sent again, in microseconds after the first: Linux up to 6.4 and since

@@ -1,11 +1,15 @@
 //! What the simulated server and the way to it do to a SYN: the mechanism of each trouble, not its statistics.
 
+pub(super) mod arrival;
+pub(super) mod unknown;
+
 use std::collections::{HashMap, VecDeque};
 
+use self::{arrival::Arrival, unknown::Mechanism};
 use super::{
     dice::Dice,
+    micros::{as_f64, as_u64},
     mix::{self, SynTrouble},
-    unknown::Mechanism,
 };
 
 /// How long a mark counts, in microseconds. Kernel: `TCP_PAWS_MSL`, include/net/tcp.h (v4.9).
@@ -19,34 +23,7 @@ const PORTS: usize = 8;
 /// How near two SYNs must come to want one port of a NAT.
 const RACE_US: u64 = 50_000;
 
-/// A SYN as it arrives.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    /// When, in microseconds.
-    pub(crate) time_us: u64,
-    /// Its timestamp.
-    pub(crate) tsval: Option<u32>,
-    /// The address that the server sees.
-    pub(crate) seen_as: u32,
-    /// The host that sent it.
-    pub(crate) client: u32,
-    /// The port asked for.
-    pub(crate) port: u16,
-    /// The port of the client.
-    pub(crate) source_port: u16,
-    /// What the path and the balancer hash.
-    pub(crate) hash: u32,
-    /// Whether the four-tuple is in TIME-WAIT at the server.
-    pub(crate) in_time_wait: bool,
-    /// Whether it asks for ECN.
-    pub(crate) asks_for_ecn: bool,
-    /// Whether its source port is odd.
-    pub(crate) port_is_odd: bool,
-    /// How many SYNs of this connection came before.
-    pub(crate) attempt: usize,
-}
-
-/// What becomes of it.
+/// What becomes of a SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// Nothing.
@@ -368,18 +345,4 @@ impl World {
         }
         has_one
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "microseconds of some minutes")]
-pub(crate) const fn as_f64(number: u64) -> f64 {
-    number as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "microseconds of some minutes"
-)]
-pub(crate) const fn as_u64(number: f64) -> u64 {
-    number as u64
 }

@@ -4,9 +4,6 @@
 //! Their hosts are drawn by a seed of their own, so that those of the other parts stay what they are. They are drawn with
 //! the freedom that trouble reports show: rates of any size, limits of any height, drops that repeats escape or do not.
 
-mod kind;
-mod mechanism;
-
 use std::{collections::BTreeMap, net::IpAddr};
 
 use natdiag::{
@@ -17,16 +14,13 @@ use natdiag::{
     event::{Event, Timestamp},
 };
 
-pub(crate) use self::{
-    kind::Kind,
-    mechanism::{Company, Mechanism},
-};
 use super::{
     dice::Dice,
     mix,
     play::Play,
     simulation::{self, AFTERWARDS_NS},
     tally::{Bound, Calibration, Matrix},
+    trouble::unknown::Kind,
 };
 
 /// Tells the hosts apart from those of the other parts.

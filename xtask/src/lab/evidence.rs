@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::{
-    interrupt, namespace::Namespace, observer::Capture, oracle, report::Report, spawn::Running,
+    interrupt, namespace::Namespace, observer::Capture, oracle, report::Report, running::Running,
 };
 
 /// How long the daemon may take to attach.

@@ -2,8 +2,13 @@
 
 use std::{
     fs::{self, File},
-    os::fd::AsFd as _,
+    io,
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::process::CommandExt as _,
+    },
     path::{Path, PathBuf},
+    process::Command,
     sync::Mutex,
     thread,
 };
@@ -67,6 +72,25 @@ impl Namespace {
         })
     }
 
+    /// Makes a command run inside, and end when the thread that started it ends.
+    pub(crate) fn put_in(&self, command: &mut Command) -> Result<()> {
+        let file = self.open()?;
+        let enter = move || {
+            // SAFETY: setns(2) takes a descriptor, which `file` keeps open, and a number.
+            if unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: prctl(2) takes two numbers.
+            if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
+        unsafe { command.pre_exec(enter) };
+        Ok(())
+    }
+
     /// Gives `ip` these commands.
     pub(crate) fn ip(&self, commands: &[impl AsRef<str>]) -> Result<()> {
         self.ip_of(None, commands)
@@ -101,7 +125,10 @@ impl Namespace {
 
     /// Gives `nft` these rules.
     pub(crate) fn nft(&self, rules: &str) -> Result<()> {
-        spawn::feed_in(self, "nft", &["-f", "-"], rules)
+        let mut command = Command::new("nft");
+        command.args(["-f", "-"]);
+        self.put_in(&mut command)?;
+        spawn::feed_command(&mut command, rules)
     }
 
     /// Sets sysctls: a path below `/proc/sys/net` and a value each.

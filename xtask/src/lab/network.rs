@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{namespace::Namespace, parameters::Parameters, spawn};
+use super::{namespace::Namespace, parameters::Parameters};
 use crate::exec;
 
 /// The NAT's public address.
@@ -299,6 +299,6 @@ pub(crate) fn set_offloads(host: &Namespace, interface: &str, state: &str) -> Re
     for offload in ["rx", "tx", "tso", "gso", "gro"] {
         command.args([offload, state]);
     }
-    spawn::put_in(&mut command, host)?;
+    host.put_in(&mut command)?;
     exec::read(&mut command).map(drop)
 }

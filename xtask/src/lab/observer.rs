@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{
-    bpf, interrupt, namespace::Namespace, network::Prefix, proof, report::Report, spawn::Running,
+    bpf, interrupt, namespace::Namespace, network::Prefix, proof, report::Report, running::Running,
 };
 
 /// How long natdiag and tcpdump may take to attach.

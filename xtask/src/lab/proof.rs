@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use super::{mechanism::Installed, namespace::Namespace, network::Network, spawn};
+use super::{mechanism::Installed, namespace::Namespace, network::Network};
 use crate::exec;
 
 /// Something that must have happened.
@@ -132,7 +132,7 @@ fn conntrack_counter(text: &str, name: &str) -> Option<u64> {
 pub(crate) fn rule_counter(host: &Namespace, name: &str) -> Result<u64> {
     let mut command = Command::new("nft");
     command.args(["-j", "list", "counters"]);
-    spawn::put_in(&mut command, host)?;
+    host.put_in(&mut command)?;
     let listed: serde_json::Value = serde_json::from_str(&exec::read(&mut command)?)?;
     listed
         .get("nftables")

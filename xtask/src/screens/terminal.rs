@@ -16,7 +16,7 @@ use nix::{
     pty::{OpenptyResult, Winsize, openpty},
 };
 
-use crate::lab::{interrupt, namespace::Namespace, spawn};
+use crate::lab::{interrupt, namespace::Namespace};
 
 /// How long a program may take to end when asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Terminal {
             .stdin(slave.try_clone()?)
             .stdout(slave.try_clone()?)
             .stderr(slave);
-        spawn::put_in(&mut command, host)?;
+        host.put_in(&mut command)?;
         let child = command
             .spawn()
             .with_context(|| format!("cannot run {}", program.display()))?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    dist::traits::Traits,
+    elf::Traits,
     exec::{self, say},
 };
 

@@ -329,14 +329,18 @@ fn a_request_without_response_is_told_from_a_one_way_stream() {
     }
 }
 
-#[test]
-fn the_oldest_connections_are_let_go_when_there_are_too_many() {
-    let tuple = |number: usize| FourTuple {
+/// One of many connections.
+fn tuple(number: usize) -> FourTuple {
+    FourTuple {
         local: "198.51.100.1".parse().unwrap(),
         local_port: u16::try_from(number % 65_536).unwrap(),
         remote: "203.0.113.80".parse().unwrap(),
         remote_port: u16::try_from(number / 65_536).unwrap(),
-    };
+    }
+}
+
+#[test]
+fn the_oldest_connections_are_let_go_when_there_are_too_many() {
     let mut tracker = Tracker::default();
     for number in 0..=MAX_FLOWS {
         tracker.open(tuple(number), None);
@@ -344,4 +348,16 @@ fn the_oldest_connections_are_let_go_when_there_are_too_many() {
     assert_eq!(tracker.flows.len(), MAX_FLOWS - LET_GO + 1);
     assert!(!tracker.flows.contains_key(&tuple(LET_GO - 1)));
     assert!(tracker.flows.contains_key(&tuple(LET_GO)));
+}
+
+#[test]
+fn connections_that_others_open_do_not_displace_ours() {
+    let mut tracker = Tracker::default();
+    tracker.open(tuple(0), Some(SeqNumber(1)));
+    for number in 1..=MAX_FLOWS {
+        tracker.open(tuple(number), None);
+    }
+    let are_known =
+        [0, 1, LET_GO, LET_GO + 1].map(|number| tracker.flows.contains_key(&tuple(number)));
+    assert_eq!(are_known, [true, false, false, true]);
 }

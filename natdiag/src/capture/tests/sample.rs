@@ -115,11 +115,50 @@ pub(super) fn with_link_header(link_type: u32) -> Vec<Seen> {
                 let rest = [0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
                 [&ether_type[..], &rest].concat()
             }
+            9 | 50 => vec![0xff, 0x03, 0, if is_v4 { 0x21 } else { 0x57 }],
+            51 => {
+                let len = u16::try_from(packet.len() + 2).unwrap().to_be_bytes();
+                let protocol = [0, if is_v4 { 0x21 } else { 0x57 }];
+                [&[0x11, 0, 0, 7][..], &len, &protocol].concat()
+            }
+            104 => [&[0x0f, 0][..], &ether_type].concat(),
+            226 => {
+                let family = if is_v4 { 2 } else { 26 };
+                let len = u32::try_from(packet.len()).unwrap().to_be_bytes();
+                [&[1, family, 0, 0][..], &len, &[0, 0, 0, 3], &[0; 12]].concat()
+            }
+            239 => nflog(ether_type, packet.len()),
+            258 => pktap(if is_tagged { 1 } else { 12 }),
             _ => return None,
         };
+        if link_type == 258 && is_tagged {
+            return Some((time, [header, frame].concat()));
+        }
         Some((time, [&header, packet].concat()))
     });
     packets.collect()
+}
+
+/// What `NFLOG` puts before a packet that was logged as it arrived by interface 3, on a little-endian machine.
+fn nflog(ether_type: [u8; 2], packet_len: usize) -> Vec<u8> {
+    let family = if ether_type == [0x08, 0x00] { 2 } else { 10 };
+    let len = u16::try_from(4 + packet_len).unwrap().to_le_bytes();
+    [
+        &[family, 0, 0, 5, 8, 0, 1, 0][..],
+        &ether_type,
+        &[1, 0, 8, 0, 4, 0, 0, 0, 0, 3, 5, 0, 10, 0, 0, 0, 0, 0],
+        &len,
+        &[9, 0],
+    ]
+    .concat()
+}
+
+/// What `PKTAP` puts before a packet with this link header, seen at en0.
+fn pktap(link_type: u8) -> Vec<u8> {
+    let mut header = vec![0; 108];
+    (header[0], header[4], header[8], header[36]) = (108, 1, link_type, 1);
+    header[12..15].copy_from_slice(b"en0");
+    header
 }
 
 /// A pcap file.

@@ -5,7 +5,7 @@ use natdiag_common::wire::tcp::{ACK, FIN};
 use super::{
     Play, REQUEST, RESPONSE, SERVER_ISN, SERVER_SCHEDULE, Step, Taken, tsval, wire::options,
 };
-use crate::evaluate::trouble::{Arrival, Reply};
+use crate::evaluate::trouble::{Reply, arrival::Arrival};
 
 impl Play {
     /// A SYN reaches the server.

@@ -5,9 +5,9 @@ use natdiag_common::wire::tcp_options::TcpOptions;
 use super::Play;
 use crate::evaluate::{
     dice::Dice,
+    micros::as_u64,
     mix,
-    trouble::as_u64,
-    unknown::{Company, Kind, Mechanism},
+    trouble::unknown::{Kind, Mechanism, mechanism::Company},
 };
 
 /// Most connections that begin at the same moment, and within how many microseconds.

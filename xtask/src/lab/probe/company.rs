@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Outcome;
-use crate::lab::{bpf, interrupt, namespace::Namespace, spawn::Running};
+use crate::lab::{bpf, interrupt, namespace::Namespace, running::Running};
 
 /// How long it may take to attach.
 const ATTACHING: Duration = Duration::from_secs(20);

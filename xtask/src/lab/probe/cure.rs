@@ -6,10 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::judge;
-use crate::{
-    exec,
-    lab::{namespace::Namespace, spawn},
-};
+use crate::{exec, lab::namespace::Namespace};
 
 /// How a command begins, and what takes its rules away again. The report must show one of each line.
 const TOOLS: [&[(&str, &str)]; 2] = [
@@ -55,6 +52,6 @@ pub(super) fn try_out(
 fn type_in(host: &Namespace, line: &str) -> Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]);
-    spawn::put_in(&mut shell, host)?;
+    host.put_in(&mut shell)?;
     exec::read(&mut shell).map(drop)
 }

@@ -26,7 +26,6 @@ use crate::lab::{
     network::{ETH0, Network, PUBLIC, SERVER, SERVER_V6},
     parameters::Parameters,
     random::Random,
-    spawn,
 };
 
 /// How long a bystander connects before natdiag comes, and counts what it loses anyway.
@@ -225,6 +224,6 @@ fn command(case: &Case, port: u16, natdiag: &Path, host: &Namespace) -> Result<C
     };
     command.args(case.arguments);
     command.args(["--output", "json"]);
-    spawn::put_in(&mut command, host)?;
+    host.put_in(&mut command)?;
     Ok(command)
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::lab::{bpf, namespace::Namespace, spawn};
+use crate::lab::{bpf, namespace::Namespace};
 
 /// Settings that count what happens.
 const COUNTS: [&str; 2] = ["nf_conntrack_count", "random.uuid"];
@@ -55,7 +55,7 @@ fn show(host: &Namespace, line: &str) -> Result<String> {
     let mut words = line.split(' ');
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words);
-    spawn::put_in(&mut command, host)?;
+    host.put_in(&mut command)?;
     // Where there is no such device or table it says so, before and after.
     let output = command
         .output()

@@ -17,7 +17,7 @@ use crate::{
         interrupt,
         namespace::Namespace,
         network::{ETH0, OUTSIDE},
-        spawn::Running,
+        running::Running,
     },
 };
 

@@ -1,15 +1,9 @@
-//! The headers of one notable packet, laid down in memory between finding them and using them.
-//!
-//! The verifier follows what a register may hold along every way through the parser, and would go through all that
-//! comes after it once per way. Of a map it knows nothing, so that all ways meet here.
-
-use core::hint::black_box;
+//! The headers of one notable packet, as they are laid down in memory between finding them and using them.
 
 use natdiag_common::packet::{Fragment, PacketMeta, Transport};
+use natdiag_ebpf::frame::OFFSET_MASK;
 
-use crate::{frame::OFFSET_MASK, maps};
-
-/// The same as [`PacketMeta`], in integers.
+/// A [`PacketMeta`] in integers.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Headers {
@@ -41,22 +35,10 @@ const PACKET_TOO_BIG: u8 = 3;
 const ICMP_ERROR: u8 = 4;
 const OTHER: u8 = 5;
 
-/// The packet as it is, of which the verifier knows nothing. There always is room for it; the verifier does not know
-/// that either.
-#[inline(always)]
-pub(crate) fn laid_down(packet: &PacketMeta) -> Option<PacketMeta> {
-    let room = maps::headers()?;
-    // SAFETY: the map returned the pointer, and nothing else runs on this CPU that uses the entry.
-    unsafe { room.write(Headers::of(packet)) };
-    // LLVM shall not know where this points to: it would see through the map.
-    let headers: *const Headers = black_box(room);
-    // SAFETY: they have been written above.
-    Some(unsafe { headers.read() }.packet())
-}
-
 impl Headers {
+    /// Those of a packet.
     #[inline(always)]
-    fn of(packet: &PacketMeta) -> Self {
+    pub(crate) fn of(packet: &PacketMeta) -> Self {
         let (transport, tcp_flags) = match packet.transport {
             Transport::Tcp { flags } => (TCP, flags),
             Transport::Udp => (UDP, 0),
@@ -90,8 +72,9 @@ impl Headers {
         }
     }
 
+    /// The packet that has them.
     #[inline(always)]
-    fn packet(&self) -> PacketMeta {
+    pub(crate) fn packet(&self) -> PacketMeta {
         let has = |bit: u8| self.flags & bit != 0;
         PacketMeta {
             ip_offset: usize::from(self.ip_offset) & OFFSET_MASK,

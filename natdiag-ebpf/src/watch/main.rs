@@ -12,14 +12,11 @@
 )]
 
 mod account;
-mod frame;
 mod headers;
 mod linear;
-mod link;
 mod log;
 mod maps;
-mod object;
-mod watch;
+mod packet;
 
 use aya_ebpf::{
     bindings::{TC_ACT_UNSPEC, xdp_action::XDP_PASS},
@@ -30,27 +27,27 @@ use aya_ebpf::{
 /// Counts received packets of a device whose frames fit one buffer.
 #[xdp]
 fn natdiag_xdp(ctx: XdpContext) -> u32 {
-    watch::received_by_xdp(&ctx);
+    packet::received_by_xdp(&ctx);
     XDP_PASS
 }
 
 /// Counts received packets of a device that spreads jumbo frames over several buffers.
 #[xdp(frags)]
 fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
-    watch::received_by_xdp(&ctx);
+    packet::received_by_xdp(&ctx);
     XDP_PASS
 }
 
 /// Counts received packets.
 #[classifier]
 fn natdiag_tc_in(ctx: TcContext) -> i32 {
-    watch::received_by_tc(&ctx);
+    packet::received_by_tc(&ctx);
     TC_ACT_UNSPEC
 }
 
 /// Counts sent packets.
 #[classifier]
 fn natdiag_tc_out(ctx: TcContext) -> i32 {
-    watch::sent_by_tc(&ctx);
+    packet::sent_by_tc(&ctx);
     TC_ACT_UNSPEC
 }

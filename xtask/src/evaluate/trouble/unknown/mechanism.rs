@@ -5,10 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use natdiag_common::wire::tcp_options::TcpOptions;
 
 use super::Kind;
-use crate::evaluate::{
-    dice::Dice,
-    trouble::{Arrival, as_u64},
-};
+use crate::evaluate::{dice::Dice, micros::as_u64, trouble::arrival::Arrival};
 
 const SECOND_US: u64 = 1_000_000;
 /// Flags of a SYN that asks for explicit congestion notification: ECE and CWR (RFC 3168, section 6.1.1).

@@ -1,10 +1,11 @@
-//! What must be absent from the sources, so that dependencies point one way.
-#![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
+//! Words that the sources under a folder may not hold.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+use crate::checkout;
 
 /// Words that sources under a folder may not hold, and why.
 struct Rule {
@@ -87,7 +88,7 @@ const RULES: &[Rule] = &[
 
 #[test]
 fn what_must_be_absent_is_absent() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = checkout();
     let mut found = Vec::new();
     for rule in RULES {
         let files = sources(&root.join(rule.folder));
@@ -114,7 +115,8 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// The files of Rust under a folder.
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

@@ -9,8 +9,7 @@ use natdiag_common::{
     FrameBytes as _, LinkType,
     wire::{ethernet, icmp, ipv4, ipv6, tcp, udp},
 };
-
-use crate::{frame::Frame, link};
+use natdiag_ebpf::{frame::Frame, link};
 
 /// Most octets of headers that are brought together.
 const HEADERS_LEN: u32 = 256;
