@@ -14,6 +14,7 @@ mod error;
 mod format;
 mod interface;
 mod link;
+mod link_type;
 mod openings;
 mod options;
 mod pcap;

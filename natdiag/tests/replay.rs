@@ -146,7 +146,7 @@ fn interfaces_without_ip_are_an_error_only_when_there_is_no_other() {
     let survey = replay(&config(&[mixed]), &mut Shown::default()).unwrap();
     assert_eq!(
         survey.sources[0].notes,
-        ["1 of 2 packets have link type IEEE802_11_RADIOTAP (127), and were left out"]
+        ["1 of 2 packets are of link type IEEE802_11_RADIOTAP (127), and were not looked into"]
     );
 }
 

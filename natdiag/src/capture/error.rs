@@ -3,7 +3,7 @@
 
 use std::{fmt, io};
 
-use super::link::{READ, advice, link_type_name};
+use super::link_type::{READ, advice, link_type_name};
 
 /// Why a capture gives nothing.
 #[derive(Debug, thiserror::Error)]

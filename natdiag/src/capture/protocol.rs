@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
-use super::link::link_type_name;
+use super::link_type::link_type_name;
 
 /// Kinds told apart. Captures of usual links have a handful; damaged ones may have any number.
 const MAX_KINDS: usize = 256;

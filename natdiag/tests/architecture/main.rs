@@ -22,6 +22,7 @@ const ROOTS: &[(&str, &str)] = &[
     ("natdiag_ebpf", "natdiag-ebpf/src/lib.rs"),
     ("", "natdiag-ebpf/src/watch/main.rs"),
     ("", "natdiag-ebpf/src/follow/main.rs"),
+    ("", "natdiag-ebpf/src/sample/main.rs"),
     ("", "natdiag-ebpf/src/probe/main.rs"),
     ("", "natdiag-ebpf/src/lab/main.rs"),
     ("", "natdiag-ebpf/src/bench/main.rs"),

@@ -1,6 +1,7 @@
 use natdiag_common::{Cause, testkit::Random};
 
 use super::*;
+use crate::capture::link_type::{advice, link_type_name};
 
 fn frame(octets: &[u8]) -> CapturedFrame<'_> {
     CapturedFrame {
