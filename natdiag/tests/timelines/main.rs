@@ -60,6 +60,7 @@ fn the_report_of_every_timeline_has_the_form_of_the_schema() {
                 hooks: Vec::new(),
                 notes: Vec::new(),
                 octets: None,
+                looked_at: None,
                 diagnosis,
             }],
             ..Survey::default()
