@@ -61,7 +61,7 @@ impl Journal {
         self.spool.as_ref()
     }
 
-    /// The same, to be changed.
+    /// The files, to be changed, if it writes to files.
     pub const fn spool_mut(&mut self) -> Option<&mut Spool> {
         self.spool.as_mut()
     }

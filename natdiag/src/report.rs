@@ -15,6 +15,8 @@ pub(crate) mod note;
 pub(crate) mod outlet;
 pub mod probe;
 pub(crate) mod ranking;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod table;
 pub mod text;
 pub mod view;

@@ -11,29 +11,29 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub enum FollowCounter {
     /// Segments with data sent in packets of at most [`SMALL_PACKET_OCTETS`](super::SMALL_PACKET_OCTETS).
     SentSmall,
-    /// Of these, segments with nothing that had not been sent before.
+    /// Small segments sent with nothing that had not been sent before.
     SentSmallRepeated,
     /// Segments with data sent in larger packets.
     SentLarge,
-    /// Of these, segments with nothing that had not been sent before.
+    /// Large segments sent with nothing that had not been sent before.
     SentLargeRepeated,
     /// Times that large segments which were outstanding were acknowledged: they got through.
     SentLargeAcknowledged,
     /// Small segments that were sent again and again, and not acknowledged meanwhile.
     SentSmallStuck,
-    /// The same of large segments.
+    /// Large segments that were sent again and again, and not acknowledged meanwhile.
     SentLargeStuck,
     /// Segments with data received in small packets.
     ReceivedSmall,
-    /// Of these, segments with nothing that had not been received before.
+    /// Small segments received with nothing that had not been received before.
     ReceivedSmallRepeated,
     /// Segments with data received in larger packets.
     ReceivedLarge,
-    /// Of these, segments with nothing that had not been received before.
+    /// Large segments received with nothing that had not been received before.
     ReceivedLargeRepeated,
     /// Holes: something before a received segment is missing or late.
     Hole,
-    /// Of these, those that were filled by what was sent again, and not just late.
+    /// Holes that were filled by what was sent again, and not just late.
     HoleFilled,
     /// Connections that we ended after a silence, and before a response had come and was acknowledged.
     GivenUp,
@@ -49,7 +49,7 @@ pub enum FollowCounter {
     /// Segments sent with new data and a timestamp older than one sent before: the receiver's PAWS discards them
     /// (RFC 7323, section 5).
     SentOlderTimestamp,
-    /// The same of segments received.
+    /// Segments received with new data and a timestamp older than one received before.
     ReceivedOlderTimestamp,
     /// RSTs received on open connections that answered nothing sent.
     ResetUnprovoked,

@@ -29,7 +29,7 @@ const WHOLE_TCP: Pattern = Pattern {
     mask: [0x3f, 0xff, 0, 0xff],
     value: [0, 0, 0, tcp::PROTOCOL],
 };
-/// The same, UDP.
+/// Neither More Fragments nor an offset, any time to live, UDP.
 const WHOLE_UDP: Pattern = Pattern {
     mask: [0x3f, 0xff, 0, 0xff],
     value: [0, 0, 0, udp::PROTOCOL],

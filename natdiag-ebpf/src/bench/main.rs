@@ -53,7 +53,7 @@ fn aim_xdp(ctx: XdpContext) -> u32 {
     XDP_ABORTED
 }
 
-/// As above.
+/// Gives the packet another address and goes on with the program under test.
 #[classifier]
 fn aim_tc(ctx: TcContext) -> i32 {
     aim(ctx.data(), ctx.data_end());

@@ -148,7 +148,7 @@ pub(crate) fn sent(ctx: &TcContext) -> Option<()> {
         remote_port: segment.header.destination_port,
         reserved: 0,
     };
-    // SAFETY: as above.
+    // SAFETY: the entry belongs to one connection, whose segments come one after the other.
     if let Some(closing) = unsafe { RECYCLE_CONNECTIONS.get(four_tuple) } {
         let answered = closing.first == BY_REMOTE
             && segment.header.ack.at_or_after(SeqNumber(closing.fin_end));
@@ -186,7 +186,7 @@ fn judge(hosts: &Hosts, four_tuple: &FourTuple, tsval: Option<u32>) -> Verdict {
 /// Writes the mark, which only goes up while it is fresh.
 #[inline(always)]
 fn remember(hosts: &Hosts, tsval: u32) {
-    // SAFETY: as in `judge`.
+    // SAFETY: a mark is two numbers; one that changes meanwhile is a race that the kernel had as well.
     if let Some(mark) = unsafe { RECYCLE_MARKS.get(hosts) }
         && is_fresh(mark)
         && TsVal(mark.tsval).ahead_of(TsVal(tsval)) > 0

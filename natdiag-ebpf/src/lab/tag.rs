@@ -46,7 +46,7 @@ fn push_one(ctx: &TcContext, tag: u16, vlan: u16) -> Option<()> {
 
 #[inline(always)]
 fn pop_one(ctx: &TcContext) -> Option<()> {
-    // SAFETY: as above.
+    // SAFETY: the context is that of the packet at hand.
     let result = unsafe { bpf_skb_vlan_pop(ctx.skb.skb) };
     (result == 0).then_some(())
 }

@@ -125,7 +125,7 @@ impl Account {
         slot.packets = 0;
         slot.address = remote;
         slot.counts = RemoteCounts::ZERO;
-        // SAFETY: as above.
+        // SAFETY: the field is one of a map entry. Volatile, so that the order that readers rely on stays.
         unsafe { write_volatile(&raw mut slot.epoch_head, epoch) };
         true
     }

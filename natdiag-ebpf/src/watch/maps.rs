@@ -45,7 +45,7 @@ pub(crate) fn totals() -> Option<&'static mut Totals> {
 #[inline(always)]
 pub(crate) fn remote_slot(index: u32) -> Option<&'static mut RemoteSlot> {
     let slot = REMOTE_SLOTS.get_ptr_mut(index)?;
-    // SAFETY: as above.
+    // SAFETY: the map returned the pointer; a program is not interrupted by another that uses this CPU's entry.
     Some(unsafe { &mut *slot })
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
     let frame = Frame::of_xdp(ctx);
     match packet::glance(&frame, link::link_type()) {
         Glance::Ordinary => {}
-        // Twice in line, as either way is short when the other is not on it.
+        // The two arms are alike and stand apart: each is compiled in line, and is shorter than what would serve both.
         Glance::Segment(packet) => keep(ctx, totals, frame, packet, Direction::Ingress, |_, _| {
             Frame::of_xdp(ctx)
         }),

@@ -32,7 +32,7 @@ const TCA_BPF_ID: u16 = 11;
 
 /// Handle of a filter whose qdisc natdiag has added as well: "natd". The kernel gives low numbers.
 const HANDLE_WITH_QDISC: u32 = 0x6e61_7464;
-/// The same of filters that are to outlive their process: "natk" without such a qdisc, "natp" with one.
+/// Handles of filters that are to outlive their process: "natk" without such a qdisc, "natp" with one.
 const HANDLE_KEPT: u32 = 0x6e61_746b;
 const HANDLE_KEPT_WITH_QDISC: u32 = 0x6e61_7470;
 

@@ -95,7 +95,7 @@ impl Records {
         self.charged
     }
 
-    /// The same, of those that were given out.
+    /// Records given out so far that count for some remote host.
     #[must_use]
     pub const fn released(&self) -> u64 {
         self.released

@@ -56,7 +56,7 @@ impl Echoes {
         format!("{counts}: {meaning}")
     }
 
-    /// The same as a finding, where only the large ones fail.
+    /// What was seen as a finding, where only the large ones fail.
     #[must_use]
     pub fn finding(&self) -> Option<Finding> {
         let only_large_fail = self.small.answered > 0 && self.large.answered == 0;

@@ -80,7 +80,7 @@ impl Tested {
         found.into_iter().chain(of_echoes).collect()
     }
 
-    /// The same as a remote host of a survey.
+    /// What was found, as of a remote host of a survey.
     #[must_use]
     pub fn diagnosis(&self) -> RemoteDiagnosis {
         let record = &self.record;

@@ -87,11 +87,11 @@ pub enum Closing {
     Wait,
     /// It is sent an HTTP request that leaves the connection open.
     HttpKeepAlive,
-    /// The same over TLS.
+    /// It is sent such a request over TLS.
     HttpsKeepAlive,
     /// It is asked for `Connection: close`.
     HttpClose,
-    /// The same over TLS.
+    /// It is asked for `Connection: close` over TLS.
     HttpsClose,
 }
 

@@ -209,7 +209,10 @@ impl From<&Standing> for Was {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{changes::Changes, report::fixture};
+    use crate::{
+        changes::Changes,
+        report::{fixture, schema},
+    };
 
     #[test]
     fn events_read_well() {
@@ -218,6 +221,7 @@ mod tests {
         let mut text = String::new();
         let mut tell = |happening: &Happening<'_>, time: Timestamp| {
             let line = serde_json::to_string_pretty(&Line::new(happening, time)).unwrap();
+            schema::assert_event(&line);
             text.push_str(&line);
             text.push('\n');
         };

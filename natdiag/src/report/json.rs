@@ -57,7 +57,7 @@ impl<W: Write> View for JsonView<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::report::{fixture, schema};
 
     #[test]
     fn report_is_one_object_that_reads_well() {
@@ -66,6 +66,7 @@ mod tests {
             JsonView::once(&mut out).finish(&survey).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.ends_with("}\n"), "{name}");
+            schema::assert_report(&text);
             insta::assert_snapshot!(format!("json_{name}"), text);
         }
     }

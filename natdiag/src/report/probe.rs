@@ -262,3 +262,69 @@ fn write_arms(page: &mut Page, tested: &Tested) -> io::Result<()> {
     }
     page.gap()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::{
+        probe::{
+            echo::{EchoArm, Echoes},
+            fragments::Response,
+            trial::{Record, Trial},
+        },
+        report::{fixture, schema},
+    };
+
+    #[test]
+    fn rows_of_every_kind_have_the_form_of_the_schema() {
+        let remote = SocketAddr::from(([198, 51, 100, 80], 443));
+        let trial = Trial {
+            arm: Arm::Low,
+            sent_ns: 0,
+            tsval: Some(7),
+            fate: Fate::Answered,
+            handshake_ns: Some(1),
+            source_port: 40_000,
+            syn_acks: 1,
+            answered_with_timestamps: true,
+            ttl: Some(52),
+            closed: None,
+        };
+        let response = Response {
+            mss: None,
+            octets: 700,
+            ending: Ending::Stalled,
+            fragments: 2,
+            largest_fragment_octets: 1400,
+        };
+        let tested = Tested {
+            remote,
+            record: Record {
+                address: remote.ip(),
+                trials: vec![trial],
+            },
+            responses: vec![response],
+            answer: Answer::Sound {
+                confidence: 0.99,
+                summary: "all is well".to_owned(),
+            },
+            echoes: Some(Echoes {
+                small: EchoArm::default(),
+                large: EchoArm::default(),
+            }),
+        };
+        let mut out = Vec::new();
+        let probed = ProbeSurvey {
+            survey: fixture::healthy(),
+            tested: vec![tested],
+        };
+        write_json(&mut out, &probed).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for row in ["\"low\"", "\"response\"", "\"icmp-echo\""] {
+            assert!(text.contains(row), "{row} in {text}");
+        }
+        schema::assert_report(&text);
+    }
+}

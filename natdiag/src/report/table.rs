@@ -105,7 +105,7 @@ impl Row {
         self.severity
     }
 
-    /// The same without columns.
+    /// The row as one line without columns.
     pub(crate) fn in_words(&self) -> String {
         let numbers = Column::ALL.into_iter().zip(&self.cells);
         let numbers = numbers.filter(|(_, cell)| !cell.is_empty());

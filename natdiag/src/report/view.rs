@@ -26,7 +26,7 @@ pub trait View {
     /// Shows how things stand, once per interval.
     ///
     /// # Errors
-    /// As above.
+    /// The output cannot be written.
     fn interim(&mut self, survey: Survey) -> io::Result<()>;
 
     /// Whether it may rather be late than take much of a core: a screen may, lines that a program reads may not.
@@ -37,7 +37,7 @@ pub trait View {
     /// Takes what the person at the terminal has typed, many times a second.
     ///
     /// # Errors
-    /// As above.
+    /// The output cannot be written.
     fn attend(&mut self) -> io::Result<Wish> {
         Ok(Wish::GoOn)
     }
@@ -48,6 +48,6 @@ pub trait View {
     /// Shows the final report.
     ///
     /// # Errors
-    /// As above.
+    /// The output cannot be written.
     fn finish(&mut self, survey: &Survey) -> io::Result<()>;
 }

@@ -25,7 +25,7 @@ impl Default for Top {
 }
 
 impl Top {
-    /// The same as a number.
+    /// The most remote hosts that are shown.
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {

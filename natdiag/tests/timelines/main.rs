@@ -7,7 +7,11 @@ mod stage;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use natdiag::analysis::diagnosis::{Diagnosis, Finding};
+use natdiag::{
+    analysis::diagnosis::{Diagnosis, Finding},
+    report::model::Report,
+    survey::{SourceKind, SourceSurvey, Survey},
+};
 
 use self::script::Script;
 
@@ -39,6 +43,32 @@ fn every_timeline_has_a_row_and_says_what_it_is_about() {
             "{name}: row `{}`",
             script.row
         );
+    }
+}
+
+#[test]
+fn the_report_of_every_timeline_has_the_form_of_the_schema() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/natdiag.report.1.json");
+    let schema = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in timelines() {
+        let diagnosis = stage::play(&Script::parse(&text).unwrap()).unwrap();
+        let survey = Survey {
+            sources: vec![SourceSurvey {
+                kind: SourceKind::Capture,
+                name: name.clone(),
+                hooks: Vec::new(),
+                notes: Vec::new(),
+                octets: None,
+                looked_at: None,
+                diagnosis,
+            }],
+            ..Survey::default()
+        };
+        let report = serde_json::to_value(Report::from(&survey)).unwrap();
+        if let Err(error) = validator.validate(&report) {
+            panic!("{name}: {}: {error}", error.instance_path());
+        }
     }
 }
 

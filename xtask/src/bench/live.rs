@@ -63,7 +63,7 @@ pub(super) struct Figure {
     pub(super) kind: Kind,
     /// CPU time of the whole way.
     pub(super) ns: Median,
-    /// The same over that with nobody.
+    /// CPU time over that with nobody.
     pub(super) ratio: Median,
 }
 

@@ -26,7 +26,7 @@ impl Median {
         }
     }
 
-    /// The same in another unit.
+    /// The numbers in another unit.
     pub(super) fn times(self, factor: f64) -> Self {
         Self {
             median: self.median * factor,

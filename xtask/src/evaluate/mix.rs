@@ -26,7 +26,7 @@ pub(crate) const ENOUGH: u64 = 10;
 pub(crate) const TROUBLED: u64 = 80_000;
 /// Remote hosts with a trouble that natdiag has no hypothesis for.
 pub(crate) const UNKNOWN: u64 = 24_000;
-/// Of these, as many as there may be beside [`TROUBLED`] hosts: one in twenty of all with a trouble.
+/// As many of [`UNKNOWN`] as there may be beside [`TROUBLED`] hosts: one in twenty of all with a trouble.
 pub(crate) const UNKNOWN_COUNTED: u64 = TROUBLED / 19;
 /// Remote hosts with tcp_tw_recycle of which each SYN is looked at, for the time to a verdict.
 pub(crate) const TIMED: u64 = 400;

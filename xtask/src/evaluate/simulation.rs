@@ -43,7 +43,7 @@ pub(crate) struct Outcome {
     pub(crate) false_findings: Bound,
     /// Hosts with tcp_tw_recycle and enough evidence about which it was not said.
     pub(crate) missed_tw_recycle: Bound,
-    /// The same by what the watcher saw, and those of which it could not know enough.
+    /// Missed hosts by what the watcher saw, with those of which it could not know enough.
     pub(crate) missed_by_sight: BTreeMap<Sight, Bound>,
     /// Dropped SYNs after the first that the rule predicts, until the verdict: the median.
     pub(crate) median_dropped_syns_to_verdict: u64,

@@ -77,7 +77,7 @@ pub(crate) struct Bin {
     pub(crate) from: f64,
     /// Findings.
     pub(crate) findings: u64,
-    /// Of these, right ones.
+    /// Findings that were right.
     pub(crate) right: u64,
     /// Sum of their confidences.
     pub(crate) claimed: f64,

@@ -34,13 +34,13 @@ const APART: u64 = 1_000_000;
 pub(crate) struct Outcome {
     /// Hosts that were said to have tcp_tw_recycle on.
     pub(crate) false_tw_recycle: Bound,
-    /// The same, by trouble.
+    /// Hosts that were said to have tcp_tw_recycle on, by trouble.
     pub(crate) false_tw_recycle_of: BTreeMap<Kind, Bound>,
     /// True trouble against the cause named first.
     pub(crate) matrix: Matrix,
     /// How often confidence was right.
     pub(crate) calibration: Calibration,
-    /// The same of as many hosts as there may be among all hosts with a trouble.
+    /// How often confidence was right about as many hosts as there may be among all hosts with a trouble.
     pub(crate) calibration_of_counted: Calibration,
     /// What was named of which trouble.
     pub(crate) named: BTreeMap<Kind, BTreeMap<&'static str, Named>>,

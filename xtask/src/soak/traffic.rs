@@ -48,7 +48,7 @@ pub(super) enum Load {
     UpToLimit,
     /// As many as two cores give.
     Full,
-    /// The same, in a flood of fragments.
+    /// As many as two cores give, in a flood of fragments.
     FullWithFragments,
 }
 

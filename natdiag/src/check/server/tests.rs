@@ -17,6 +17,7 @@ use crate::{
     report::{
         exit_code::ExitStatus,
         host::server::{write_json_report, write_text},
+        schema,
         text::paper::Paper,
     },
 };
@@ -141,10 +142,9 @@ fn report_reads_well() {
         insta::assert_snapshot!(format!("server_{name}"), String::from_utf8(text).unwrap());
         let mut json = Vec::new();
         write_json_report(&facts, &verdict, &mut json).unwrap();
-        insta::assert_snapshot!(
-            format!("server_{name}_json"),
-            String::from_utf8(json).unwrap()
-        );
+        let json = String::from_utf8(json).unwrap();
+        schema::assert_report(&json);
+        insta::assert_snapshot!(format!("server_{name}_json"), json);
     }
 }
 

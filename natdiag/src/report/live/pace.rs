@@ -52,7 +52,7 @@ impl Rate {
         }
     }
 
-    /// The same where there is little room.
+    /// Both numbers where there is little room.
     pub(crate) fn in_short(self) -> String {
         let packets = wording::scaled(self.packets);
         match self.octets.map(wording::octets_per_second) {

@@ -45,7 +45,7 @@ impl<'a> Page<'a> {
         self.marked_line("", None, text)
     }
 
-    /// The same behind a mark of some severity.
+    /// A line as it is, behind a mark of some severity.
     pub(crate) fn marked_line(
         &mut self,
         mark: &str,

@@ -53,7 +53,7 @@ impl Paper {
         }
     }
 
-    /// The same with weights and colours.
+    /// Paper of so many columns, with weights and colours.
     #[cfg(test)]
     pub(crate) const fn coloured(columns: usize) -> Self {
         Self {

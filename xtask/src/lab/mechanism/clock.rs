@@ -28,7 +28,7 @@ const LONGEST_UPTIME_MS: u32 = 1_000_000_000;
 pub(crate) enum Clocks {
     /// Each client has a clock of its own, as hosts have that booted at different times (before Linux 4.10).
     Fixed,
-    /// The same, and the highest clock wraps.
+    /// Each client has a clock of its own, and the highest clock wraps.
     Wrapping,
     /// Each client has a random base per destination (Linux 4.11 to 6.17).
     PerDestination,

@@ -40,7 +40,7 @@ pub(crate) enum Cut {
         /// MTU in octets.
         mtu: u16,
     },
-    /// The same, the last one first.
+    /// Fragments that a link of this MTU carries, the last one first.
     Reversed {
         /// MTU in octets.
         mtu: u16,

@@ -40,7 +40,7 @@ pub(super) struct Case {
     pub(super) arguments: &'static [&'static str],
     /// Cause, and kernel where one is told.
     pub(super) expected: &'static str,
-    /// The same behind the NAT, where it is another one.
+    /// Cause, and kernel where one is told, behind the NAT, where it is another one.
     pub(super) expected_inside: Option<&'static str>,
     /// Words that must be in the report.
     pub(super) says: &'static [&'static str],

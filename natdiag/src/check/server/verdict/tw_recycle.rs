@@ -53,7 +53,7 @@ impl TwRecycle {
         }
     }
 
-    /// The same in a sentence.
+    /// What is known of the setting, in a sentence.
     #[must_use]
     pub fn explain(self, facts: &Facts) -> String {
         let kernel = facts
