@@ -196,6 +196,7 @@ fn a_client_whose_connections_fail_is_hit_by_what_is_found_about_the_server() {
         counters: RemoteCounters::default(),
         findings: Vec::new(),
         hit_by: Vec::new(),
+        established: None,
         close_up: None,
     };
     for (swallowed, want) in [(8, Some((5, 40))), (1000, None)] {
