@@ -161,6 +161,7 @@ impl Daemon {
             *until > now && there.iter().any(|(link, _)| link.index == *index)
         });
         let mut first = None;
+        let mut is_new = false;
         if self.is_closed {
             return Ok(None);
         }
@@ -175,8 +176,7 @@ impl Daemon {
             match self.engine.attach(link) {
                 Ok(attached) => {
                     self.welcome(&name, &attached);
-                    // Whatever comes from now on is known or counted as missed, should this run be killed.
-                    self.save(false);
+                    is_new = true;
                 }
                 Err(error) => {
                     let until = now.plus(BETWEEN_TRIES_NS);
@@ -190,6 +190,10 @@ impl Daemon {
                     first.get_or_insert(error);
                 }
             }
+        }
+        if is_new {
+            // Whatever comes from now on is known or counted as missed, should this run be killed.
+            self.save(false);
         }
         Ok(first)
     }
