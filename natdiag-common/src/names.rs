@@ -1,6 +1,8 @@
 //! Names of programs, maps and globals in the built object. A test finds each of them there.
 //! Program names have 15 characters at most (`BPF_OBJ_NAME_LEN`).
 
+/// What the name of each program begins with.
+pub const PROGRAM_PREFIX: &str = "natdiag_";
 /// XDP program for devices whose frames fit one buffer.
 pub const PROGRAM_XDP: &str = "natdiag_xdp";
 /// XDP program for devices that spread jumbo frames over several buffers.

@@ -14,6 +14,7 @@ pub mod fates;
 pub mod filter;
 pub mod fragments;
 pub mod mark;
+mod narrowed;
 pub mod ranking;
 pub mod scope;
 pub mod service;
@@ -29,7 +30,6 @@ pub mod verdict;
 
 use std::{collections::HashMap, net::IpAddr};
 
-use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     counter::{Counter, RemoteCounts, Totals},
@@ -45,13 +45,16 @@ use self::{
     diagnosis::Severity,
     established::EstablishedTable,
     fates::neighbours::Neighbours,
+    filter::Filter,
     fragments::{Datagrams, Reassembly},
+    narrowed::Narrowed,
     suspicion::Suspicion,
     table::Table,
     tracker::Tracker,
     verdict::{Case, Middle},
 };
 use crate::event::{Content, Event, Timestamp};
+use crate::seed::Seed;
 
 /// Everything that is known about the traffic of one source: an interface or a capture.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -59,7 +62,7 @@ pub struct Analysis {
     table: Table,
     tracker: Tracker,
     reassembly: Reassembly,
-    datagrams: HashMap<IpAddr, Datagrams, FixedState>,
+    datagrams: HashMap<IpAddr, Datagrams, Seed>,
     overflow_datagrams: Datagrams,
     totals: Totals,
     totals_at: Timestamp,
@@ -72,6 +75,7 @@ pub struct Analysis {
     established: EstablishedTable,
     conversations: Conversations,
     middle: Middle,
+    narrowed: Narrowed,
 }
 
 impl Analysis {
@@ -96,9 +100,15 @@ impl Analysis {
         }
     }
 
+    /// Says what is admitted to it from here on.
+    pub fn narrow(&mut self, filter: Filter) {
+        self.narrowed.set(filter);
+    }
+
     /// Adds to the counters of one remote host. `counts` are what came since the last call: sums add up, maxima
     /// (`RemoteCounter::FIRST_MAXIMUM` and up) are raised.
     pub fn count(&mut self, remote: Address, counts: &RemoteCounts, now: Timestamp) {
+        self.narrowed.note_remote();
         let (tracker, datagrams) = (&self.tracker, &self.datagrams);
         let (established, conversations) = (&self.established, &self.conversations);
         let gone = self.table.count(remote, counts, now, |remote| {
@@ -156,9 +166,16 @@ impl Analysis {
             .unwrap_or_default()
     }
 
+    /// Up to when records were missed at last, if any were.
+    #[must_use]
+    pub fn records_missed_until(&self) -> Option<Timestamp> {
+        self.tracker.missed_until()
+    }
+
     /// Takes one event. Events come in the order of their times.
     pub fn observe(&mut self, event: &Event) {
         self.records += 1;
+        self.narrowed.note(event);
         if let Some(part) = event.fragment
             && event.direction == Direction::Ingress
         {

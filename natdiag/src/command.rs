@@ -147,7 +147,7 @@ fn watch(config: &WatchConfig, view: &mut Graded) -> Result<(), CommandError> {
 
 fn daemon(args: &DaemonArgs) -> Result<ExitStatus, CommandError> {
     if let Some(file) = &args.check {
-        daemon::check(file)?;
+        daemon::check(file, &mut outlet())?;
     } else {
         event_loop()?.block_on(daemon::daemon(args))?;
     }

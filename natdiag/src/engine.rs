@@ -39,9 +39,6 @@ const BETWEEN_TURNS: Duration = Duration::from_millis(25);
 /// How often natdiag looks whether its interfaces are still there.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
 
-/// What cannot be seen on an interface with private addresses only.
-const BLIND_BEHIND_NAT: &str = "fragments that a NAT gateway dropped before this host";
-
 /// Why watching an interface failed.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -167,6 +164,8 @@ impl Engine {
     pub fn set_filter(&mut self, filter: &Filter) {
         if self.options.filter != *filter {
             self.options.filter = filter.clone();
+            // What was seen by the old one does not fit what is seen by the new one.
+            self.crossing = Crossing::default();
             for interface in &mut self.interfaces {
                 interface.set_filter(filter.clone());
             }
@@ -294,7 +293,9 @@ impl Engine {
     /// Joins what the interfaces have seen.
     fn cross(&mut self) {
         for (source, interface) in self.interfaces.iter_mut().enumerate() {
-            self.crossing.take(source, interface.take_sightings());
+            let (whole, sightings) = interface.take_sightings();
+            self.crossing.watched(source, whole);
+            self.crossing.take(source, sightings);
         }
         self.crossing.advance(self.clock.now());
     }
@@ -313,8 +314,15 @@ impl Engine {
         self.cross();
         survey::add_crossing(&self.crossing, &mut sources);
         let mut blind_to = Vec::new();
-        if self.interfaces.iter().any(WatchedInterface::is_behind_nat) {
-            blind_to.push(BLIND_BEHIND_NAT.to_owned());
+        for behind in self
+            .interfaces
+            .iter()
+            .filter_map(WatchedInterface::behind_nat)
+        {
+            let dropped = behind.dropped().to_owned();
+            if !blind_to.contains(&dropped) {
+                blind_to.push(dropped);
+            }
         }
         Ok(Survey {
             start: self.start,

@@ -8,6 +8,7 @@ pub mod link;
 pub mod lock;
 pub mod netlink;
 pub mod path;
+pub mod regular;
 pub mod route;
 pub mod tap;
 pub mod traffic;

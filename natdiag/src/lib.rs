@@ -26,6 +26,7 @@ pub mod probe;
 mod recent;
 pub mod remedy;
 pub mod report;
+mod seed;
 pub mod spool;
 pub mod survey;
 pub mod tui;

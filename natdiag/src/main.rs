@@ -8,7 +8,9 @@ use std::{
 use clap::Parser;
 use natdiag::{
     cli::{Cli, Command},
-    command, log,
+    command,
+    error::told,
+    log,
     report::exit_code::ExitStatus,
 };
 
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
     log::start(cli.verbose.saturating_add(is_unattended.into()));
     let status = command::run(&cli).unwrap_or_else(|error| {
         // Nobody is left to be told when standard error is closed as well.
-        let _ = writeln!(io::stderr(), "natdiag: {:#}", anyhow::Error::new(error));
+        let _ = writeln!(io::stderr(), "natdiag: {}", told(&error));
         ExitStatus::Error
     });
     status.into()

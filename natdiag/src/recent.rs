@@ -4,13 +4,13 @@
 
 use std::{collections::HashMap, hash::Hash, mem};
 
-use foldhash::fast::RandomState;
+use crate::seed::Seed;
 
 /// A bounded map of what is in use.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
-    young: HashMap<K, V, RandomState>,
-    old: HashMap<K, V, RandomState>,
+    young: HashMap<K, V, Seed>,
+    old: HashMap<K, V, Seed>,
     capacity: usize,
     forgotten: u64,
 }

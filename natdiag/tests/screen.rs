@@ -142,6 +142,7 @@ fn with_a_finding() -> Survey {
         counters: RemoteCounters::default(),
         established: None,
         findings: vec![finding],
+        hit_by: Vec::new(),
         close_up: None,
     };
     let source = SourceSurvey {

@@ -18,7 +18,6 @@ pub use self::{
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
 use natdiag_common::{
     Address, Direction,
     follow::{FlowEnds, FollowedSegment},
@@ -26,7 +25,10 @@ use natdiag_common::{
 use serde::{Deserialize, Serialize};
 
 use self::one::Conversation;
-use crate::{event::Timestamp, recent::Recent};
+use crate::{
+    seed::Seed,
+    {event::Timestamp, recent::Recent},
+};
 
 /// Connections looked at at once, at least; at most twice as many.
 const CONNECTIONS: usize = 1 << 16;
@@ -38,7 +40,7 @@ const REMOTES: usize = 1 << 16;
 pub struct Conversations {
     #[serde(skip, default = "none_open")]
     open: Recent<FlowEnds, Conversation>,
-    remotes: HashMap<Address, ConversationEvidence, RandomState>,
+    remotes: HashMap<Address, ConversationEvidence, Seed>,
     data_segments: u64,
 }
 

@@ -8,6 +8,7 @@
 mod connection;
 mod shown;
 mod sighting;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,6 @@ use std::{
     net::IpAddr,
 };
 
-use foldhash::fast::FixedState;
 use natdiag_common::wire::seq::SeqNumber;
 
 use self::{
@@ -26,8 +26,9 @@ use self::{
 pub use self::{
     shown::{ClientConnections, CrossingEvidence},
     sighting::Sighting,
+    span::Span,
 };
-use crate::event::Timestamp;
+use crate::{event::Timestamp, seed::Seed};
 
 /// How long a SYN may take through this host before it counts as swallowed: interfaces are read in turns.
 const PASSAGE_NS: u64 = 500_000_000;
@@ -52,16 +53,29 @@ struct Key {
 /// Joins the sightings of all sources.
 #[derive(Debug, Default)]
 pub struct Crossing {
-    connections: HashMap<Key, Connection, FixedState>,
+    connections: HashMap<Key, Connection, Seed>,
     /// In the order of their times, though sources are read one after the other.
     due: BTreeMap<Timestamp, Vec<Key>>,
     forget: VecDeque<(Timestamp, Key)>,
     remotes: BTreeMap<IpAddr, CrossingEvidence>,
     /// SYNs that crossed, by the source they came in at and the one they left by.
     ways: BTreeMap<(usize, usize), u64>,
+    /// When each source was watched.
+    spans: Vec<Span>,
 }
 
 impl Crossing {
+    /// Says within which time a source shows everything: a SYN that it does not show before that, or behind it, may have
+    /// passed it all the same.
+    pub fn watched(&mut self, source: usize, span: Span) {
+        if self.spans.len() <= source {
+            self.spans.resize(source + 1, Span::default());
+        }
+        if let Some(known) = self.spans.get_mut(source) {
+            *known = span;
+        }
+    }
+
     /// Takes what a source has seen, in any order among the sources.
     pub fn take(&mut self, source: usize, sightings: impl IntoIterator<Item = Sighting>) {
         for sighting in sightings {
@@ -177,6 +191,13 @@ impl Crossing {
                 Some(then) => Some(then.source),
                 None => way_of(&self.ways, first.source),
             };
+            let is_shown = |source: usize| {
+                let span = self.spans.get(source).copied().unwrap_or_default();
+                span.holds(first.time, PASSAGE_NS)
+            };
+            if transmission.then.is_none() && !outside.is_none_or(is_shown) {
+                continue;
+            }
             let Some(outside) = outside else {
                 // This host's own connection crosses nothing, but its answer may come astray.
                 evidence.outside.get_or_insert(first.source);
@@ -236,6 +257,9 @@ impl Crossing {
                 place.is_some()
             })
         });
+        if gone < self.spans.len() {
+            self.spans.remove(gone);
+        }
         for evidence in self.remotes.values_mut() {
             evidence.inside = evidence.inside.and_then(moved);
             evidence.outside = evidence.outside.and_then(moved);

@@ -87,7 +87,12 @@ impl Analysis {
 
     /// What belongs to no single remote host.
     fn about_source(&self, charged: u64, now: Timestamp) -> Vec<Finding> {
-        let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        let mut findings = verdict::about_source(
+            charged,
+            self.records,
+            self.missed_share(),
+            self.narrowed.unmatched(),
+        );
         findings.extend(verdict::left_out(&LeftOut {
             charged,
             turned_away: self.table.turned_away(),
@@ -110,7 +115,7 @@ impl Analysis {
         findings
     }
 
-    fn remote(
+    pub(super) fn remote(
         &self,
         address: Address,
         networks: &Networks,
@@ -132,6 +137,7 @@ impl Analysis {
             },
             established: case.conversations.map(ConversationEvidence::sums),
             findings: verdict::findings(&case),
+            hit_by: Vec::new(),
             close_up: None,
         })
     }

@@ -40,6 +40,8 @@ pub struct RemoteDiagnosis {
     pub established: Option<EstablishedSums>,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
+    /// What is wrong with others and hits connections that it opens.
+    pub hit_by: Vec<HitBy>,
     /// A closer look at it; the first remote hosts of a diagnosis have one.
     pub close_up: Option<Box<CloseUp>>,
 }
@@ -65,6 +67,19 @@ pub struct EstablishedSums {
     pub longest_idle_lived_ns: Option<u64>,
     /// The shortest silence after which one had died, in nanoseconds.
     pub shortest_idle_died_ns: Option<u64>,
+}
+
+/// A host behind the NAT suffers from what is wrong with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HitBy {
+    /// The server.
+    pub remote: IpAddr,
+    /// What is wrong with it.
+    pub cause: Cause,
+    /// Connections to it whose SYN had to be sent again, or was never answered.
+    pub hit: u64,
+    /// All connections to it.
+    pub all: u64,
 }
 
 /// Counters of one remote host, named as in the report.

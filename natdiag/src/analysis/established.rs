@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
 use natdiag_common::{
     Address, Direction,
     follow::{
@@ -11,7 +10,7 @@ use natdiag_common::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::event::Timestamp;
+use crate::{event::Timestamp, seed::Seed};
 
 /// Remote hosts whose evidence is kept after their suspicion.
 const MAX_KEPT: usize = 1 << 16;
@@ -71,7 +70,7 @@ impl Established {
 /// Evidence about all remote hosts that are or were under suspicion.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct EstablishedTable {
-    remotes: HashMap<Address, Established, FixedState>,
+    remotes: HashMap<Address, Established, Seed>,
     // Those of a capture, which is never saved.
     #[serde(skip)]
     flows: FlowTable,
@@ -141,7 +140,7 @@ impl EstablishedTable {
 
 /// The evidence about a remote host, as long as there is room.
 fn entry(
-    remotes: &mut HashMap<Address, Established, FixedState>,
+    remotes: &mut HashMap<Address, Established, Seed>,
     remote: Address,
 ) -> Option<&mut Established> {
     let has_room = remotes.len() < MAX_KEPT || remotes.contains_key(&remote);

@@ -31,6 +31,12 @@ impl Filter {
         *self != Self::default()
     }
 
+    /// Whether the remote host alone decides.
+    #[must_use]
+    pub fn is_about_remotes(&self) -> bool {
+        self.is_on() && self.locals.is_empty() && self.ports.is_empty()
+    }
+
     /// Whether a remote host is looked at.
     #[must_use]
     pub fn admits_remote(&self, remote: IpAddr) -> bool {
@@ -43,26 +49,8 @@ impl Filter {
         if !self.is_on() {
             return true;
         }
-        let (remote, local, ports) = match &event.content {
-            Content::Segment(segment) => (
-                event.remote(),
-                event.local(),
-                Some((segment.source_port, segment.destination_port)),
-            ),
-            // An error is about the packet that it quotes, which went from here.
-            Content::IcmpError(error) => match &error.quoted {
-                Some(quoted) => (
-                    quoted.destination,
-                    quoted.source,
-                    quoted
-                        .tcp
-                        .map(|(source, destination, _)| (source, destination)),
-                ),
-                None => (event.remote(), event.local(), None),
-            },
-            Content::Other => (event.remote(), event.local(), None),
-        };
-        self.admits_remote(remote) && is_in(&self.locals, local) && self.has_port(ports)
+        let ends = Ends::of(event);
+        self.admits_hosts(&ends) && ends.ports.is_none_or(|ports| self.admits_ports(ports))
     }
 
     /// Whether a connection is looked at.
@@ -71,15 +59,59 @@ impl Filter {
         !self.is_on()
             || self.admits_remote(ends.remote.into())
                 && is_in(&self.locals, ends.local.into())
-                && self.has_port(Some((ends.local_port, ends.remote_port)))
+                && self.admits_ports((ends.local_port, ends.remote_port))
     }
 
-    fn has_port(&self, ports: Option<(u16, u16)>) -> bool {
-        ports.is_none_or(|(source, destination)| {
-            self.ports.is_empty()
-                || self.ports.contains(&source)
-                || self.ports.contains(&destination)
-        })
+    /// Whether an event is what is looked for: of one without ports that is not known where ports are asked for.
+    #[must_use]
+    pub fn is_matched(&self, event: &Event) -> bool {
+        let ends = Ends::of(event);
+        let has_port = ends
+            .ports
+            .map_or(self.ports.is_empty(), |ports| self.admits_ports(ports));
+        self.is_on() && has_port && self.admits_hosts(&ends)
+    }
+
+    fn admits_hosts(&self, ends: &Ends) -> bool {
+        self.admits_remote(ends.remote) && is_in(&self.locals, ends.local)
+    }
+
+    fn admits_ports(&self, (source, destination): (u16, u16)) -> bool {
+        self.ports.is_empty() || self.ports.contains(&source) || self.ports.contains(&destination)
+    }
+}
+
+/// Between whom something was seen.
+struct Ends {
+    remote: IpAddr,
+    local: IpAddr,
+    ports: Option<(u16, u16)>,
+}
+
+impl Ends {
+    fn of(event: &Event) -> Self {
+        let ends = |ports| Self {
+            remote: event.remote(),
+            local: event.local(),
+            ports,
+        };
+        match &event.content {
+            Content::Segment(segment) => {
+                ends(Some((segment.source_port, segment.destination_port)))
+            }
+            // An error is about the packet that it quotes, which went from here.
+            Content::IcmpError(error) => error.quoted.as_ref().map_or_else(
+                || ends(None),
+                |quoted| Self {
+                    remote: quoted.destination,
+                    local: quoted.source,
+                    ports: quoted
+                        .tcp
+                        .map(|(source, destination, _)| (source, destination)),
+                },
+            ),
+            Content::Other => ends(None),
+        }
     }
 }
 

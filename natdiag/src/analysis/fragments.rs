@@ -11,12 +11,12 @@ use std::{
     net::IpAddr,
 };
 
-use foldhash::fast::FixedState;
 use natdiag_common::counter::FragmentProtocol;
 use serde::{Deserialize, Serialize};
 
 use self::sizes::FragmentSizes;
 use crate::event::{Content, Event, FragmentPart, Timestamp};
+use crate::seed::Seed;
 
 /// How long the fragments of a datagram may take.
 /// Kernel: `IP_FRAG_TIME` 30 s, include/net/ip.h.
@@ -126,7 +126,7 @@ pub struct LeftOut {
 /// Follows the datagrams of one source.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reassembly {
-    open: HashMap<Key, Datagram, FixedState>,
+    open: HashMap<Key, Datagram, Seed>,
     deadlines: VecDeque<(Timestamp, Key)>,
     /// Complete datagrams, kept to know their repeats by.
     complete: VecDeque<(Timestamp, Key)>,

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
 use natdiag_common::{
     Address,
     counter::{FragmentPosition, FragmentProtocol, RemoteCounter, RemoteCounts},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::event::Timestamp;
+use crate::{event::Timestamp, seed::Seed};
 
 /// Remote hosts that the table has room for, at about 260 octets each.
 pub const DEFAULT_CAPACITY: usize = 1 << 20;
@@ -45,7 +44,7 @@ pub struct Remote {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Table {
     #[serde(skip)]
-    places: HashMap<Address, usize, FixedState>,
+    places: HashMap<Address, usize, Seed>,
     remotes: Vec<Remote>,
     capacity: usize,
     /// How many of them are strangers.

@@ -10,7 +10,7 @@ use natdiag_common::{
 };
 
 use super::{
-    diagnosis::{Cause, Finding},
+    diagnosis::{Cause, Finding, Severity},
     timeline::{Client, MS},
     *,
 };
@@ -178,6 +178,31 @@ fn a_closed_port_is_refused() {
 }
 
 #[test]
+fn one_refused_syn_harms_nobody_and_those_of_who_tries_again_do() {
+    for (refused, want) in [
+        (1, Severity::Info),
+        (2, Severity::Info),
+        (3, Severity::Warning),
+    ] {
+        let mut analysis = Analysis::default();
+        let server = SERVER.parse::<IpAddr>().unwrap();
+        for number in 0..refused {
+            let client = Client::new(number + 1);
+            let ms = u64::from(number) * 100;
+            analysis.count(server.into(), &one(RemoteCounter::SynSent), Timestamp(ms));
+            analysis.observe(&client.syn(ms, Some(7)));
+            analysis.observe(&client.refused(ms + 1));
+        }
+        let now = Timestamp(1000 * MS);
+        let remote = analysis.table.get(server.into()).unwrap();
+        let bound = analysis.severity(remote, analysis.tracker.evidence(server), now);
+        let findings = analysis.remote(server.into(), &analysis.tracker.networks(), now);
+        let found = findings.unwrap().findings[0].severity;
+        assert_eq!((found, bound), (want, Some(want)), "{refused}");
+    }
+}
+
+#[test]
 fn behind_a_nat_requests_without_response_mean_blind() {
     let events = (0..4_u16).flat_map(|n| {
         let client = Client::new(n).from("10.60.1.2");
@@ -288,6 +313,51 @@ fn a_table_full_of_forged_hosts_is_no_all_clear_and_hides_no_server() {
         (found.address, causes(&found.findings)),
         (server, vec![Cause::TwRecycle])
     );
+}
+
+#[test]
+fn a_filter_that_nothing_matches_is_no_all_clear() {
+    let server: IpAddr = SERVER.parse().unwrap();
+    for (remotes, ports, want) in [
+        (vec!["203.0.113.80"], vec![], false),
+        (vec![], vec![80], false),
+        (vec!["198.51.100.9"], vec![], true),
+        (vec!["203.0.113.64/28"], vec![], true),
+        (vec![], vec![9], true),
+    ] {
+        let filter = Filter {
+            remotes: remotes.iter().map(|text| text.parse().unwrap()).collect(),
+            ports,
+            ..Filter::default()
+        };
+        let mut analysis = Analysis::default();
+        analysis.narrow(filter.clone());
+        let mut totals = Totals::ZERO;
+        for event in Client::new(1).closed_by_server(0, 9000) {
+            if filter.admits_remote(server) {
+                analysis.count(server.into(), &one(RemoteCounter::SynSent), event.time);
+            }
+            if filter.admits(&event) {
+                analysis.observe(&event);
+            }
+            totals.increment(Counter::Charged);
+        }
+        // Of a later fragment the port is not known.
+        let fragment = Event {
+            direction: Direction::Ingress,
+            content: Content::Other,
+            ..Client::new(1).syn(50, None)
+        };
+        if filter.admits(&fragment) {
+            analysis.observe(&fragment);
+        }
+        analysis.set_totals(&totals, Timestamp(100 * MS));
+        let findings = analysis.diagnose(Timestamp(100 * MS), 10).findings;
+        let is_unmatched = findings.iter().any(|finding| {
+            finding.cause == Cause::InsufficientEvidence && finding.summary.contains("the filter")
+        });
+        assert_eq!(is_unmatched, want, "{filter}: {findings:?}");
+    }
 }
 
 /// The first finding about a host that sent fragments of TCP, the first as large as said, perhaps after a SYN-ACK with

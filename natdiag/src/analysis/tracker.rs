@@ -26,7 +26,6 @@ use std::{
     net::IpAddr,
 };
 
-use foldhash::fast::FixedState;
 use natdiag_common::{
     Direction,
     wire::{
@@ -51,6 +50,7 @@ use crate::{
         scope::is_behind_nat,
     },
     event::{Event, Segment, Timestamp},
+    seed::Seed,
 };
 
 /// Shortest time after which an unanswered SYN counts as dropped.
@@ -114,14 +114,14 @@ struct RemoteState {
 }
 
 /// All remote hosts with evidence.
-type Remotes = HashMap<IpAddr, RemoteState, FixedState>;
+type Remotes = HashMap<IpAddr, RemoteState, Seed>;
 
 /// Follows all connections of one source.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tracker {
-    flows: HashMap<FourTuple, Flow, FixedState>,
+    flows: HashMap<FourTuple, Flow, Seed>,
     remotes: Remotes,
-    marks: HashMap<MarkKey, MarkHistory, FixedState>,
+    marks: HashMap<MarkKey, MarkHistory, Seed>,
     deadlines: Deadlines,
     next_id: u64,
     marks_after_pruning: usize,
@@ -165,6 +165,11 @@ impl Tracker {
             .map_or(from, |(first, _)| first);
         self.missed = Some((from, to));
         self.marks_known_from = Some(to.plus(LIFETIME_NS));
+    }
+
+    /// Up to when records were missed at last, if any were.
+    pub(super) fn missed_until(&self) -> Option<Timestamp> {
+        self.missed.map(|(_, until)| until)
     }
 
     /// Counts SYNs whose fate stays undecided, because too little is known of them.

@@ -40,7 +40,10 @@ use self::{
 };
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
-use crate::analysis::diagnosis::{Cause, Evidence, Finding, Severity};
+use crate::analysis::{
+    diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
+    filter::Filter,
+};
 
 /// Requests without any response from which on there is a symptom: fewer may be clients that lost patience.
 const UNANSWERED_REQUESTS: u64 = 3;
@@ -52,22 +55,22 @@ pub fn severity(case: &Case) -> Option<Severity> {
     let syns = case.syns.is_some_and(|syns| {
         syn::has_symptom(syns)
             || syns.resets.is_some()
-            || syns.refused > 0
-            || syns.unreachable > 0
             || race::has_symptom(syns)
-            || syns
-                .refusals
-                .as_deref()
-                .is_some_and(|refusals| refusals.opened > 0)
             || !syns.holes.is_empty()
             || syns.reassembled > 0
             || elsewhere::has_symptom(syns)
             || response::has_symptom(case, syns)
     });
-    if syns || flight::has_symptom(case) || waiting::has_symptom(case) {
+    let refusal = case.syns.and_then(refusal::severity);
+    if syns
+        || flight::has_symptom(case)
+        || waiting::has_symptom(case)
+        || refusal == Some(Severity::Critical)
+    {
         return Some(Severity::Critical);
     }
-    if counts.fragments_of(FragmentProtocol::Tcp) > 0
+    if refusal == Some(Severity::Warning)
+        || counts.fragments_of(FragmentProtocol::Tcp) > 0
         || case.syns.is_some_and(unseen::is_symptom)
         || case.datagrams.incomplete.iter().any(|n| *n > 0)
     {
@@ -79,7 +82,7 @@ pub fn severity(case: &Case) -> Option<Severity> {
     let fragments = FragmentProtocol::ALL
         .iter()
         .any(|protocol| counts.fragments_of(*protocol) > 0);
-    (fragments || stripped || counts.value(RemoteCounter::RstAnsweringSyn) > 0)
+    (fragments || stripped || refusal.is_some() || counts.value(RemoteCounter::RstAnsweringSyn) > 0)
         .then_some(Severity::Info)
 }
 
@@ -136,12 +139,24 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         named.push(finding.cause);
         is_new
     });
+    // What one trouble is not, another may be.
+    for finding in &mut findings {
+        let is_found = |other: &Alternative| named.contains(&other.cause);
+        finding.excluded.retain(|other| !is_found(other));
+        finding.not_excluded.retain(|other| !is_found(other));
+    }
     findings
 }
 
-/// What is wrong with what a source shows at all: too little, or too much missed.
+/// What is wrong with what a source shows at all: too little, or too much missed. `unmatched` is a filter that nothing
+/// has matched.
 #[must_use]
-pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Finding> {
+pub fn about_source(
+    charged: u64,
+    records: u64,
+    missed_share: f64,
+    unmatched: Option<&Filter>,
+) -> Vec<Finding> {
     /// Share of missed records from which on the rest proves little: one handshake in ten lacks a part.
     const TOO_MUCH_MISSED: f64 = 0.1;
     if missed_share > TOO_MUCH_MISSED {
@@ -152,6 +167,16 @@ pub fn about_source(charged: u64, records: u64, missed_share: f64) -> Vec<Findin
         let evidence = vec![("missed_share", Evidence::Ratio(missed_share))];
         let remedy =
             vec!["watch fewer interfaces at once or give natdiag more CPU time; capture with a snap length of at least 128 octets".to_owned()];
+        return vec![insufficient(summary, evidence, remedy)];
+    }
+    if let Some(filter) = unmatched {
+        let summary = format!(
+            "nothing was seen that matches the filter ({filter}), so nothing can be said; {charged} packets that matter were seen in all"
+        );
+        let evidence = vec![("packets_of_others", Evidence::Count(charged))];
+        let remedy = vec![
+            "check the addresses and ports of the filter, or look without it; open connections to the destination that fails meanwhile".to_owned(),
+        ];
         return vec![insufficient(summary, evidence, remedy)];
     }
     if charged == 0 && records == 0 {

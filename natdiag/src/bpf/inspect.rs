@@ -7,7 +7,7 @@ use aya::{
     programs::{ProgramError, SchedClassifier, loaded_programs},
     sys::SyscallError,
 };
-use natdiag_common::{Direction, LinkType};
+use natdiag_common::{Direction, LinkType, names};
 
 use super::{
     attach::classifier::attach_type,
@@ -33,6 +33,15 @@ pub struct AttachedProgram {
     pub name: Option<String>,
 }
 
+impl AttachedProgram {
+    /// Whether it is one of natdiag's.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let name = self.name.as_deref();
+        name.is_some_and(|name| name.starts_with(names::PROGRAM_PREFIX))
+    }
+}
+
 /// What TCX says about one direction of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tcx {
@@ -45,7 +54,7 @@ pub enum Tcx {
 /// The programs on an interface.
 #[must_use]
 pub fn attached(link: &Link) -> Vec<AttachedProgram> {
-    let names = names();
+    let names = all_names();
     let name = |id: u32| {
         let found = names.iter().find(|(known, _)| *known == id);
         found.map(|(_, name)| name.clone())
@@ -107,7 +116,7 @@ pub fn refused(link_type: LinkType) -> Result<Vec<(WatchProgram, LoadError)>, Lo
 }
 
 /// Numbers and names of all programs, as far as this process may ask.
-fn names() -> Vec<(u32, String)> {
+fn all_names() -> Vec<(u32, String)> {
     loaded_programs()
         .flatten()
         .map(|program| {

@@ -7,6 +7,7 @@
 //!
 //! The root is reached through its open descriptor, so that a user who may not enter the folders above it still can.
 
+pub mod elsewhere;
 mod marker;
 
 use std::{

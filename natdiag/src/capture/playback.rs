@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     analysis::{
-        Analysis, crossing::Sighting, filter::Filter, suspicion::SUSPICION_PERIOD_NS,
+        Analysis,
+        crossing::{Sighting, Span},
+        filter::Filter,
+        suspicion::SUSPICION_PERIOD_NS,
         verdict::Middle,
     },
     event::{Event, Timestamp},
@@ -65,7 +68,8 @@ impl Playback {
 
     /// Looks only at what a filter admits.
     #[must_use]
-    pub fn with_filter(self, filter: Filter) -> Self {
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.analysis.narrow(filter.clone());
         Self { filter, ..self }
     }
 
@@ -208,6 +212,16 @@ impl Playback {
     /// What is to be joined with other captures, since the last call.
     pub fn take_sightings(&mut self) -> Vec<Sighting> {
         self.analysis.take_sightings()
+    }
+
+    /// From when on the capture shows everything, and up to when once it has ended.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        let span = Span {
+            from: self.start.unwrap_or(Timestamp(u64::MAX)),
+            until: self.next_time().is_none().then_some(self.now),
+        };
+        span.after(self.analysis.records_missed_until())
     }
 
     /// Says what is known so far.

@@ -5,13 +5,13 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use foldhash::fast::RandomState;
 use natdiag_common::{
     Direction, FrameBytes,
     packet::{PacketMeta, Transport},
     wire::{icmp, tcp},
 };
 
+use crate::seed::Seed;
 use crate::{event::Timestamp, recent::Recent};
 
 /// Longest time between two looks at one packet, in nanoseconds. Retransmissions take longer: 200 ms at least where a timer
@@ -27,7 +27,7 @@ const TCP_CHECKSUM_WORD: usize = 16;
 #[derive(Debug)]
 pub(super) struct Shown {
     times: Recent<u64, Timestamp>,
-    hash: RandomState,
+    hash: Seed,
 }
 
 impl Shown {
@@ -73,7 +73,7 @@ impl Default for Shown {
     fn default() -> Self {
         Self {
             times: Recent::new(REMEMBERED),
-            hash: RandomState::default(),
+            hash: Seed::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CRC-32 of what the sample below is saved as.
-const SAMPLE: u32 = 0xc5a4_c31a;
+const SAMPLE: u32 = 0xf31e_119a;
 
 fn events() -> Vec<Event> {
     let mut events = Client::new(1).closed_by_server(0, 9000);

@@ -18,7 +18,7 @@ pub struct DetachArgs {
         conflicts_with = "all"
     )]
     pub interfaces: Vec<String>,
-    /// Detach from every interface, also from those that are gone
+    /// Detach from every interface, also from those that are gone, wherever it is pinned
     #[arg(long)]
     pub all: bool,
     /// Folder in which `natdiag daemon` pins

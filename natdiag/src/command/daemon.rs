@@ -14,7 +14,12 @@ mod signals;
 mod start;
 mod state;
 
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
 use tokio::time::Interval;
 
@@ -33,14 +38,14 @@ use crate::{
     changes::{Change, Changes, Turn},
     cli::daemon::DaemonArgs,
     command::daemon::selection::Selection,
-    config::daemon::DaemonConfig,
+    config::daemon::{DaemonConfig, Privileges},
     engine::{Attached, Engine, EngineError, ticks},
     error::in_full,
     event::Timestamp,
     journal::Journal,
     metrics::families::{self, Snapshot},
-    privilege,
-    report::event::Happening,
+    privilege::{self, reduce},
+    report::{event::Happening, wording},
     spool::Spool,
     survey::{SourceSurvey, Survey},
 };
@@ -70,9 +75,15 @@ pub async fn daemon(args: &DaemonArgs) -> Result<(), DaemonError> {
 ///
 /// # Errors
 /// It is not; the error says where.
-pub fn check(file: &Path) -> Result<(), DaemonError> {
-    settings::read(file)?;
-    Ok(())
+pub fn check(file: &Path, out: &mut impl Write) -> Result<(), DaemonError> {
+    let config = settings::read(file)?;
+    if let Privileges::Needed(Some(user)) = &config.privileges {
+        reduce::user(user)?;
+    }
+    let name = file.display().to_string();
+    writeln!(out, "{} is valid", wording::clean(&name))
+        .and_then(|()| out.flush())
+        .map_err(DaemonError::Output)
 }
 
 /// Everything that lasts as long as the run.
@@ -150,6 +161,7 @@ impl Daemon {
             *until > now && there.iter().any(|(link, _)| link.index == *index)
         });
         let mut first = None;
+        let mut is_new = false;
         if self.is_closed {
             return Ok(None);
         }
@@ -162,7 +174,10 @@ impl Daemon {
             }
             let (index, name) = (link.index, link.name.clone());
             match self.engine.attach(link) {
-                Ok(attached) => self.welcome(&name, &attached),
+                Ok(attached) => {
+                    self.welcome(&name, &attached);
+                    is_new = true;
+                }
                 Err(error) => {
                     let until = now.plus(BETWEEN_TRIES_NS);
                     self.refused.insert(index, until);
@@ -175,6 +190,10 @@ impl Daemon {
                     first.get_or_insert(error);
                 }
             }
+        }
+        if is_new {
+            // Whatever comes from now on is known or counted as missed, should this run be killed.
+            self.save(false);
         }
         Ok(first)
     }

@@ -1,13 +1,23 @@
 //! `natdiag detach`: takes away what `natdiag daemon` has left in the kernel.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use thiserror::Error;
 
 use crate::{
-    bpf::pins::{self, PinError, PinRoot, Removed},
+    bpf::{
+        inspect,
+        pins::{self, PinError, PinRoot, Removed, elsewhere},
+    },
     cli::detach::DetachArgs,
-    host::link::{self, Link},
+    host::{
+        holder,
+        link::{self, Link},
+    },
+    privilege::{self, MissingPrivileges},
     report::exit_code::ExitStatus,
 };
 
@@ -31,6 +41,15 @@ pub enum DetachError {
     /// What is pinned stays.
     #[error(transparent)]
     Pins(#[from] PinError),
+    /// This process may not detach anything.
+    #[error(transparent)]
+    Privileges(#[from] MissingPrivileges),
+    /// Programs are attached still.
+    #[error("natdiag is still attached: {}", .programs.join("; "))]
+    Left {
+        /// Where each is, and who has it.
+        programs: Vec<String>,
+    },
     /// Filters stay.
     #[error("cannot remove the filters of `{interface}`")]
     Filters {
@@ -48,27 +67,37 @@ pub enum DetachError {
 /// Detaches from interfaces, and tells what was removed. Where one fails the others are tried all the same.
 ///
 /// # Errors
-/// An interface is not known, a natdiag that runs is in charge of it, or the kernel refuses.
+/// This process may not, an interface is not known, a natdiag that runs is in charge of it, or the kernel refuses.
 pub fn detach(args: &DetachArgs, out: &mut impl Write) -> Result<ExitStatus, DetachError> {
+    privilege::check("detach")?;
     let links = link::all().map_err(DetachError::Links)?;
-    let root = PinRoot::existing(&args.pin)?;
-    let pinned = root.as_ref().map(PinRoot::interfaces).transpose();
-    let pinned = pinned.map_err(DetachError::List)?.unwrap_or_default();
-    let names = if args.all {
-        let gone = pinned
-            .iter()
-            .filter(|name| links.iter().all(|link| link.name != **name));
+    let mut roots: Vec<_> = PinRoot::existing(&args.pin)?.into_iter().collect();
+    if args.all {
+        let others = elsewhere::roots().into_iter();
+        for folder in others.filter(|folder| *folder != args.pin) {
+            roots.extend(PinRoot::existing(&folder)?);
+        }
+    }
+    let mut pinned = Vec::new();
+    for root in &roots {
+        let names = root.interfaces().map_err(DetachError::List)?;
+        pinned.extend(names.into_iter().map(|name| (root, name)));
+    }
+    let names: BTreeSet<String> = if args.all {
         let there = links.iter().map(|link| &link.name);
-        there.chain(gone).cloned().collect()
+        there
+            .chain(pinned.iter().map(|(_, name)| name))
+            .cloned()
+            .collect()
     } else {
-        args.interfaces.clone()
+        args.interfaces.iter().cloned().collect()
     };
     let mut failed = None;
     let mut is_anything_removed = false;
     for name in names {
         let link = links.iter().find(|link| link.name == name);
-        let root = root.as_ref().filter(|_| pinned.contains(&name));
-        match remove(&name, link, root) {
+        let roots = pinned.iter().filter(|(_, pinned)| *pinned == name);
+        match remove(&name, link, roots.map(|(root, _)| *root)) {
             Ok(removed) => {
                 is_anything_removed |= !removed.is_empty();
                 tell(&name, &removed, out).map_err(DetachError::Output)?;
@@ -85,6 +114,9 @@ pub fn detach(args: &DetachArgs, out: &mut impl Write) -> Result<ExitStatus, Det
     if let Some(error) = failed {
         return Err(error);
     }
+    if args.all {
+        look_for_others()?;
+    }
     if !is_anything_removed {
         writeln!(out, "nothing of natdiag was left").map_err(DetachError::Output)?;
     }
@@ -92,20 +124,53 @@ pub fn detach(args: &DetachArgs, out: &mut impl Write) -> Result<ExitStatus, Det
     Ok(ExitStatus::Clear)
 }
 
+/// Makes sure that no program of natdiag is attached any more.
+fn look_for_others() -> Result<(), DetachError> {
+    let links = link::all().map_err(DetachError::Links)?;
+    let of_link = |link: &Link| {
+        let programs = inspect::attached(link).into_iter();
+        programs
+            .filter(inspect::AttachedProgram::is_ours)
+            .map(|program| (link.name.clone(), program))
+            .collect::<Vec<_>>()
+    };
+    let left: Vec<_> = links.iter().flat_map(of_link).collect();
+    let ids: Vec<_> = left.iter().map(|(_, program)| program.id).collect();
+    let holders = holder::holders(&ids);
+    let programs: Vec<_> = left
+        .iter()
+        .map(|(interface, program)| {
+            let held = holders.get(&program.id).and_then(|by| by.first());
+            let who = held.map_or_else(
+                || "pinned where this process does not see it".to_owned(),
+                |process| format!("held by {} (process {})", process.name, process.pid),
+            );
+            let direction = program.direction.as_str();
+            format!("{interface}: {} {direction}, {who}", program.hook)
+        })
+        .collect();
+    if programs.is_empty() {
+        Ok(())
+    } else {
+        Err(DetachError::Left { programs })
+    }
+}
+
 /// Removes what is pinned for an interface, and its filters that no natdiag holds. Returns what that was, in words.
-fn remove(
+fn remove<'a>(
     name: &str,
     link: Option<&Link>,
-    root: Option<&PinRoot>,
+    roots: impl Iterator<Item = &'a PinRoot>,
 ) -> Result<Vec<String>, DetachError> {
-    if link.is_none() && root.is_none() {
+    let mut roots = roots.peekable();
+    if link.is_none() && roots.peek().is_none() {
         return Err(DetachError::Unknown {
             name: name.to_owned(),
             there: Vec::new(),
         });
     }
     let mut removed = Vec::new();
-    if let Some(root) = root {
+    for root in roots {
         let Removed { hooks, maps } = root.of_interface(name)?.remove()?;
         removed.extend(hooks);
         match maps {

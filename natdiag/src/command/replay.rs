@@ -111,6 +111,9 @@ fn survey(
     for (source, sighting) in sightings {
         crossing.take(source, [sighting]);
     }
+    for (source, playback) in playbacks.iter().enumerate() {
+        crossing.watched(source, playback.span());
+    }
     let start = playbacks.iter().filter_map(Playback::start).min();
     let end = playbacks.iter().map(Playback::now).max();
     crossing.advance(end.unwrap_or_default());

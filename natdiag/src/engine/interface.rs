@@ -10,7 +10,10 @@ use natdiag_common::{LinkType, record::Record};
 pub(super) use self::aside::Aside;
 use crate::{
     analysis::{
-        Analysis, conversation::ConversationEvidence, crossing::Sighting, filter::Filter,
+        Analysis,
+        conversation::ConversationEvidence,
+        crossing::{Sighting, Span},
+        filter::Filter,
         verdict::Middle,
     },
     bpf::{
@@ -31,7 +34,7 @@ use crate::{
     event::{Event, Timestamp},
     evidence::{keeper::Keeper, statement::Statement},
     host::{
-        address,
+        address::{self, BehindNat},
         link::{self, Link},
     },
     survey::{SourceKind, SourceSurvey},
@@ -67,7 +70,9 @@ pub(super) struct WatchedInterface {
     /// The newest records, where they are kept as evidence.
     keeper: Option<Keeper>,
     clock: Clock,
-    is_behind_nat: bool,
+    /// When it was watched by this run.
+    watched: Span,
+    behind_nat: Option<BehindNat>,
     hooks: Vec<String>,
     notes: Vec<String>,
     carried: Carried,
@@ -107,14 +112,17 @@ impl WatchedInterface {
             filter: options.filter.clone(),
             keeper: options.keeps_evidence.then(Keeper::default),
             clock,
+            watched: Span::default(),
             carried: opened.carried,
-            is_behind_nat: is_behind_nat(&link),
+            behind_nat: behind_nat(&link),
             link,
         };
+        let filter = interface.filter.clone();
+        interface.analysis.narrow(filter.clone());
         if goes_on {
             interface.catch_up()?;
         }
-        let filter = interface.filter.clone();
+        interface.watched.from = clock.now();
         if filter.is_on() && !goes_on {
             interface
                 .notes
@@ -251,9 +259,10 @@ impl WatchedInterface {
         self.analysis.share_sightings();
     }
 
-    /// What is to be joined with other interfaces, since the last call.
-    pub(super) fn take_sightings(&mut self) -> Vec<Sighting> {
-        self.analysis.take_sightings()
+    /// What is to be joined with other interfaces, since the last call, and within which time nothing is lacking.
+    pub(super) fn take_sightings(&mut self) -> (Span, Vec<Sighting>) {
+        let whole = self.watched.after(self.analysis.records_missed_until());
+        (whole, self.analysis.take_sightings())
     }
 
     /// The remote hosts of which most records are kept as evidence.
@@ -306,12 +315,14 @@ impl WatchedInterface {
         } else {
             self.notes.push("the filter was taken away".to_owned());
         }
+        self.analysis.narrow(filter.clone());
+        self.watched.from = self.clock.now();
         self.filter = filter;
     }
 
     /// Whether somebody else's address stands for those of the interface on the Internet.
-    pub(super) const fn is_behind_nat(&self) -> bool {
-        self.is_behind_nat
+    pub(super) const fn behind_nat(&self) -> Option<BehindNat> {
+        self.behind_nat
     }
 
     /// Whether the programs are attached.
@@ -344,6 +355,7 @@ impl WatchedInterface {
         let Some(attachment) = self.attachment.take() else {
             return Ok(());
         };
+        self.watched.until = Some(self.clock.now());
         if let Err(error) = attachment.detach() {
             let why = in_full(&error);
             tracing::error!(interface = self.link.name, why, "something stays pinned");
@@ -423,10 +435,10 @@ impl WatchedInterface {
     }
 }
 
-fn is_behind_nat(link: &Link) -> bool {
+fn behind_nat(link: &Link) -> Option<BehindNat> {
     // Without an answer nothing is claimed.
     let addresses = address::of_interface(&link.name).unwrap_or_default();
-    address::are_behind_nat(&addresses)
+    BehindNat::of(&addresses)
 }
 
 fn count(analysis: &mut Analysis, filter: &Filter, increment: &Increment, now: Timestamp) {

@@ -7,10 +7,9 @@ use std::{
     net::IpAddr,
 };
 
-use foldhash::fast::FixedState;
 use natdiag_common::{Direction, record::Record};
 
-use crate::analysis::scope;
+use crate::{analysis::scope, seed::Seed};
 
 /// Most records kept of one remote host: the handshakes and closings of a hundred connections.
 const MAX_PER_REMOTE: usize = 512;
@@ -20,7 +19,7 @@ const MAX_IN_ALL: usize = 1 << 17;
 /// The newest records of every remote host.
 #[derive(Debug, Default)]
 pub struct Keeper {
-    remotes: HashMap<IpAddr, Kept, FixedState>,
+    remotes: HashMap<IpAddr, Kept, Seed>,
     /// A host for each record, the oldest first.
     order: VecDeque<IpAddr>,
 }

@@ -39,12 +39,55 @@ fn ip_address(address: &SockaddrStorage) -> Option<IpAddr> {
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
 }
 
-/// Whether what leaves an interface with these addresses must be translated to reach the Internet: it has addresses
-/// for private use, and none that is routed there.
+/// What a NAT gateway stands before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BehindNat {
+    /// All that leaves for the Internet.
+    All,
+    /// IPv4 alone: addresses of IPv6 are routed there.
+    Ipv4,
+}
+
+impl BehindNat {
+    /// What is behind a NAT of an interface with these addresses: what must be translated to reach the Internet, as its
+    /// addresses are for private use, and none of the family is routed there.
+    #[must_use]
+    pub fn of(addresses: &[IpAddr]) -> Option<Self> {
+        let private_only = |is_family: fn(&IpAddr) -> bool| {
+            let mut of_use = addresses
+                .iter()
+                .filter(|address| is_family(address) && !is_link_scoped(address))
+                .peekable();
+            of_use
+                .peek()
+                .is_some()
+                .then(|| of_use.all(|address| is_private(*address)))
+        };
+        match (private_only(IpAddr::is_ipv4), private_only(IpAddr::is_ipv6)) {
+            (Some(true), Some(true) | None) | (None, Some(true)) => Some(Self::All),
+            (Some(true), Some(false)) => Some(Self::Ipv4),
+            // Addresses for local use stand beside routed ones in many networks.
+            (Some(false) | None, _) => None,
+        }
+    }
+
+    /// What was dropped before it gets here.
+    #[must_use]
+    pub const fn dropped(self) -> &'static str {
+        match self {
+            Self::All => "fragments that a NAT gateway dropped before this host",
+            Self::Ipv4 => "fragments of IPv4 that a NAT gateway dropped before this host",
+        }
+    }
+}
+
+/// Whether a NAT gateway stands before what leaves an interface with these addresses for a remote host.
 #[must_use]
-pub fn are_behind_nat(addresses: &[IpAddr]) -> bool {
-    let of_use = || addresses.iter().filter(|address| !is_link_scoped(address));
-    of_use().next().is_some() && of_use().all(|address| is_private(*address))
+pub fn is_behind_nat(addresses: &[IpAddr], remote: IpAddr) -> bool {
+    let of_family = addresses
+        .iter()
+        .filter(|address| address.is_ipv4() == remote.is_ipv4());
+    BehindNat::of(&of_family.copied().collect::<Vec<_>>()).is_some()
 }
 
 /// Whether an address means anything on its own link or host only.
@@ -59,24 +102,40 @@ fn is_link_scoped(address: &IpAddr) -> bool {
 mod tests {
     use super::*;
 
+    fn parsed(addresses: &[&str]) -> Vec<IpAddr> {
+        addresses.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
     #[test]
     fn private_addresses_alone_are_behind_a_nat() {
+        use BehindNat::{All, Ipv4};
         for (addresses, expected) in [
-            (&["10.0.0.5", "fe80::1"][..], true),
-            (&["172.31.255.1"], true),
-            (&["172.32.0.1"], false),
-            (&["100.64.0.1"], true),
-            (&["100.127.255.1"], true),
-            (&["100.128.0.1"], false),
-            (&["192.168.1.2", "fd00::2"], true),
-            (&["192.168.1.2", "2001:db8::2"], false),
-            (&["192.168.1.2", "203.0.113.1"], false),
-            (&["127.0.0.1", "::1"], false),
-            (&["fe80::1"], false),
-            (&[], false),
+            (&["10.0.0.5", "fe80::1"][..], Some(All)),
+            (&["172.31.255.1"], Some(All)),
+            (&["172.32.0.1"], None),
+            (&["100.64.0.1"], Some(All)),
+            (&["100.127.255.1"], Some(All)),
+            (&["100.128.0.1"], None),
+            (&["192.168.1.2", "fd00::2"], Some(All)),
+            (&["fd00::2"], Some(All)),
+            (&["192.168.1.2", "2001:db8::2"], Some(Ipv4)),
+            (&["192.168.1.2", "fd00::2", "2001:db8::2"], Some(Ipv4)),
+            (&["192.168.1.2", "203.0.113.1"], None),
+            (&["203.0.113.1", "fd00::2"], None),
+            (&["127.0.0.1", "::1"], None),
+            (&["fe80::1"], None),
+            (&[], None),
         ] {
-            let parsed: Vec<_> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-            assert_eq!(are_behind_nat(&parsed), expected, "{addresses:?}");
+            assert_eq!(BehindNat::of(&parsed(addresses)), expected, "{addresses:?}");
+        }
+    }
+
+    #[test]
+    fn a_test_of_one_host_is_behind_a_nat_by_the_family_of_that_host() {
+        let addresses = parsed(&["192.168.1.2", "2001:db8::2"]);
+        for (remote, want) in [("198.51.100.80", true), ("2001:db8:1::80", false)] {
+            let remote = remote.parse().unwrap();
+            assert_eq!(is_behind_nat(&addresses, remote), want, "{remote}");
         }
     }
 }

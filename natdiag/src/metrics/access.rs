@@ -19,6 +19,9 @@ use rustls::{
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
+/// What comes before name and password.
+const SCHEME: &str = "Basic ";
+
 /// Why it is not known who may have metrics.
 #[derive(Debug, Error)]
 pub enum AccessError {
@@ -74,7 +77,7 @@ impl Credentials {
         let is_usable = !name.is_empty() && !password.is_empty();
         is_usable.then(|| {
             let encoded = BASE64_STANDARD.encode(format!("{name}:{password}"));
-            Self(format!("Basic {encoded}"))
+            Self(format!("{SCHEME}{encoded}"))
         })
     }
 
@@ -91,14 +94,19 @@ impl Credentials {
         Self::of(&text).ok_or_else(|| AccessError::NoPassword(path.to_owned()))
     }
 
-    /// Compares in a time that does not tell where they differ.
+    /// Compares in a time that does not tell where they differ. The scheme may be written in any case (RFC 9110, section
+    /// 11.1).
     pub(super) fn admit(&self, header: &[u8]) -> bool {
         let wanted = self.0.as_bytes();
+        let has_scheme = header
+            .get(..SCHEME.len())
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME.as_bytes()));
         let differences = wanted
             .iter()
             .zip(header)
+            .skip(SCHEME.len())
             .fold(0, |sum, (one, other)| sum | (one ^ other));
-        wanted.len() == header.len() && differences == 0
+        wanted.len() == header.len() && has_scheme && differences == 0
     }
 }
 

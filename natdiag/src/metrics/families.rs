@@ -11,6 +11,7 @@ use crate::{
     analysis::{diagnosis::RemoteCounters, table::DEFAULT_CAPACITY},
     changes::{Changes, Place},
     cost::InterfaceCost,
+    report::wording,
     survey::{SourceSurvey, Survey},
 };
 
@@ -258,7 +259,7 @@ fn add(family: &mut MetricFamily, labels: &[(&str, &str)], value: f64) {
     let labels = labels.iter().map(|(name, value)| {
         let mut label = LabelPair::default();
         label.set_name((*name).to_owned());
-        label.set_value((*value).to_owned());
+        label.set_value(wording::clean(value).into_owned());
         label
     });
     let mut metric = Metric::from_label(labels.collect());

@@ -2,9 +2,10 @@
 //! given, so that a scrape costs the watching nothing.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -23,7 +24,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    task::AbortHandle,
     time::timeout,
 };
 
@@ -61,7 +62,43 @@ pub struct Server {
     listener: TcpListener,
     exhibition: Exhibition,
     access: Access,
-    places: Arc<Semaphore>,
+    places: Places,
+}
+
+/// The connections that are open, the oldest first. Where there is no room, the oldest gives way: an answer takes
+/// milliseconds, and who waits for longer has not asked.
+#[derive(Debug)]
+struct Places {
+    taken: VecDeque<(IpAddr, AbortHandle)>,
+    capacity: usize,
+}
+
+impl Places {
+    const fn new(capacity: usize) -> Self {
+        Self {
+            taken: VecDeque::new(),
+            capacity,
+        }
+    }
+
+    /// Makes room for a connection from an address. One that has half of the places gives up one of its own.
+    fn make_room(&mut self, address: IpAddr) {
+        self.taken.retain(|(_, handle)| !handle.is_finished());
+        let of_address = self.taken.iter().filter(|(taker, _)| *taker == address);
+        let has_its_share = of_address.count() >= self.capacity.div_ceil(2);
+        let oldest = if has_its_share {
+            self.taken.iter().position(|(taker, _)| *taker == address)
+        } else {
+            (self.taken.len() >= self.capacity).then_some(0)
+        };
+        if let Some((_, handle)) = oldest.and_then(|place| self.taken.remove(place)) {
+            handle.abort();
+        }
+    }
+
+    fn take(&mut self, address: IpAddr, handle: AbortHandle) {
+        self.taken.push_back((address, handle));
+    }
 }
 
 /// Why a client got no answer.
@@ -88,7 +125,7 @@ impl Server {
             listener: TcpListener::bind(address).await?,
             exhibition,
             access,
-            places: Arc::new(Semaphore::new(connections as usize)),
+            places: Places::new(connections as usize),
         })
     }
 
@@ -100,30 +137,27 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves for ever. Those who find no place wait in the system's queue.
-    pub async fn serve(self) -> Infallible {
+    /// Serves for ever. Everybody is let in, so that nobody waits behind those who say nothing.
+    pub async fn serve(mut self) -> Infallible {
         loop {
-            // It is closed never.
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                continue;
-            };
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, client) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!(%error, "cannot accept a connection");
                     tokio::time::sleep(AFTER_REFUSAL).await;
                     continue;
                 }
             };
+            self.places.make_room(client.ip());
             let conversation = receive(stream, self.access.clone(), self.exhibition.clone());
-            tokio::spawn(async move {
+            let conversation = tokio::spawn(async move {
                 match timeout(CONNECTION_TIMEOUT, conversation).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!(error = in_full(&error), "a scrape failed"),
                     Err(_) => tracing::debug!("a scrape took too long"),
                 }
-                drop(place);
             });
+            self.places.take(client.ip(), conversation.abort_handle());
         }
     }
 }

@@ -99,6 +99,7 @@ impl Tested {
             },
             established: None,
             findings: self.findings(),
+            hit_by: Vec::new(),
             close_up: None,
         }
     }

@@ -11,10 +11,7 @@ pub(crate) use self::{
     parts::{diagnosis, finding, live, names, remote, survey, survey_of},
 };
 use crate::{
-    analysis::{
-        diagnosis::{Cause, Diagnosis, Evidence, Finding, RemoteCounters, Severity},
-        verdict::{self, LeftOut},
-    },
+    analysis::diagnosis::{Cause, Diagnosis, Evidence, Finding, RemoteCounters, Severity},
     survey::{SourceKind, SourceSurvey, Survey},
 };
 
@@ -124,13 +121,11 @@ pub(crate) fn overflow() -> Survey {
         source.diagnosis.remotes_known = 1_048_576;
         source.diagnosis.overflow_remotes = 73_412;
         source.diagnosis.turned_away = 73_412;
-        source
-            .diagnosis
-            .findings
-            .extend(verdict::left_out(&LeftOut {
-                turned_away: 73_412,
-                ..LeftOut::default()
-            }));
+        source.diagnosis.findings.push(Finding {
+            summary: "not every remote host could be looked at: 73412 packets were left out"
+                .to_owned(),
+            ..finding(Cause::InsufficientEvidence, Severity::Warning)
+        });
         source.diagnosis.overflow.syn_sent = 73_412;
         source.diagnosis.totals.counters[Counter::MissedRecordsRing as usize] = 11;
         source.diagnosis.totals.counters[Counter::MissedRecordsBudget as usize] = 5_000;

@@ -92,6 +92,8 @@ struct Remote<'a> {
     source: usize,
     counters: Counters,
     findings: Vec<Finding<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hit_by: Vec<HitBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,26 @@ struct Established {
 struct RoundTrip {
     median: f64,
     p90: f64,
+}
+
+/// What is wrong with a server and hits connections that the host opens.
+#[derive(Debug, Serialize)]
+struct HitBy {
+    address: IpAddr,
+    cause: &'static str,
+    connections_hit: u64,
+    connections: u64,
+}
+
+impl From<&diagnosis::HitBy> for HitBy {
+    fn from(hit_by: &diagnosis::HitBy) -> Self {
+        Self {
+            address: hit_by.remote,
+            cause: hit_by.cause.as_str(),
+            connections_hit: hit_by.hit,
+            connections: hit_by.all,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -284,6 +306,7 @@ impl<'a> Remote<'a> {
             source,
             counters: Counters::from(&remote.counters),
             findings: remote.findings.iter().map(Finding::from).collect(),
+            hit_by: remote.hit_by.iter().map(HitBy::from).collect(),
             name: names.of(remote.address).map(|name| name.to_string()),
             established: remote.established.as_ref().map(Established::from),
         }

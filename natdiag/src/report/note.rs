@@ -64,7 +64,7 @@ impl Note {
             (of(Weight::Harm), of(Weight::Unclear), of(Weight::Harmless));
         let several = survey.sources.len() > 1;
         let verdict = verdict(harm.len(), unclear.len());
-        let told = [harm, unclear].concat();
+        let told = alike([harm, unclear].concat());
         Self {
             opening: survey
                 .sources
@@ -75,9 +75,9 @@ impl Note {
             told: told
                 .iter()
                 .take(IN_FULL)
-                .map(|subject| Told::new(&subject.name(several), subject))
+                .filter_map(|alike| Told::of_alike(alike, several))
                 .collect(),
-            also: listed(told.get(IN_FULL..).unwrap_or_default(), several),
+            also: listed(&told.get(IN_FULL..).unwrap_or_default().concat(), several),
             harmless: listed(&harmless, several),
             remotes: remotes(survey, rows.unwrap_or(BUSIEST)),
             limits: limits(survey),
@@ -104,6 +104,22 @@ fn subjects(survey: &Survey) -> Vec<Subject<'_>> {
             })
         })
         .collect()
+}
+
+/// Puts findings together that say the same about different hosts, in the order of the first of each.
+fn alike<'a, 's>(subjects: Vec<&'a Subject<'s>>) -> Vec<Vec<&'a Subject<'s>>> {
+    let mut groups: Vec<Vec<&Subject>> = Vec::new();
+    for subject in subjects {
+        let same = groups.iter_mut().find(|group| {
+            let first = group.first();
+            first.is_some_and(|first| first.says_the_same_as(subject))
+        });
+        match same {
+            Some(group) => group.push(subject),
+            None => groups.push(vec![subject]),
+        }
+    }
+    groups
 }
 
 fn opening(survey: &Survey, source: &SourceSurvey) -> String {

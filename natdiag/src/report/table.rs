@@ -78,6 +78,9 @@ impl Row {
         }
         let more = remote.findings.len().saturating_sub(1);
         let mut row = Self::new(name, remote.findings.first(), more);
+        if let ([], [hit_by, ..]) = (remote.findings.as_slice(), remote.hit_by.as_slice()) {
+            row.verdict = format!("hit by {}", hit_by.remote);
+        }
         let counters = &remote.counters;
         let (dropped, decided) = decided(counters);
         let [_, cells @ ..] = &mut row.cells;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr, time::Duration};
 
 use crate::{
-    analysis::diagnosis::{Cause, Severity},
+    analysis::diagnosis::{Cause, HitBy, Severity},
     event::Timestamp,
     names::Names,
 };
@@ -136,6 +136,21 @@ pub(crate) fn fitted(text: &str, columns: usize) -> Cow<'_, str> {
     cut.truncate(cut.trim_end().len());
     cut.push('…');
     cut.into()
+}
+
+/// By what a host is hit, in words.
+pub(crate) fn hit_by(hit_by: &HitBy) -> String {
+    let HitBy {
+        remote,
+        cause,
+        hit,
+        all,
+    } = hit_by;
+    format!(
+        "{hit} of {} to {remote}: {}",
+        counted(*all, "connection", "connections"),
+        cause.title()
+    )
 }
 
 /// The text without what could steer a terminal: names of files and interfaces are somebody else's.

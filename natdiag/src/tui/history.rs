@@ -5,8 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use foldhash::fast::FixedState;
-
+use crate::seed::Seed;
 use crate::{analysis::diagnosis::RemoteCounters, event::Timestamp, survey::Survey};
 
 /// Intervals remembered: a minute at the usual pace.
@@ -18,7 +17,7 @@ const MAX_REMOTES: usize = 1 << 17;
 /// What was counted of all remote hosts, interval by interval.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    remotes: HashMap<(usize, IpAddr), Counted, FixedState>,
+    remotes: HashMap<(usize, IpAddr), Counted, Seed>,
     /// Intervals so far.
     now: u64,
     /// Ends of the newest intervals, the newest last, and the start before them.

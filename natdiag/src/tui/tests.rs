@@ -272,6 +272,7 @@ fn crowd(hosts: u32) -> Survey {
         },
         established: None,
         findings: Vec::new(),
+        hit_by: Vec::new(),
         close_up: None,
     });
     let source: SourceSurvey = fixture::live("ens5", fixture::diagnosis(remotes.collect()));

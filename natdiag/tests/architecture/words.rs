@@ -23,6 +23,12 @@ const RULES: &[Rule] = &[
         why: "only `bpf` talks to the kernel's BPF",
     },
     Rule {
+        folder: "natdiag/src",
+        except: &["natdiag/src/seed.rs"],
+        words: &["foldhash", "FixedState", "RandomState"],
+        why: "keys of tables are chosen by whoever sends packets, so that their seed must be random",
+    },
+    Rule {
         folder: "natdiag/src/analysis",
         except: &[],
         words: &[

@@ -320,6 +320,7 @@ fn a_configuration_is_checked_without_privileges() {
             2,
             "`metrics-remotes` means something only with `metrics`",
         ),
+        ("user = 'nosuchuser'\n", 2, "nosuchuser"),
     ] {
         let file = write_config(folder.path(), text);
         let output = Command::new(NATDIAG)
@@ -329,6 +330,8 @@ fn a_configuration_is_checked_without_privileges() {
             .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{text}: {stderr}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said.contains("is valid"), code == 0, "{text}: {said}");
         assert!(stderr.contains(want), "{stderr}");
     }
 }

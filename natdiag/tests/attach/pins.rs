@@ -1,6 +1,10 @@
 //! What is pinned when natdiag has ended: `natdiag detach` removes it, and what cannot be gone on with is said.
 
-use std::{fs, os::unix::fs::symlink, process::Command};
+use std::{
+    fs,
+    os::unix::{fs::symlink, process::CommandExt as _},
+    process::{Command, Stdio},
+};
 
 use crate::{
     daemon::Daemon,
@@ -52,6 +56,59 @@ fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
             assert_eq!(kept.daemon.end(), Some(0));
         },
     );
+}
+
+#[test]
+fn detach_of_all_finds_what_is_pinned_in_a_folder_that_nobody_names() {
+    in_namespace(
+        "detach_of_all_finds_what_is_pinned_in_a_folder_that_nobody_names",
+        || {
+            let mut kept = Kept::start("");
+            let everything = || {
+                Command::new(env!("CARGO_BIN_EXE_natdiag"))
+                    .args(["detach", "--all"])
+                    .output()
+                    .unwrap()
+            };
+            assert_eq!(everything().status.code(), Some(2), "it runs");
+            assert_eq!(kept.daemon.end(), Some(0));
+            assert_eq!(tcx_programs(WATCHED), 2);
+            let output = everything();
+            assert_eq!(
+                text(&output.stdout),
+                "v0: removed tcx ingress, tcx egress, 4 maps\n"
+            );
+            assert_eq!((output.status.code(), tcx_programs(WATCHED)), (Some(0), 0));
+        },
+    );
+}
+
+#[test]
+fn detach_says_what_still_watches_and_that_it_may_not() {
+    in_namespace("detach_says_what_still_watches_and_that_it_may_not", || {
+        let mut watch = Command::new(env!("CARGO_BIN_EXE_natdiag"))
+            .args(["watch", "-i", WATCHED, "--output", "json"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_until("natdiag to watch", || tcx_programs(WATCHED) == 2);
+        let mut detach = Command::new(env!("CARGO_BIN_EXE_natdiag"));
+        detach.args(["detach", "--all"]);
+        let output = detach.output().unwrap();
+        let said = text(&output.stderr);
+        let holder = format!("natdiag (process {})", watch.id());
+        assert!(
+            said.contains("v0: tcx ingress") && said.contains(&holder),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(2));
+        let output = detach.uid(65534).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        assert!(said.contains("natdiag detach needs"), "{said}");
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+    });
 }
 
 #[test]

@@ -1,6 +1,10 @@
 use super::*;
 use crate::{
-    analysis::timeline::{Client, MS},
+    analysis::{
+        diagnosis::{Diagnosis, RemoteCounters, RemoteDiagnosis},
+        timeline::{Client, MS},
+        verdict::add_crossing,
+    },
     event::{Content, Event},
 };
 
@@ -123,4 +127,92 @@ fn order_of_the_sources_does_not_matter() {
     assert_eq!((evidence.first.dropped, evidence.first.answered), (1, 6));
     assert_eq!((evidence.again.dropped, evidence.again.answered), (1, 1));
     assert_eq!((evidence.straight, evidence.astray), (1, 0));
+}
+
+/// Connections of which the first SYN is seen inside only, and its repeat on both sides; others pass at once.
+fn seen_inside_first(span_outside: Span) -> CrossingEvidence {
+    let mut crossing = Crossing::default();
+    crossing.watched(OUTSIDE, span_outside);
+    for number in 0..20_u16 {
+        let client = Client::new(number)
+            .from("10.60.1.3")
+            .with_isn(number.into());
+        let public = Client::new(9000 + number).with_isn(number.into());
+        let ms = u64::from(number) * 10;
+        let repeats = if number < 10 {
+            crossing.take(INSIDE, [sighting(&client.syn(ms, Some(1)))]);
+            vec![1000 + ms, 2000 + ms]
+        } else {
+            vec![1000 + ms]
+        };
+        for at in repeats {
+            let tsval = u32::try_from(at).ok();
+            crossing.take(INSIDE, [sighting(&client.syn(at, tsval))]);
+            crossing.take(OUTSIDE, [sighting(&later(public.syn(at, tsval)))]);
+        }
+    }
+    crossing.advance(Timestamp(20_000 * MS));
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    evidence.clone()
+}
+
+#[test]
+fn syns_from_before_the_other_side_was_watched_are_not_swallowed() {
+    let all_the_time = Span::default();
+    let evidence = seen_inside_first(all_the_time);
+    assert_eq!(evidence.first.dropped, 10);
+    let from_later_on = Span {
+        from: Timestamp(500 * MS),
+        until: None,
+    };
+    let evidence = seen_inside_first(from_later_on);
+    assert_eq!((evidence.first.dropped, evidence.again.dropped), (0, 0));
+}
+
+#[test]
+fn syns_from_just_before_the_other_side_was_let_go_are_not_swallowed() {
+    let mut crossing = played(1000);
+    let until = Some(Timestamp(20_100 * MS));
+    crossing.watched(
+        OUTSIDE,
+        Span {
+            until,
+            ..Span::default()
+        },
+    );
+    for (number, ms) in [(1, 20_000), (2, 20_050), (3, 20_200)] {
+        let client = Client::new(number).from("10.60.1.3").with_isn(77);
+        crossing.take(INSIDE, [sighting(&client.syn(ms, None))]);
+    }
+    crossing.advance(Timestamp(30_000 * MS));
+    let (_, evidence) = crossing.remotes().next().unwrap();
+    assert_eq!((evidence.first.dropped, evidence.first.answered), (0, 40));
+}
+
+#[test]
+fn a_client_whose_connections_fail_is_hit_by_what_is_found_about_the_server() {
+    let host = |address: &str| RemoteDiagnosis {
+        address: address.parse().unwrap(),
+        counters: RemoteCounters::default(),
+        findings: Vec::new(),
+        hit_by: Vec::new(),
+        established: None,
+        close_up: None,
+    };
+    for (swallowed, want) in [(8, Some((5, 40))), (1000, None)] {
+        let mut inside = Diagnosis {
+            remotes: vec![host("10.60.1.3"), host("10.60.1.4")],
+            ..Diagnosis::default()
+        };
+        let mut outside = Diagnosis {
+            remotes: vec![host("203.0.113.80")],
+            ..Diagnosis::default()
+        };
+        add_crossing(&played(swallowed), &mut [&mut inside, &mut outside]);
+        let hit = |place: usize| {
+            let hit_by = inside.remotes[place].hit_by.first();
+            hit_by.map(|it| (it.hit, it.all))
+        };
+        assert_eq!((hit(0), hit(1)), (want, None), "{swallowed}");
+    }
 }

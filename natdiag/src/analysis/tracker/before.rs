@@ -60,9 +60,9 @@ impl Tracker {
         if refuses || !is_ours || self.before.knows(tuple) {
             return;
         }
-        let watched_ns = self.marks_known_from.map_or(0, |known| {
-            (event.time.0 + LIFETIME_NS).saturating_sub(known.0)
-        });
+        let watched_ns = self
+            .marks_known_from
+            .map_or(0, |known| event.time.plus(LIFETIME_NS).since(known));
         let reset = ResetBefore {
             tuple,
             ttl: event.ttl,

@@ -5,10 +5,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use foldhash::fast::FixedState;
-
 use super::Tracker;
 use crate::analysis::fates::{SynEvidence, neighbours::Neighbours};
+use crate::seed::Seed;
 
 /// SYNs that must have been dropped for a host to count as silent.
 const SILENT: u64 = 2;
@@ -16,7 +15,7 @@ const SILENT: u64 = 2;
 /// The networks of all silent hosts.
 #[derive(Debug, Default)]
 pub struct Networks {
-    hosts: HashMap<IpAddr, Neighbours, FixedState>,
+    hosts: HashMap<IpAddr, Neighbours, Seed>,
 }
 
 impl Networks {
@@ -41,7 +40,7 @@ impl Tracker {
     /// What the hosts of each network do in which one is silent.
     #[must_use]
     pub fn networks(&self) -> Networks {
-        let mut hosts: HashMap<IpAddr, Neighbours, FixedState> = HashMap::default();
+        let mut hosts: HashMap<IpAddr, Neighbours, Seed> = HashMap::default();
         for (address, state) in &self.remotes {
             if is_silent(&state.evidence) {
                 hosts.entry(network(*address)).or_default().silent += 1;

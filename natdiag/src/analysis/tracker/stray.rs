@@ -3,12 +3,12 @@
 
 use std::{collections::HashMap, net::IpAddr};
 
-use foldhash::fast::FixedState;
 use natdiag_common::wire::seq::SeqNumber;
 use serde::{Deserialize, Serialize};
 
 use super::{FourTuple, Tracker};
 use crate::analysis::fates::{Fate, SynEvidence};
+use crate::seed::Seed;
 
 /// SYN-ACKs remembered: in traffic that is well there are none but at the beginning. Others are forgotten all at once.
 const MAX_STRAYS: usize = 4096;
@@ -24,7 +24,7 @@ struct Answered {
 
 /// SYN-ACKs that answer no SYN to their sender, and who that was.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Strays(HashMap<Answered, IpAddr, FixedState>);
+pub(super) struct Strays(HashMap<Answered, IpAddr, Seed>);
 
 impl Strays {
     /// Remembers a SYN-ACK that acknowledges a SYN with this number.

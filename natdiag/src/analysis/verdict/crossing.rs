@@ -22,7 +22,8 @@ use super::{
 use crate::analysis::{
     crossing::{Crossing, CrossingEvidence},
     diagnosis::{
-        Alternative, Cause, Diagnosis, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
+        Alternative, Cause, Diagnosis, Evidence, Finding, HitBy, RemoteCounters, RemoteDiagnosis,
+        Severity,
     },
     fates::Outcomes,
 };
@@ -44,6 +45,7 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
         .iter()
         .fold(Outcomes::default(), |sum, (_, it)| sum.plus(it.first));
     let mut is_complete = false;
+    let mut hits = Vec::new();
     for (remote, evidence) in &remotes {
         let found = swallowed(evidence, all.less(evidence.first));
         // A connection is evidence where it leaves, and not where it comes in as well.
@@ -75,6 +77,15 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
                 diagnosis.remotes.insert(0, unknown);
             }
             None => {}
+        }
+        let known = diagnosis.remotes.iter().find(|it| it.address == *remote);
+        hits.extend(known.into_iter().flat_map(|known| hit(known, evidence)));
+    }
+    for (inside, client, hit_by) in hits {
+        let inside = diagnoses.get_mut(inside);
+        let mut remotes = inside.into_iter().flat_map(|it| &mut it.remotes);
+        if let Some(known) = remotes.find(|known| known.address == client) {
+            known.hit_by.push(hit_by);
         }
     }
     if is_complete {
@@ -116,17 +127,43 @@ fn amend(
         return;
     }
     for finding in &mut known.findings {
-        let is_about_syns = finding.cause.is_of_silence()
-            || matches!(
-                finding.cause,
-                Cause::NatPortExhaustion | Cause::LocalNat | Cause::Routing | Cause::TwRecycle
-            );
-        if is_about_syns {
+        if is_about_syns(finding.cause) {
             finding
                 .evidence
                 .push(("clients_hit", Evidence::List(hit.clone())));
         }
     }
+}
+
+/// Whether a cause keeps connections from being opened.
+fn is_about_syns(cause: Cause) -> bool {
+    cause.is_of_silence()
+        || matches!(
+            cause,
+            Cause::NatPortExhaustion | Cause::LocalNat | Cause::Routing | Cause::TwRecycle
+        )
+}
+
+/// Who behind the NAT suffers from the worst that is found about a server, and at which source that host is seen.
+fn hit(known: &RemoteDiagnosis, evidence: &CrossingEvidence) -> Vec<(usize, IpAddr, HitBy)> {
+    let mut findings = known.findings.iter();
+    let worst = findings.find(|finding| is_about_syns(finding.cause));
+    let (Some(finding), Some(inside)) = (worst, evidence.inside) else {
+        return Vec::new();
+    };
+    let clients = evidence.clients.iter();
+    clients
+        .filter(|(_, connections)| connections.hit > 0)
+        .map(|(client, connections)| {
+            let hit_by = HitBy {
+                remote: known.address,
+                cause: finding.cause,
+                hit: connections.hit,
+                all: connections.all,
+            };
+            (inside, *client, hit_by)
+        })
+        .collect()
 }
 
 fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding> {
@@ -248,6 +285,7 @@ impl RemoteDiagnosis {
             counters: RemoteCounters::default(),
             established: None,
             findings: Vec::new(),
+            hit_by: Vec::new(),
             close_up: None,
         }
     }

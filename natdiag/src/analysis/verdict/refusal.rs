@@ -16,6 +16,28 @@ const GENUINE: f64 = 0.99;
 /// An `ICMP` error that says that a rule forbids a packet says so itself; only a forged one lies.
 const BY_ITS_OWN_WORDS: f64 = 0.99;
 
+/// Refused SYNs from which on that is more than somebody who tries a port: who wants a service that is away tries again.
+const REFUSED: u64 = 3;
+
+/// The worst that [`findings`] may say.
+pub(super) fn severity(syns: &SynEvidence) -> Option<Severity> {
+    let known = syns.refusals.as_deref();
+    let is_open = known.is_some_and(|known| known.opened > 0);
+    if syns.unreachable > 0 || is_open || mixed::ports(syns).next().is_some() {
+        Some(Severity::Critical)
+    } else {
+        (syns.refused > 0).then(|| of_closed_ports(syns.refused))
+    }
+}
+
+fn of_closed_ports(refused: u64) -> Severity {
+    if refused < REFUSED {
+        Severity::Info
+    } else {
+        Severity::Warning
+    }
+}
+
 /// Who says no.
 pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -89,7 +111,13 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
             cause: Cause::ResetInjected,
             why: by_filter,
         }],
-        ..finding(Cause::Refused, Severity::Warning, summary, evidence, remedy)
+        ..finding(
+            Cause::Refused,
+            of_closed_ports(refused + unreachable),
+            summary,
+            evidence,
+            remedy,
+        )
     })
 }
 

@@ -1,18 +1,21 @@
 //! What a watcher on an interface can and cannot see. Pure.
 
 use super::Facts;
-use crate::host::address::are_behind_nat;
+use crate::host::address::BehindNat;
 
 /// What cannot be seen from an interface, one sentence each.
 #[must_use]
 pub fn blind_to(facts: &Facts) -> Vec<String> {
     let mut blind_to = Vec::new();
-    if are_behind_nat(&facts.addresses) {
-        blind_to.push(
-            "fragments that a NAT gateway dropped before this host: it has private addresses only; watch on the \
-             public side to see them"
-                .to_owned(),
-        );
+    if let Some(behind) = BehindNat::of(&facts.addresses) {
+        let which = match behind {
+            BehindNat::All => "private addresses only",
+            BehindNat::Ipv4 => "private addresses of IPv4 only",
+        };
+        blind_to.push(format!(
+            "{}: it has {which}; watch on the public side to see them",
+            behind.dropped()
+        ));
     }
     if facts.offloads.lro == Some(true) {
         blind_to.push(

@@ -84,6 +84,9 @@ pub enum DaemonError {
     /// Whole packets cannot be had.
     #[error("cannot open a packet socket (`full`); start natdiag with CAP_NET_RAW")]
     Full(#[source] io::Error),
+    /// That a configuration is valid cannot be told.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
     /// Signals cannot be awaited.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),

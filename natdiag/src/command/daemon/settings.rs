@@ -1,11 +1,12 @@
 //! Settings from the command line and from the configuration file.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use super::failure::DaemonError;
 use crate::{
     cli::daemon::{DaemonArgs, Settings},
     config::daemon::{self, DaemonConfig},
+    host::regular,
     value::place::DEFAULT_FILE,
 };
 
@@ -30,7 +31,10 @@ pub(super) fn read(path: &Path) -> Result<DaemonConfig, DaemonError> {
 }
 
 fn text(path: &Path) -> Result<String, DaemonError> {
-    fs::read_to_string(path).map_err(|source| DaemonError::Read {
+    let text = regular::read(path).and_then(|octets| {
+        String::from_utf8(octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
+    text.map_err(|source| DaemonError::Read {
         path: path.to_owned(),
         source,
     })

@@ -1,7 +1,7 @@
 //! Where what is known is saved, when, and what of it another run can go on with.
 
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, File, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, chown},
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use crate::{
     config::daemon::StateConfig,
     engine::Engine,
     error::in_full,
+    host::lock,
 };
 
 /// Others have no business with what is known here.
@@ -39,6 +40,8 @@ pub(super) struct StateFolder {
     folder: PathBuf,
     pub(super) pins: Arc<PinRoot>,
     is_failing: bool,
+    /// Keeps another natdiag from the folder.
+    _lock: File,
 }
 
 impl StateFolder {
@@ -53,8 +56,14 @@ impl StateFolder {
             folder: config.folder.clone(),
             source,
         })?;
+        let lock = lock(&config.folder).map_err(|source| DaemonError::Folder {
+            key: "state",
+            folder: config.folder.clone(),
+            source,
+        })?;
         match PinRoot::open(&config.pin) {
             Ok(pins) => Ok(Some(Self {
+                _lock: lock,
                 folder: config.folder.clone(),
                 pins: Arc::new(pins),
                 is_failing: false,
@@ -128,6 +137,22 @@ impl StateFolder {
     /// The folders that must stay writable.
     pub(super) fn folders(&self) -> [PathBuf; 2] {
         [self.folder.clone(), self.pins.reach()]
+    }
+}
+
+/// Takes charge of a folder, as long as the file is open.
+fn lock(folder: &Path) -> io::Result<File> {
+    let open = File::open(folder)?;
+    match open.try_lock() {
+        Ok(()) => Ok(open),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => {
+            let holder = open.metadata().ok().as_ref().and_then(lock::holder);
+            let who = holder.map_or_else(String::new, |process| format!(" (process {process})"));
+            Err(io::Error::other(format!(
+                "a natdiag that runs uses it{who}"
+            )))
+        }
     }
 }
 

@@ -212,7 +212,7 @@ impl Test<'_> {
         let probed = &mut self.probed;
         let addresses = address::of_interface(&path.link.name).unwrap_or_default();
         let sighting = Sighting {
-            is_behind_nat: address::are_behind_nat(&addresses),
+            is_behind_nat: address::is_behind_nat(&addresses, source.remote.ip()),
             ..sighting
         };
         if sighting.is_behind_nat && probed.survey.blind_to.is_empty() {

@@ -119,7 +119,7 @@ fn add(
     tested: Tested,
 ) {
     let addresses = address::of_interface(&path.link.name).unwrap_or_default();
-    if address::are_behind_nat(&addresses) && probed.survey.blind_to.is_empty() {
+    if address::is_behind_nat(&addresses, tested.remote.ip()) && probed.survey.blind_to.is_empty() {
         probed.survey.blind_to.push(BEHIND_NAT.to_owned());
     }
     probed.survey.sources.push(SourceSurvey {

@@ -123,6 +123,8 @@ fn metrics_are_for_those_who_know_the_password() {
             (format!("Authorization: Basic {wrong}\r\n"), "401"),
             (format!("Authorization: Basic {right}A\r\n"), "401"),
             (format!("Authorization: Basic {right}\r\n"), "200"),
+            (format!("Authorization: basic {right}\r\n"), "200"),
+            (format!("Authorization: Bearer{right}\r\n"), "401"),
         ] {
             let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{header}\r\n");
             let answer = ask(address, &request).await;
@@ -137,20 +139,43 @@ fn metrics_are_for_those_who_know_the_password() {
 }
 
 #[test]
-fn who_says_nothing_keeps_a_place_for_seconds_only() {
+fn who_says_nothing_takes_no_place_from_who_asks() {
     run(async {
         let address = serve(None).await;
-        let silent = [
-            TcpStream::connect(address).await.unwrap(),
-            TcpStream::connect(address).await.unwrap(),
-        ];
+        let mut silent = Vec::new();
+        for _ in 0..200 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
         let clock = crate::clock::Clock::start();
         let begin_ns = clock.monotonic_ns();
-        let answer = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert!(answer.ends_with("natdiag_findings 1\n"), "{answer}");
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            let answer = ask(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        }
         let waited_ns = clock.monotonic_ns() - begin_ns;
-        assert!(waited_ns >= 4_000_000_000, "all places were taken");
+        assert!(waited_ns < 2_000_000_000, "{waited_ns}");
         drop(silent);
+    });
+}
+
+#[test]
+fn one_address_has_half_of_the_places_and_the_oldest_gives_way() {
+    let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+    run(async {
+        let mut places = Places::new(4);
+        let idle = || tokio::spawn(std::future::pending::<()>()).abort_handle();
+        let taken: Vec<_> = [here, there, here, here, there, there]
+            .into_iter()
+            .map(|address| {
+                let handle = idle();
+                places.make_room(address);
+                places.take(address, handle.clone());
+                handle
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let are_gone: Vec<_> = taken.iter().map(AbortHandle::is_finished).collect();
+        assert_eq!(are_gone, [true, true, false, false, false, false]);
     });
 }
 

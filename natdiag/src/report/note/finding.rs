@@ -10,6 +10,8 @@ use crate::{
     survey::SourceSurvey,
 };
 
+/// Hosts named of which the same is to be told.
+const NAMED: usize = 64;
 /// Evidence that says what could not be seen.
 const UNSEEN: &str = "unseen";
 
@@ -26,6 +28,17 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Whether it is about another host of the same source and differs in nothing else that is told.
+    pub(crate) fn says_the_same_as(&self, other: &Subject) -> bool {
+        let (one, two) = (self.finding, other.finding);
+        self.remote.is_some()
+            && other.remote.is_some()
+            && self.source.name == other.source.name
+            && (one.cause, one.severity) == (two.cause, two.severity)
+            && one.summary == two.summary
+            && one.remedy == two.remedy
+    }
+
     /// Whom it is about, in words.
     pub(crate) fn name(&self, several_sources: bool) -> String {
         match self.remote {
@@ -54,6 +67,25 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Tells a finding about the first of some hosts, and names the others.
+    pub(crate) fn of_alike(alike: &[&Subject], several_sources: bool) -> Option<Self> {
+        let (first, others) = alike.split_first()?;
+        let mut told = Self::new(&first.name(several_sources), first);
+        if !others.is_empty() {
+            let mut names: Vec<_> = others
+                .iter()
+                .take(NAMED)
+                .map(|other| other.name(several_sources))
+                .collect();
+            if others.len() > NAMED {
+                names.push(format!("and {} more", others.len() - NAMED));
+            }
+            told.heading = format!("{} and {} more", told.heading, others.len());
+            told.sections.insert(0, ("also of", vec![names.join(", ")]));
+        }
+        Some(told)
+    }
+
     /// Tells a finding about `name`.
     pub(crate) fn new(name: &str, subject: &Subject) -> Self {
         let finding = subject.finding;

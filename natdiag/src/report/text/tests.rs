@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    analysis::diagnosis::{Cause, Finding, RemoteCounters, Severity},
+    analysis::diagnosis::{Cause, Finding, HitBy, RemoteCounters, Severity},
     report::fixture,
 };
 
@@ -60,7 +60,7 @@ fn syns_without_timestamps_have_columns_of_their_own() {
 fn many_findings_are_named_and_the_rest_counted() {
     let remotes = (0..1000).map(|host| {
         let finding = Finding {
-            summary: "loss".to_owned(),
+            summary: format!("loss of {host}"),
             ..fixture::finding(Cause::PacketLoss, Severity::Warning)
         };
         let address = format!("2001:db8::{host:x}");
@@ -76,7 +76,7 @@ fn many_findings_are_named_and_the_rest_counted() {
         text.contains("\n20. 2001:db8::13: loss on the way"),
         "{text}"
     );
-    assert!(text.contains("\n   2001:db8::14: Loss.\n"), "{text}");
+    assert!(text.contains("\n   2001:db8::14: Loss of 20.\n"), "{text}");
     assert!(
         text.contains("and 880 more; `--output json` has them"),
         "{text}"
@@ -107,4 +107,42 @@ fn written(survey: &Survey, columns: usize) -> String {
     let mut out = Vec::new();
     write(survey, &mut out, Paper::plain(columns), None).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_is_the_same_of_many_hosts_is_told_once() {
+    let hosts = (1..=32).map(|last| {
+        let finding = Finding {
+            summary: "connections are refused at once".to_owned(),
+            ..fixture::finding(Cause::Refused, Severity::Warning)
+        };
+        let address = format!("203.0.113.{last}");
+        fixture::remote(&address, RemoteCounters::default(), vec![finding])
+    });
+    let diagnosis = fixture::diagnosis(hosts.collect());
+    let text = written(
+        &fixture::survey(vec![fixture::live("ens5", diagnosis)]),
+        100,
+    );
+    assert_eq!(text.matches("Connections are refused").count(), 1, "{text}");
+    assert!(text.contains("sure) and 31 more"), "{text}");
+    assert!(
+        text.contains("also of") && text.contains("203.0.113.32"),
+        "{text}"
+    );
+    assert!(text.contains("32 findings need attention"), "{text}");
+}
+
+#[test]
+fn a_client_that_is_hit_by_a_server_is_not_well() {
+    let mut client = fixture::remote("10.60.1.3", RemoteCounters::default(), vec![]);
+    client.hit_by.push(HitBy {
+        remote: "203.0.113.80".parse().unwrap(),
+        cause: Cause::TwRecycle,
+        hit: 84,
+        all: 84,
+    });
+    let diagnosis = fixture::diagnosis(vec![client]);
+    let text = written(&fixture::survey(vec![fixture::live("lan", diagnosis)]), 100);
+    assert!(text.contains("hit by 203.0.113.80"), "{text}");
 }

@@ -45,10 +45,17 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
     }
     if let Some(remote) = remote.filter(|remote| remote.findings.is_empty()) {
         let host = wording::host(remote.address, &app.survey().names);
-        let name = format!("{host}: nothing wrong found");
+        let verdict = if remote.hit_by.is_empty() {
+            "nothing wrong found"
+        } else {
+            "hit by what is wrong with others"
+        };
+        let name = format!("{host}: {verdict}");
         lines.push(Line::styled(name, STRONG));
         lines.extend(picture::close_up(remote, width, theme));
         lines.push(Line::default());
+        let hit_by: Vec<_> = remote.hit_by.iter().map(wording::hit_by).collect();
+        lines.extend(prose::items("hit by", &hit_by, width));
         lines.extend(prose::items("seen", &seen(&remote.counters), width));
     }
     lines

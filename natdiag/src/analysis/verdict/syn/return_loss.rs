@@ -43,11 +43,12 @@ pub(super) const ROOM: Room = Room {
     finding: return_loss,
     others: no_others,
     explains_acks: false,
-    why_excluded: Excluded::ByItself(|syns| {
-        format!(
-            "{} of {} SYN-ACKs answer an earlier SYN than the last",
-            syns.syn_acks_lost, syns.handshakes_with_echo
-        )
+    why_excluded: Excluded::ByItself(|syns| match syns.handshakes_with_echo {
+        0 => "no SYN-ACK answers an earlier SYN than the last".to_owned(),
+        answered => format!(
+            "{} of {answered} SYN-ACKs answer an earlier SYN than the last",
+            syns.syn_acks_lost
+        ),
     }),
     against_others: None,
     why_left: |_| "the answers may have been lost as well",
