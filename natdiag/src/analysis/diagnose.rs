@@ -87,6 +87,10 @@ impl Analysis {
     /// What belongs to no single remote host.
     fn about_source(&self, charged: u64, now: Timestamp) -> Vec<Finding> {
         let mut findings = verdict::about_source(charged, self.records, self.missed_share());
+        let packets = self.totals.value(Counter::PacketsIngress)
+            + self.totals.value(Counter::PacketsEgress);
+        let has_seen_nothing = charged == 0 && self.records == 0;
+        findings.extend(verdict::not_looked_into(self.unread, packets, has_seen_nothing));
         findings.extend(verdict::one_sided(&self.tracker.sides(), now));
         let junk = self
             .datagrams

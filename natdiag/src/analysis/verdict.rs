@@ -27,7 +27,7 @@ pub use self::{
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
     syn::SynTrouble,
-    unseen::one_sided,
+    unseen::{not_looked_into, one_sided},
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
 
