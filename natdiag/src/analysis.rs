@@ -72,6 +72,9 @@ pub struct Analysis {
     /// What is to be joined with what other sources see, if anything.
     #[serde(skip)]
     sightings: Option<Vec<Sighting>>,
+    /// Packets that carry something that is not looked into.
+    #[serde(skip)]
+    unread: u64,
     established: EstablishedTable,
     conversations: Conversations,
     middle: Middle,
@@ -146,6 +149,11 @@ impl Analysis {
         }
         self.totals = *totals;
         self.totals_at = now;
+    }
+
+    /// Sets how many of all packets carry something that is not looked into.
+    pub const fn set_unread(&mut self, unread: u64) {
+        self.unread = unread;
     }
 
     /// Says that SYNs were sent of which too little is known to follow them.

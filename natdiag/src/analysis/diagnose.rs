@@ -99,6 +99,14 @@ impl Analysis {
             missed: self.totals.value(Counter::MissedRemotes),
             syns: self.tracker.left_out(),
         }));
+        let packets =
+            self.totals.value(Counter::PacketsIngress) + self.totals.value(Counter::PacketsEgress);
+        let has_seen_nothing = charged == 0 && self.records == 0;
+        findings.extend(verdict::not_looked_into(
+            self.unread,
+            packets,
+            has_seen_nothing,
+        ));
         let sides = self.tracker.sides();
         let one_sided = verdict::one_sided(&sides, now);
         if one_sided.is_none() {

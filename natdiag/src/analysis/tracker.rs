@@ -206,7 +206,7 @@ impl Tracker {
             (Direction::Egress, s) if s.has(SYN | ACK) => {}
             (Direction::Ingress, s) if s.has(SYN | ACK) => self.syn_ack_received(tuple, event, s),
             (Direction::Egress, s) if s.has(SYN) => self.syn_sent(tuple, event, s),
-            (Direction::Ingress, s) if s.has(SYN) => self.syn_received(tuple, s),
+            (Direction::Ingress, s) if s.has(SYN) => self.syn_received(tuple, event, s),
             (Direction::Egress, s) if s.has(FIN) => self.fin_sent(tuple, event, s),
             (Direction::Ingress, s) if s.has(FIN) => self.fin_received(tuple, event, s),
             (Direction::Egress, s) => self.ordinary_sent(tuple, event, s),
@@ -396,8 +396,8 @@ impl Tracker {
     }
 
     /// The remote host opens a connection to us: what it writes is no mark of ours, but its closing is.
-    fn syn_received(&mut self, tuple: FourTuple, segment: &Segment) {
-        if !self.is_returned(tuple, segment.seq) {
+    fn syn_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
+        if !self.is_returned(tuple, event, segment.seq) {
             self.open(tuple, None);
         }
     }

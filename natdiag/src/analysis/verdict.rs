@@ -30,7 +30,7 @@ pub use self::{
     fragmentation::{is_junk, scattered_flood},
     left_out::{LeftOut, left_out},
     syn::SynTrouble,
-    unseen::{Middle, middle_unseen, one_sided},
+    unseen::{Middle, middle_unseen, not_looked_into, one_sided},
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
 

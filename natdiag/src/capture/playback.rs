@@ -116,6 +116,8 @@ impl Playback {
         self.observe_until(self.now);
         self.advance(self.now);
         self.analysis.set_totals(self.dissector.totals(), self.now);
+        self.analysis
+            .set_unread(self.dissector.omissions().unread.all());
         self.check_links()
     }
 

@@ -7,11 +7,17 @@ use natdiag_common::wire::seq::SeqNumber;
 use serde::{Deserialize, Serialize};
 
 use super::{FourTuple, Tracker};
-use crate::analysis::fates::{Fate, SynEvidence};
-use crate::seed::Seed;
+use crate::{
+    analysis::fates::{Fate, SynEvidence},
+    event::Event,
+    seed::Seed,
+};
 
 /// SYN-ACKs remembered: in traffic that is well there are none but at the beginning. Others are forgotten all at once.
 const MAX_STRAYS: usize = 4096;
+
+/// Time within which a SYN that passes no router comes in by another interface of the host that has sent it.
+const NEAR_NS: u64 = 1_000_000;
 
 /// What of a SYN-ACK names the SYN that it answers, but for the address that the SYN went to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,21 +73,25 @@ impl SynEvidence {
 }
 
 impl Tracker {
-    /// Whether a SYN that arrives is one that we have sent; it is noted.
-    pub(super) fn is_returned(&mut self, tuple: FourTuple, isn: SeqNumber) -> bool {
+    /// Whether a SYN that arrives is one that we have sent. It is noted, unless it has not been anywhere: what a host sends to
+    /// itself, or through a bridge of its own, is seen on its way out and on its way in.
+    pub(super) fn is_returned(&mut self, tuple: FourTuple, event: &Event, isn: SeqNumber) -> bool {
         let sent = FourTuple {
             local: tuple.remote,
             local_port: tuple.remote_port,
             remote: tuple.local,
             remote_port: tuple.local_port,
         };
-        let is_returned = self
-            .flows
-            .get(&sent)
-            .is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
-        if is_returned {
+        let flow = self.flows.get(&sent).filter(|flow| flow.isn == Some(isn));
+        let Some((flow, last)) = flow.and_then(|flow| Some((flow, flow.transmissions.last()?)))
+        else {
+            return false;
+        };
+        let is_near = event.ttl == flow.syn_ttl && event.time.since(last.sent) < NEAR_NS;
+        let is_own = tuple.local == tuple.remote || tuple.remote.is_loopback();
+        if !is_near && !is_own {
             self.remote(sent.remote).evidence.returned += 1;
         }
-        is_returned
+        true
     }
 }

@@ -58,6 +58,28 @@ pub(super) fn is_symptom(syns: &SynEvidence) -> bool {
     syns.answers_unseen >= UNSEEN
 }
 
+/// What is said of a source whose packets carry, for the most part, something that is not looked into; or anything of the
+/// kind, where nothing else tells of connections.
+#[must_use]
+pub fn not_looked_into(unread: u64, packets: u64, has_seen_nothing: bool) -> Option<Finding> {
+    let is_most = unread > packets.saturating_sub(unread);
+    if unread == 0 || !(is_most || has_seen_nothing) {
+        return None;
+    }
+    let summary = format!(
+        "blind to {unread} of {packets} packets: they carry what is not looked into, and connections may be hidden there"
+    );
+    let evidence = vec![
+        ("packets_not_looked_into", Evidence::Count(unread)),
+        ("packets", Evidence::Count(packets)),
+    ];
+    let remedy = vec![
+        "look where IP stands in Ethernet or behind tags, such as inside of the tunnel; the notes say what was not looked into".to_owned(),
+    ];
+    let severity = Severity::Warning;
+    Some(finding(Cause::Blind, severity, summary, evidence, remedy))
+}
+
 /// What is said of a source that shows one side of all connections.
 #[must_use]
 pub fn one_sided(sides: &Sides, now: Timestamp) -> Option<Finding> {
