@@ -128,9 +128,10 @@ impl Analysis {
                 now,
             });
             // Whoever forges packets gives as many strangers as they like something harmless to be told.
-            match remote.counts.is_stranger() {
-                true => severity > Some(Severity::Info),
-                false => severity.is_some(),
+            if remote.counts.is_stranger() {
+                severity > Some(Severity::Info)
+            } else {
+                severity.is_some()
             }
         });
         for address in gone {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CRC-32 of what the sample below is saved as.
-const SAMPLE: u32 = 0xf31e_119a;
+const SAMPLE: u32 = 0x282a_fae8;
 
 fn events() -> Vec<Event> {
     let mut events = Client::new(1).closed_by_server(0, 9000);

@@ -128,7 +128,6 @@ pub fn middle_unseen(middle: Middle, sides: &Sides, data: u64) -> Option<Finding
     const HANDSHAKES: u64 = 3;
     let handshakes = sides.syn_acks_received;
     let (why, remedy) = match middle {
-        Middle::NotSaid => return None,
         Middle::Unseen if handshakes > 0 => (
             "established connections are not looked at",
             "leave `--established none` out; where the kernel has refused it, the notes say why",
@@ -137,7 +136,7 @@ pub fn middle_unseen(middle: Middle, sides: &Sides, data: u64) -> Option<Finding
             "connections were opened, and no segment with data was seen",
             "capture without a filter by TCP flags; watch longer where only a share of the connections is looked at",
         ),
-        Middle::Unseen | Middle::LookedAt => return None,
+        Middle::NotSaid | Middle::Unseen | Middle::LookedAt => return None,
     };
     let summary =
         format!("blind to what happens between the beginning and the end of connections: {why}");

@@ -107,8 +107,8 @@ mod tests {
     fn host_that_never_answered_any_request_is_not_accused_of_silence() {
         for (unanswered, responses, want) in [(3, 1, true), (2, 9, false), (30, 0, false)] {
             let evidence = ConversationEvidence {
-                unanswered,
                 responses,
+                unanswered,
                 ..ConversationEvidence::default()
             };
             super::super::case::with(&evidence, |case| {

@@ -42,9 +42,8 @@ fn search(folder: &Path, depth: usize, roots: &mut BTreeSet<PathBuf>) {
             Ok(mark) if marker::interface(&mark.to_string_lossy()).is_some() => {
                 roots.insert(folder.to_owned());
             }
-            Ok(_) => {}
             Err(_) if depth > 0 => search(&path, depth - 1, roots),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 }
