@@ -123,6 +123,7 @@ fn print(diagnosis: Diagnosis, now: Timestamp) -> Result<()> {
             hooks: Vec::new(),
             notes: Vec::new(),
             octets: None,
+            looked_at: None,
             diagnosis,
         }],
         blind_to: Vec::new(),
