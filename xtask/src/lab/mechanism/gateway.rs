@@ -55,7 +55,11 @@ impl Gateway {
                 ),
             ),
             Self::ClampsMss => network.nat.nft(
-                "table inet filter { chain forward { type filter hook forward priority 0; } }
+                "table inet filter {
+                    chain forward {
+                        type filter hook forward priority 0;
+                    }
+                }
                 add rule inet filter forward tcp flags syn tcp option maxseg size set 1200",
             ),
             Self::TableFull => forward(
