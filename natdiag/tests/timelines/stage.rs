@@ -8,12 +8,13 @@ use natdiag::{
     event::{Event, Timestamp},
 };
 use natdiag_common::{
-    Address, Direction, LinkType,
+    Direction, LinkType,
     classify::{Keep, classify},
     counter::{Counter, Totals},
-    follow::{self, FlowEnds},
+    follow,
     packet::{self, PacketMeta, Transport},
     record::Record,
+    sample,
     testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
 };
 
@@ -62,7 +63,7 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
             analysis.advance(now);
             analysis.suspects(now);
         }
-        follow(&mut analysis, sent, &packet, now);
+        look(&mut analysis, sent, &packet, script.shows_ordinary, now);
         let seen = classify(sent.frame.as_slice(), &packet, sent.direction);
         if let Some(tally) = seen.tally {
             totals.increment(Counter::Charged);
@@ -86,33 +87,27 @@ pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
     Ok(analysis.diagnose(end, 100))
 }
 
-/// Has the segments of suspects looked at.
-fn follow(analysis: &mut Analysis, sent: &Sent, packet: &PacketMeta, now: Timestamp) {
+/// Has the segments of suspects looked at, and all of them where all are seen.
+fn look(
+    analysis: &mut Analysis,
+    sent: &Sent,
+    packet: &PacketMeta,
+    is_captured: bool,
+    now: Timestamp,
+) {
     let frame = sent.frame.as_slice();
-    let Some(ends) = packet.source(frame).zip(packet.destination(frame)) else {
-        return;
-    };
-    let (local, remote): (Address, Address) = match sent.direction {
-        Direction::Ingress => (ends.1, ends.0),
-        Direction::Egress => ends,
-    };
-    if !analysis.follows(remote) {
-        return;
-    }
     let Some((segment, ports)) = follow::segment(frame, packet, packet.total_len) else {
         return;
     };
-    let [local_port, remote_port] = match sent.direction {
-        Direction::Ingress => [ports[1], ports[0]],
-        Direction::Egress => ports,
+    let Some(ends) = sample::ends(frame, packet, sent.direction, ports) else {
+        return;
     };
-    let ends = FlowEnds {
-        local,
-        remote,
-        local_port,
-        remote_port,
-    };
-    analysis.follow(sent.direction, &ends, &segment, now);
+    if is_captured {
+        analysis.converse(sent.direction, &ends, &segment, now);
+    }
+    if analysis.follows(ends.remote) {
+        analysis.follow(sent.direction, &ends, &segment, now);
+    }
 }
 
 /// Adds the packets of one line.
@@ -342,7 +337,7 @@ fn data_out(step: &Step, late: u32) -> Result<Piece> {
 }
 
 /// A part of the response, `octets` from `at` on, that acknowledges `acked` of the request. Of no octets, a bare
-/// acknowledgment.
+/// acknowledgment; `window=` says how much it takes.
 fn data_in(step: &Step, late: u32) -> Result<Piece> {
     let (at, octets) = (step.number("at", 0)?, step.number("octets", 200)?);
     let segment = tcp()
@@ -351,6 +346,7 @@ fn data_in(step: &Step, late: u32) -> Result<Piece> {
             step.number("isn", ISN)?
                 .wrapping_add(1 + step.number("acked", 100)?),
         )
+        .window(u16::try_from(step.number("window", 64_240)?)?)
         .data_len(octets as usize);
     let ecr = step.clock("ts")?.map(|ts| ts.wrapping_add(late));
     Ok(Piece {

@@ -3,6 +3,7 @@
 
 mod fragment;
 mod healthy;
+mod middle;
 mod ordinary;
 mod recycle;
 mod rst;
@@ -111,6 +112,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         recycle::SCENARIOS,
         syn::SCENARIOS,
         rst::SCENARIOS,
+        middle::SCENARIOS,
         fragment::SCENARIOS,
         trap::SCENARIOS,
     ]

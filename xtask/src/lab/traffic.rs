@@ -55,6 +55,10 @@ pub(crate) struct Connections {
     pub(crate) pauses: u32,
     /// How long a connection rests between its first request and its last, in milliseconds; 0 if there is one only.
     pub(crate) rests_ms: u32,
+    /// Octets that a client sends behind its last request.
+    pub(crate) uploads: u32,
+    /// Whether a client keeps its connections awake, by a question after each second of silence.
+    pub(crate) is_kept_awake: bool,
     /// How long a client waits for the SYN-ACK, in milliseconds.
     pub(crate) patience_ms: u32,
     /// Whether each worker goes on after its first connection.

@@ -55,8 +55,8 @@ pub(super) struct Flight {
     segments: u32,
     since: Timestamp,
     tries: u32,
-    /// When it was last sent.
-    tried_at: Timestamp,
+    /// Whether the host was heard, on any connection, before one of these: behind the last it may be the end of an outage.
+    is_heard: bool,
     /// Whether the host said again that it waits for the beginning.
     is_asked_for: bool,
     /// As what it counts already.
@@ -73,7 +73,7 @@ impl Flight {
             segments: 1,
             since: now,
             tries: 0,
-            tried_at: now,
+            is_heard: false,
             is_asked_for: false,
             counted: None,
         }
@@ -85,12 +85,13 @@ impl Flight {
         self.segments += 1;
     }
 
-    /// Takes data that was sent before, or a keep-alive, which may have none.
-    pub(super) fn again(&mut self, segment: &FollowedSegment, now: Timestamp) {
+    /// Takes data that was sent before, or a keep-alive, which may have none. `heard` is when the host was heard last on
+    /// any connection.
+    pub(super) fn again(&mut self, segment: &FollowedSegment, heard: Option<Timestamp>) {
         let end = segment.seq.plus(segment.data_octets.max(1));
         if self.start.at_or_after(segment.seq) && !self.start.at_or_after(end) {
             self.tries += 1;
-            self.tried_at = now;
+            self.is_heard |= heard.is_some_and(|heard| heard.since(self.since) >= UNDER_WAY_NS);
         }
     }
 
@@ -127,31 +128,23 @@ impl Flight {
             segments: 1,
             since: now,
             tries: 0,
-            tried_at: now,
+            is_heard: false,
             is_asked_for: false,
             counted: None,
             ..*self
         }
     }
 
-    /// What becomes of it as it is not acknowledged by `now`, if that can be said. `heard` is when the host was heard last on
-    /// any connection; `is_end` says that we have ended this one.
-    pub(super) fn fate(
-        &self,
-        heard: Option<Timestamp>,
-        is_end: bool,
-        now: Timestamp,
-    ) -> Option<FlightFate> {
+    /// What becomes of it as it is not acknowledged by `now`, if that can be said. `is_end` says that we have ended its
+    /// connection.
+    pub(super) fn fate(&self, is_end: bool, now: Timestamp) -> Option<FlightFate> {
         let is_stuck = now.since(self.since) >= STUCK_NS
             && self.tries >= if is_end { GIVEN_UP } else { STUCK };
-        // What is heard behind the last try may be the end of an outage.
-        let is_heard = heard
-            .is_some_and(|heard| heard.since(self.since) >= UNDER_WAY_NS && heard <= self.tried_at);
         if !is_stuck {
             None
         } else if self.is_asked_for {
             Some(FlightFate::Short)
-        } else if is_heard {
+        } else if self.is_heard {
             Some(FlightFate::Silent)
         } else {
             Some(FlightFate::Gone)

@@ -174,7 +174,7 @@ impl Conversation {
         let place = self.place(segment, silence_ns);
         match &mut self.flight {
             Some(flight) if is_new => flight.extend(segment),
-            Some(flight) if self.closed_since.is_none() => flight.again(segment, now),
+            Some(flight) if self.closed_since.is_none() => flight.again(segment, evidence.heard),
             None if is_new || is_keep_alive => {
                 self.flight = Some(Flight::new(segment, place, now));
             }
@@ -309,7 +309,7 @@ impl Conversation {
         let Some(flight) = &mut self.flight else {
             return;
         };
-        if let Some(fate) = flight.fate(evidence.heard, is_end, now) {
+        if let Some(fate) = flight.fate(is_end, now) {
             count(flight, fate, evidence);
         }
     }

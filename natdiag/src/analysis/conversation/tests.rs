@@ -131,6 +131,27 @@ fn flight_that_nobody_acknowledges_is_silent_where_the_host_is_heard_and_gone_wh
 }
 
 #[test]
+fn silent_flight_stays_so_when_the_connection_is_given_up_and_the_host_was_heard_since() {
+    let mut play = Play::opened();
+    for ms in backoff(21) {
+        play.sent(ms, ACK, 1, 1, 300);
+        play.heard(ms + 10);
+    }
+    play.heard(9000);
+    play.sent(9100, RST, 301, 0, 0);
+    assert_eq!(fates(&play.evidence().first_of_one), [FlightFate::Silent]);
+}
+
+#[test]
+fn what_is_heard_behind_the_last_try_may_be_the_end_of_an_outage() {
+    let mut play = Play::opened();
+    play.tries(backoff(21), 1, 300);
+    play.heard(9000);
+    play.sent(9100, RST, 301, 0, 0);
+    assert_eq!(fates(&play.evidence().first_of_one), [FlightFate::Gone]);
+}
+
+#[test]
 fn flight_of_which_the_tail_arrives_is_short() {
     let mut play = Play::opened();
     play.sent(21, ACK, 1, 1, 1400);

@@ -10,6 +10,9 @@ use crate::lab::{
 /// The counter of the packets that a rule was about.
 pub(crate) const MET: &str = "met";
 
+/// Longest IP packet that a device takes of those that go to the server, where it does not take all.
+const UPLOAD_MTU: u32 = 1400;
+
 /// A set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filter {
@@ -41,6 +44,13 @@ pub(crate) enum Filter {
     DropsAckOfSyn,
     /// Forgets idle connections, and resets what belongs to none.
     IdleTimeout,
+    /// Forgets idle connections, and drops what belongs to none.
+    SilentIdleTimeout,
+    /// Takes a first flight of one segment only: of longer ones, and of all that follows on their connections, it lets
+    /// nothing through.
+    SwallowsFirstFlights,
+    /// Drops large packets that go to the server, and says nothing.
+    DropsLargeUploads,
     /// Lets some requests through and resets their sender.
     InjectsResets,
     /// Sends no `ICMP` errors.
@@ -78,8 +88,16 @@ impl Filter {
             Self::DropsAckOfSyn => drops_ack_of_syn(),
             Self::IdleTimeout => {
                 let seconds = parameters.idle_timeout_seconds.to_string();
-                return reset_unknown(network, &seconds);
+                return refuse_unknown(network, &seconds, "reject with tcp reset");
             }
+            Self::SilentIdleTimeout => {
+                let seconds = parameters.idle_timeout_seconds.to_string();
+                return refuse_unknown(network, &seconds, "drop");
+            }
+            Self::SwallowsFirstFlights => return swallow_first_flights(network),
+            Self::DropsLargeUploads => format!(
+                "iifname \"outside\" meta l4proto tcp meta length > {UPLOAD_MTU} counter name {MET} drop"
+            ),
             Self::InjectsResets => return inject_resets(network, parameters),
             Self::SynProxy => return proxy_syns(network, parameters),
             Self::FragmentLoss => {
@@ -136,15 +154,31 @@ fn drops_ack_of_syn() -> String {
 }
 
 /// Connection tracking takes up no connection in the middle.
-fn reset_unknown(network: &Network, seconds: &str) -> Result<()> {
+fn refuse_unknown(network: &Network, seconds: &str, verdict: &str) -> Result<()> {
     forward(
         network,
-        &format!("meta l4proto tcp ct state invalid counter name {MET} reject with tcp reset"),
+        &format!("meta l4proto tcp ct state invalid counter name {MET} {verdict}"),
     )?;
     network.router.sysctl(&[
         ("netfilter/nf_conntrack_tcp_loose", "0"),
         ("netfilter/nf_conntrack_tcp_timeout_established", seconds),
     ])
+}
+
+/// A full segment before the server has said more than its SYN-ACK is the beginning of a flight of several.
+fn swallow_first_flights(network: &Network) -> Result<()> {
+    network
+        .router
+        .sysctl(&[("netfilter/nf_conntrack_acct", "1")])?;
+    let mark = "0x7";
+    forward(
+        network,
+        &format!(
+            "ct mark {mark} ct direction original counter name {MET} drop
+            meta l4proto tcp ct direction original ct reply packets < 2 meta length > {UPLOAD_MTU} \
+            ct mark set {mark} counter name {MET} drop"
+        ),
+    )
 }
 
 /// A copy of the request goes to the server, and the request itself is refused in its name. The TTL of the RST begins

@@ -27,12 +27,16 @@ pub(crate) enum Gateway {
     LosesSyns,
     /// Takes no new connection while it has so many.
     TableFull,
+    /// Clamps the MSS, by the rule that natdiag recommends against a hole.
+    ClampsMss,
 }
 
 impl Gateway {
     pub(super) const fn painted_by(self) -> Option<&'static str> {
         match self {
-            Self::DropsFragments | Self::FewPorts | Self::PortsAgain { .. } => None,
+            Self::DropsFragments | Self::FewPorts | Self::PortsAgain { .. } | Self::ClampsMss => {
+                None
+            }
             Self::LosesSyns => Some("the race of two mappings by a rule that drops"),
             Self::TableFull => Some("the limit of the connection table by `ct count`"),
         }
@@ -49,6 +53,14 @@ impl Gateway {
                     "tcp flags & (syn | ack) == syn numgen random mod 100 < {} counter name {MET} drop",
                     parameters.loss_percent * 2
                 ),
+            ),
+            Self::ClampsMss => network.nat.nft(
+                "table inet filter {
+                    chain forward {
+                        type filter hook forward priority 0;
+                    }
+                }
+                add rule inet filter forward tcp flags syn tcp option maxseg size set 1200",
             ),
             Self::TableFull => forward(
                 network,

@@ -35,6 +35,8 @@ pub(super) const SERVER_FIRST: Connections = Connections {
     workers: 2,
     pauses: 1,
     rests_ms: 0,
+    uploads: 0,
+    is_kept_awake: false,
     patience_ms: 900,
     often: true,
 };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
+use nix::sys::socket::{self, sockopt};
 
 use super::{
     Closer, Connections, Rhythm, Size,
@@ -17,6 +18,8 @@ use crate::lab::{interrupt, parameters::Parameters};
 
 /// Longest wait for octets of a response: so long that segments can be sent again.
 const STALL: Duration = Duration::from_secs(3);
+/// Silence after which a connection is kept awake: half of the shortest limit of the lab.
+const KEEP_IDLE_SECONDS: u32 = 1;
 
 /// What clients met with.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
@@ -54,6 +57,7 @@ pub(super) fn connect_often(
     };
     let request = Request {
         octets,
+        uploads: connections.uploads,
         then: match connections.closer {
             Closer::Server => Then::Closes,
             Closer::ServerResets => Then::Resets,
@@ -64,7 +68,9 @@ pub(super) fn connect_often(
     let patience = Duration::from_millis(u64::from(connections.patience_ms));
     while rhythm.next()? {
         match TcpStream::connect_timeout(&to, patience) {
-            Ok(stream) => match fetch(stream, request, rest) {
+            Ok(stream) => match keep(&stream, connections.is_kept_awake)
+                .and_then(|()| fetch(stream, request, rest))
+            {
                 Ok(()) => experience.complete += 1,
                 Err(_) => experience.stalled += 1,
             },
@@ -80,11 +86,22 @@ pub(super) fn connect_often(
     Ok(experience)
 }
 
+/// Has the kernel keep the connection awake, as natdiag recommends against an idle timeout.
+fn keep(stream: &TcpStream, is_awake: bool) -> io::Result<()> {
+    if is_awake {
+        socket::setsockopt(stream, sockopt::KeepAlive, &true)?;
+        socket::setsockopt(stream, sockopt::TcpKeepIdle, &KEEP_IDLE_SECONDS)?;
+        socket::setsockopt(stream, sockopt::TcpKeepInterval, &KEEP_IDLE_SECONDS)?;
+    }
+    Ok(())
+}
+
 /// Asks for a response, reads it, and closes first or second as agreed. One who rests asks twice.
 fn fetch(mut stream: TcpStream, request: Request, rest: Duration) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL))?;
     if !rest.is_zero() {
         let first = Request {
+            uploads: 0,
             then: Then::Waits,
             ..request
         };

@@ -43,11 +43,13 @@ pub(crate) enum Service {
     ShortQueue,
 }
 
-/// What a client asks for: four octets and one.
+/// What a client asks for: four octets, how many it sends behind them, and one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     /// Octets of the response.
     pub(super) octets: u32,
+    /// Octets that follow the request.
+    pub(super) uploads: u32,
     /// What the server does when it has sent them.
     pub(super) then: Then,
 }
@@ -64,20 +66,35 @@ pub(super) enum Then {
 }
 
 impl Request {
-    pub(super) fn to_octets(self) -> [u8; 5] {
-        let [a, b, c, d] = self.octets.to_be_bytes();
-        [a, b, c, d, self.then as u8]
+    /// The request and what follows it.
+    pub(super) fn to_octets(self) -> Vec<u8> {
+        let mut octets = Vec::from(self.octets.to_be_bytes());
+        octets.extend(self.uploads.to_be_bytes());
+        octets.push(self.then as u8);
+        octets.resize(octets.len() + self.uploads as usize, b'n');
+        octets
     }
 
-    fn from_octets([a, b, c, d, then]: [u8; 5]) -> Self {
-        Self {
-            octets: u32::from_be_bytes([a, b, c, d]),
+    /// Reads a request and takes what follows it.
+    fn read(stream: &mut TcpStream) -> io::Result<Self> {
+        let mut number = || {
+            let mut octets = [0; 4];
+            stream.read_exact(&mut octets)?;
+            io::Result::Ok(u32::from_be_bytes(octets))
+        };
+        let (octets, uploads) = (number()?, number()?);
+        let mut then = [0];
+        stream.read_exact(&mut then)?;
+        stream.read_exact(&mut vec![0; uploads as usize])?;
+        Ok(Self {
+            octets,
+            uploads,
             then: match then {
-                0 => Then::Waits,
-                1 => Then::Closes,
+                [0] => Then::Waits,
+                [1] => Then::Closes,
                 _ => Then::Resets,
             },
-        }
+        })
     }
 }
 
@@ -187,9 +204,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_write_timeout(Some(IDLE))?;
     loop {
-        let mut request = [0; 5];
-        stream.read_exact(&mut request)?;
-        let request = Request::from_octets(request);
+        let request = Request::read(&mut stream)?;
         stream.write_all(&vec![b'n'; request.octets as usize])?;
         match request.then {
             Then::Waits => {}

@@ -47,8 +47,8 @@ pub(super) const BLACK_HOLE: Trouble = Trouble {
         },
         remedy: |_| {
             vec![
-                "send with a smaller MSS, which proves it: `ip route change ... advmss 1200`, or `ip link set dev IFACE mtu 1240` for a try".to_owned(),
-                "clamp the MSS: `nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu`".to_owned(),
+                "send smaller segments, which proves it: `ip route change ... mtu 1240` (`advmss` would limit what is received)".to_owned(),
+                "clamp the MSS to a number, as no interface here knows the limit: `nft add rule inet filter forward tcp flags syn tcp option maxseg size set 1200`".to_owned(),
                 "find who drops `ICMP` type 3 code 4 (IPv6: type 2) on the way to the server".to_owned(),
             ]
         },
