@@ -107,7 +107,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         findings.extend(response::findings(
             case,
             syns,
-            is_full || flight::has_symptom(case),
+            is_full || flight::has_symptom(case) || waiting::is_silent(case),
         ));
         findings.extend(elsewhere::findings(syns));
         findings.extend(unseen::findings(syns));
