@@ -6,6 +6,7 @@ use aya::{
     maps::Array,
     programs::{ProgramInfo, SchedClassifier, TcAttachType},
 };
+use natdiag_common::names;
 
 use super::namespace::Namespace;
 
@@ -60,18 +61,15 @@ impl Attached {
     }
 }
 
-/// What the names of natdiag's own programs begin with; those of the lab do not.
-const NATDIAG: &str = "natdiag";
-
-/// Whether natdiag looks at what an interface of this namespace sends.
+/// Whether natdiag looks at what an interface of this namespace sends, established connections included: what looks at these
+/// is attached last.
 pub(crate) fn is_watched(host: &Namespace, interface: &str) -> Result<bool> {
     host.enter(|| {
         let (_, programs) = SchedClassifier::query_tcx(interface, TcAttachType::Egress)
             .context("cannot ask which programs are attached")?;
-        Ok(programs.iter().any(|program| {
-            let name = program.name_as_str();
-            name.is_some_and(|name| name.starts_with(NATDIAG))
-        }))
+        Ok(programs
+            .iter()
+            .any(|program| program.name_as_str() == Some(names::PROGRAM_SAMPLE_EGRESS)))
     })
 }
 
