@@ -87,6 +87,8 @@ pub struct ConversationEvidence {
     pub in_use_small: Flights,
     /// Those that begin with a large one.
     pub in_use_large: Flights,
+    /// Flights of connections of which nothing was seen before.
+    pub unknown: Flights,
     /// First flights that begin with a large segment, which count above as well.
     pub first_large: Flights,
     /// When the host was heard last, on any connection.
@@ -148,5 +150,6 @@ impl ConversationEvidence {
             + self.after_silence.stuck()
             + self.in_use_small.stuck()
             + self.in_use_large.stuck()
+            + self.unknown.stuck()
     }
 }

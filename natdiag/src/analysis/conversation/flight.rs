@@ -40,8 +40,10 @@ pub(super) enum Place {
     First,
     /// After a silence of so many nanoseconds, a second or more.
     AfterSilence(u64),
-    /// While the connection was in use, or nobody knows.
+    /// While the connection was in use.
     InUse,
+    /// Of a connection of which nothing was seen before: it may have been any of these.
+    Unknown,
 }
 
 /// Data under way.

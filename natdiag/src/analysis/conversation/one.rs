@@ -188,7 +188,8 @@ impl Conversation {
         match silence_ns {
             Some(ns) if is_first && ns < SILENCE_BEFORE_FIRST_NS => Place::First,
             Some(ns) if ns >= SILENCE_NS => Place::AfterSilence(ns),
-            Some(_) | None => Place::InUse,
+            Some(_) => Place::InUse,
+            None => Place::Unknown,
         }
     }
 
@@ -363,6 +364,7 @@ fn places<'a>(
         Place::AfterSilence(_) => (&mut evidence.after_silence, None),
         Place::InUse if flight.is_large => (&mut evidence.in_use_large, None),
         Place::InUse => (&mut evidence.in_use_small, None),
+        Place::Unknown => (&mut evidence.unknown, None),
     };
     std::iter::once(one).chain(large.filter(|_| flight.is_large))
 }

@@ -233,7 +233,8 @@ fn connection_from_before_has_a_flight_and_no_silence() {
         play.heard(ms + 10);
     }
     let evidence = play.evidence();
-    assert_eq!(fates(&evidence.in_use_small), [FlightFate::Silent]);
+    assert_eq!(fates(&evidence.unknown), [FlightFate::Silent]);
+    assert_eq!(evidence.stuck(), 1);
     assert_eq!(evidence.idle.died(), 0);
 }
 

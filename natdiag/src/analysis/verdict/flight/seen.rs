@@ -25,7 +25,9 @@ impl<'a> Seen<'a> {
 
     /// Those during which the host was heard.
     pub(super) fn heard_meanwhile(self) -> u64 {
-        self.all().map(|flights| outcomes(flights).dropped).sum()
+        let unknown = outcomes(&self.evidence.unknown).dropped;
+        let known = self.all().map(|flights| outcomes(flights).dropped);
+        known.sum::<u64>() + unknown
     }
 
     pub(super) fn first_of_one(self) -> Outcomes {
@@ -75,6 +77,7 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Flights of which it is known where they stand.
     fn all(self) -> impl Iterator<Item = &'a Flights> {
         let evidence = self.evidence;
         [
