@@ -34,8 +34,14 @@ pub(super) struct Data {
 impl Data {
     /// What the established connections with a remote host have shown, where they were looked at.
     pub(super) fn of_case(case: &Case) -> Option<Self> {
-        let counted = Self::of(&case.established?.counts());
-        // What is never taken is not lost by chance: the sums do not tell, and connections that are looked at one by one do.
+        case.established
+            .map(|established| Self::of(&established.counts()))
+    }
+
+    /// The same without what is never taken, which is not lost by chance: the sums do not tell it, and connections that are
+    /// looked at one by one do.
+    fn by_chance(case: &Case) -> Option<Self> {
+        let counted = Self::of_case(case)?;
         let stuck = case.conversations.filter(|evidence| evidence.stuck() > 0);
         let forth = stuck.map(|evidence| {
             let Sent {
@@ -74,7 +80,7 @@ impl Data {
 
 /// Loss that data shows, whatever the SYNs do. `is_full`: whether a full queue is why they are dropped.
 pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
-    Data::of_case(case)
+    Data::by_chance(case)
         .map(|data| {
             let is_not_taken = case.syns.is_some_and(|syns| syns.syn_acks_repeated > 0);
             Data {
