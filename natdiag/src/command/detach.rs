@@ -3,13 +3,15 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    thread,
+    time::{Duration, Instant},
 };
 
 use thiserror::Error;
 
 use crate::{
     bpf::{
-        inspect,
+        inspect::{self, AttachedProgram},
         pins::{self, PinError, PinRoot, Removed, elsewhere},
     },
     cli::detach::DetachArgs,
@@ -126,15 +128,14 @@ pub fn detach(args: &DetachArgs, out: &mut impl Write) -> Result<ExitStatus, Det
 
 /// Makes sure that no program of natdiag is attached any more.
 fn look_for_others() -> Result<(), DetachError> {
+    /// A process that has just ended, or a fork of it, keeps its links for a moment.
+    const PATIENCE: Duration = Duration::from_secs(1);
     let links = link::all().map_err(DetachError::Links)?;
-    let of_link = |link: &Link| {
-        let programs = inspect::attached(link).into_iter();
-        programs
-            .filter(inspect::AttachedProgram::is_ours)
-            .map(|program| (link.name.clone(), program))
-            .collect::<Vec<_>>()
-    };
-    let left: Vec<_> = links.iter().flat_map(of_link).collect();
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE && !attached(&links).is_empty() {
+        thread::sleep(PATIENCE / 20);
+    }
+    let left = attached(&links);
     let ids: Vec<_> = left.iter().map(|(_, program)| program.id).collect();
     let holders = holder::holders(&ids);
     let programs: Vec<_> = left
@@ -154,6 +155,18 @@ fn look_for_others() -> Result<(), DetachError> {
     } else {
         Err(DetachError::Left { programs })
     }
+}
+
+/// Programs of natdiag on these interfaces, each with the interface's name.
+fn attached(links: &[Link]) -> Vec<(String, AttachedProgram)> {
+    let of_link = |link: &Link| {
+        let programs = inspect::attached(link).into_iter();
+        programs
+            .filter(AttachedProgram::is_ours)
+            .map(|program| (link.name.clone(), program))
+            .collect::<Vec<_>>()
+    };
+    links.iter().flat_map(of_link).collect()
 }
 
 /// Removes what is pinned for an interface, and its filters that no natdiag holds. Returns what that was, in words.

@@ -13,7 +13,7 @@ use nix::{
 };
 
 use crate::{
-    hooks::{BY_TCX, filters, tcx_programs},
+    hooks::{BY_TCX, filters, tcx_programs, wait_for_tcx_programs},
     network::{WATCHED, in_namespace, ip, run, send, wait_until},
 };
 
@@ -198,7 +198,7 @@ fn a_reader_that_leaves_ends_the_watch_at_once_and_quietly() {
                 wait_until("natdiag to attach", || tcx_programs(WATCHED) == BY_TCX);
                 drop(natdiag.0.stdout.take());
                 wait_until("natdiag to end", || natdiag.0.try_wait().unwrap().is_some());
-                assert_eq!(tcx_programs(WATCHED), 0, "{output}");
+                wait_for_tcx_programs(WATCHED, 0);
                 let mut stderr = String::new();
                 let mut err = natdiag.0.stderr.take().unwrap();
                 err.read_to_string(&mut stderr).unwrap();
@@ -267,7 +267,7 @@ fn a_vanished_interface_keeps_its_counts_and_the_run_ends_with_the_last_one() {
             send(&vec![syn(); 100]);
             ip("link del v0");
             // The other one goes on.
-            assert_eq!(tcx_programs("w0"), BY_TCX);
+            wait_for_tcx_programs("w0", BY_TCX);
             ip("link del w0");
             let ended = natdiag.end();
             for expected in [

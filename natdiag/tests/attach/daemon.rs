@@ -17,7 +17,7 @@ use nix::{
 use serde_json::Value;
 
 use crate::{
-    hooks::{BY_TCX, tcx_programs},
+    hooks::{BY_TCX, tcx_programs, wait_for_tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
 
@@ -171,7 +171,7 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
             wait_until("natdiag to attach to wan0", || {
                 tcx_programs("wan0") == BY_TCX
             });
-            assert_eq!(tcx_programs("wan9"), 0);
+            wait_for_tcx_programs("wan9", 0);
             // By the network of an address that comes later than the interface.
             ip("link add c0 type veth peer name c1");
             ip("address add 192.0.2.7/24 dev c0");
@@ -207,7 +207,7 @@ fn interfaces_come_and_go_and_the_last_of_each_is_told() {
             ip("link add v0 type veth peer name v1");
             wait_until("natdiag to attach anew", || tcx_programs("v0") == BY_TCX);
             assert_eq!(daemon.end(), Some(0));
-            assert_eq!(tcx_programs("v0"), 0);
+            wait_for_tcx_programs("v0", 0);
             let kinds: Vec<_> = daemon
                 .events()
                 .iter()
@@ -251,7 +251,7 @@ fn a_reload_keeps_what_was_counted_and_a_broken_file_changes_nothing() {
             wait_until("natdiag to attach to w0", || {
                 crate::hooks::filters("w0") == 2
             });
-            assert_eq!(tcx_programs("v0"), BY_TCX);
+            wait_for_tcx_programs("v0", BY_TCX);
             send(&fragments());
             assert_eq!(daemon.end(), Some(0));
             let released = daemon.events_of("interface-released");

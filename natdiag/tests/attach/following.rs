@@ -9,7 +9,7 @@ use natdiag_common::{
     testkit::{CLIENT, Payload as _, Random, SERVER, tcp},
 };
 
-use crate::hooks::{tcx_programs, wait_for_tcx_programs};
+use crate::hooks::wait_for_tcx_programs;
 use crate::network::{SENDER, WATCHED, in_namespace, link_named, send_from, wait_until};
 
 /// Batches of one direction each, and segments in a batch.
@@ -180,7 +180,7 @@ fn nothing_stays_attached_when_the_suspicion_has_ended() {
         "nothing_stays_attached_when_the_suspicion_has_ended",
         || {
             let follower = Follower::attach(&link_named(WATCHED), LinkType::Ethernet).unwrap();
-            assert_eq!(tcx_programs(WATCHED), 2);
+            wait_for_tcx_programs(WATCHED, 2);
             drop(follower);
             wait_for_tcx_programs(WATCHED, 0);
         },

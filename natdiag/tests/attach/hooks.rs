@@ -55,7 +55,7 @@ fn on_veth_the_ladder_starts_at_tcx() {
         assert_eq!(attachment.hooks(), ["tcx ingress", "tcx egress"]);
         let choice = attachment.choice_note().unwrap_or_default();
         assert!(choice.contains("native XDP would cost veth"), "{choice}");
-        assert_eq!(tcx_programs(WATCHED), 2);
+        wait_for_tcx_programs(WATCHED, 2);
         drop(attachment);
         wait_for_tcx_programs(WATCHED, 0);
     });
@@ -155,7 +155,7 @@ fn programs_of_others_stay_behind_natdiag_and_are_named() {
         || {
             let first = attach_by(HookChoice::Tcx).unwrap();
             let second = attach_by(HookChoice::Tcx).unwrap();
-            assert_eq!(tcx_programs(WATCHED), 4);
+            wait_for_tcx_programs(WATCHED, 4);
             let notes = second.notes().join("\n");
             for (direction, program) in [("ingress", "natdiag_tc_in"), ("egress", "natdiag_tc_out")]
             {

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     daemon::Daemon,
-    hooks::{BY_TCX, tcx_programs},
+    hooks::{BY_TCX, tcx_programs, wait_for_tcx_programs},
     kept::{Kept, detach, text},
     network::{WATCHED, in_namespace, wait_until},
 };
@@ -28,21 +28,21 @@ fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
                 text(&output.stderr)
             );
             assert_eq!(kept.daemon.end(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 2);
+            wait_for_tcx_programs(WATCHED, 2);
             // Watching by hand leaves what is pinned.
             let watch = Command::new(env!("CARGO_BIN_EXE_natdiag"))
                 .args(["watch", "-i", WATCHED, "-d", "1ms"])
                 .output()
                 .unwrap();
             assert!(text(&watch.stdout).contains("watched v0"));
-            assert_eq!(tcx_programs(WATCHED), 2);
+            wait_for_tcx_programs(WATCHED, 2);
             let output = kept.detach();
             assert_eq!(
                 text(&output.stdout),
                 "v0: removed tcx ingress, tcx egress, 4 maps\n"
             );
             assert_eq!(output.status.code(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 0);
+            wait_for_tcx_programs(WATCHED, 0);
             assert!(!kept.pinned().exists());
             let output = detach(&["--all"], kept.pins.path());
             assert_eq!(text(&output.stdout), "nothing of natdiag was left\n");
@@ -72,7 +72,7 @@ fn detach_of_all_finds_what_is_pinned_in_a_folder_that_nobody_names() {
             };
             assert_eq!(everything().status.code(), Some(2), "it runs");
             assert_eq!(kept.daemon.end(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 2);
+            wait_for_tcx_programs(WATCHED, 2);
             let output = everything();
             assert_eq!(
                 text(&output.stdout),
@@ -159,7 +159,7 @@ fn what_cannot_be_gone_on_with_is_said_and_removed() {
             kept.wait_for_attached(run);
             assert!(kept.daemon.logs(why), "{why}: {}", kept.daemon.log());
             assert!(!kept.goes_on(), "{why}");
-            assert_eq!(tcx_programs(WATCHED), BY_TCX, "{why}");
+            wait_for_tcx_programs(WATCHED, BY_TCX);
         }
         assert_eq!(kept.daemon.end(), Some(0));
     });
@@ -181,7 +181,7 @@ fn without_a_bpf_file_system_it_is_said_what_to_do_and_nothing_stays() {
                 daemon.log()
             );
             assert_eq!(daemon.end(), Some(0));
-            assert_eq!(tcx_programs(WATCHED), 0);
+            wait_for_tcx_programs(WATCHED, 0);
         },
     );
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     daemon::{Daemon, fragments},
-    hooks::{BY_TCX, tcx_programs},
+    hooks::{BY_TCX, tcx_programs, wait_for_tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
 
@@ -68,7 +68,7 @@ fn what_is_not_needed_any_more_is_given_up() {
             !daemon.events_of("finding-appeared").is_empty()
         });
         assert_eq!(daemon.end(), Some(0));
-        assert_eq!(tcx_programs("v0"), 0);
+        wait_for_tcx_programs("v0", 0);
     });
 }
 

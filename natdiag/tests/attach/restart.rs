@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::{
-    hooks::{filters, tcx_programs},
+    hooks::{filters, wait_for_tcx_programs},
     kept::{Kept, bpf_file_system, text},
     network::{WATCHED, in_namespace, ip, run, send, wait_until},
     small_disk::SmallDisk,
@@ -168,7 +168,7 @@ fn over_replacements_under_load_every_packet_is_counted_once() {
         "over_replacements_under_load_every_packet_is_counted_once",
         || {
             exact_over_replacements("");
-            assert_eq!(tcx_programs(WATCHED), 0);
+            wait_for_tcx_programs(WATCHED, 0);
         },
     );
 }

@@ -21,7 +21,7 @@ use nix::{
 };
 
 use crate::{
-    hooks::tcx_programs,
+    hooks::wait_for_tcx_programs,
     network::{WATCHED, in_namespace, wait_until},
 };
 
@@ -40,7 +40,7 @@ fn a_signal_gives_the_terminal_back_with_the_report_on_it() {
                     .split_once(LEAVE)
                     .unwrap_or_else(|| panic!("{signal}: {text:?}"));
                 assert!(after.contains("natdiag watched v0"), "{signal}: {after:?}");
-                assert_eq!(tcx_programs(WATCHED), 0, "{signal}");
+                wait_for_tcx_programs(WATCHED, 0);
             }
         },
     );
