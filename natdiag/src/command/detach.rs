@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{self, Write},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use thiserror::Error;
@@ -128,14 +128,19 @@ pub fn detach(args: &DetachArgs, out: &mut impl Write) -> Result<ExitStatus, Det
 
 /// Makes sure that no program of natdiag is attached any more.
 fn look_for_others() -> Result<(), DetachError> {
-    /// A process that has just ended, or a fork of it, keeps its links for a moment.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    /// A process that has just ended, or a fork of it, keeps its links for a moment: it is looked again so often, after
+    /// so long.
+    const LOOKS: usize = 20;
+    const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
     let links = link::all().map_err(DetachError::Links)?;
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE && !attached(&links).is_empty() {
-        thread::sleep(PATIENCE / 20);
+    let mut left = attached(&links);
+    for _ in 0..LOOKS {
+        if left.is_empty() {
+            return Ok(());
+        }
+        thread::sleep(BETWEEN_LOOKS);
+        left = attached(&links);
     }
-    let left = attached(&links);
     let ids: Vec<_> = left.iter().map(|(_, program)| program.id).collect();
     let holders = holder::holders(&ids);
     let programs: Vec<_> = left
