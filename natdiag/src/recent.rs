@@ -58,6 +58,11 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
         self.young.entry(key).or_default()
     }
 
+    /// The value of a key, if there is one. It does not count as use.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.young.get_mut(key).or_else(|| self.old.get_mut(key))
+    }
+
     /// Forgets a key.
     pub(crate) fn remove(&mut self, key: &K) {
         if self.young.remove(key).is_none() {

@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use natdiag_common::{
     Address, Direction,
     follow::{FlowEnds, FollowedSegment},
+    wire::tcp::{ACK, RST, SYN},
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,25 @@ impl Conversations {
             return;
         }
         let Self { open, remotes, .. } = self;
+        let is_ours = direction == Direction::Egress;
+        let is_opened_by_them = segment.flags & SYN != 0 && (segment.flags & ACK != 0) == is_ours;
+        if is_opened_by_them {
+            *open.get_or_default(*ends) = Conversation::of_theirs();
+            return;
+        }
+        // Anybody can forge what is received: only what we send makes a connection and its host known.
+        let makes_known = is_ours && segment.flags & RST == 0;
+        let opens = is_ours && segment.flags & SYN != 0;
+        let is_known = match open.get_mut(ends) {
+            Some(known) => opens || !known.is_of_theirs(),
+            None => makes_known,
+        };
+        if !is_known {
+            if let Some(evidence) = remotes.get_mut(&ends.remote).filter(|_| !is_ours) {
+                evidence.heard = Some(now);
+            }
+            return;
+        }
         let conversation = open.get_or_default(*ends);
         let evidence = remotes.entry(ends.remote).or_default();
         match direction {

@@ -32,7 +32,9 @@ const AWAITED_NS: u64 = 3_000_000_000;
 pub(super) struct Conversation {
     /// Number behind our SYN.
     first: Option<SeqNumber>,
-    /// Whether nothing is to be learnt of it: the remote host opened it, or has not taken our part of the handshake.
+    /// Whether the remote host has opened it, so that nothing is to be learnt of it.
+    is_of_theirs: bool,
+    /// Whether nothing is to be learnt of it, as the host has not taken our part of the handshake.
     is_void: bool,
     /// Whether it is over.
     is_over: bool,
@@ -57,6 +59,19 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    /// One that the remote host has opened.
+    pub(super) fn of_theirs() -> Self {
+        Self {
+            is_of_theirs: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the remote host has opened it.
+    pub(super) const fn is_of_theirs(&self) -> bool {
+        self.is_of_theirs
+    }
+
     /// Whether nothing more will come of it.
     pub(super) const fn is_over(&self) -> bool {
         self.is_over
@@ -71,16 +86,14 @@ impl Conversation {
     ) {
         let silence_ns = self.last.replace(now).map(|last| now.since(last));
         if segment.flags & SYN != 0 {
-            let is_opening = segment.flags & ACK == 0;
             let first = Some(segment.seq.plus(1));
-            if is_opening && self.first != first {
+            if self.first != first {
                 *self = Self {
                     first,
                     last: Some(now),
                     ..Self::default()
                 };
             }
-            self.is_void |= !is_opening;
             return;
         }
         if self.is_void {
@@ -127,9 +140,9 @@ impl Conversation {
         self.note_window(segment, now, evidence);
     }
 
-    /// Takes a SYN or SYN-ACK. Where it comes again behind our data, the host has not taken our part of the handshake.
+    /// Takes a SYN-ACK. Where it comes again behind our data, the host has not taken our part of the handshake.
     fn shake(&mut self, segment: &FollowedSegment, evidence: &mut ConversationEvidence) {
-        if segment.flags & ACK == 0 || self.end.is_some() {
+        if self.end.is_some() {
             self.is_void = true;
             if let Some(flight) = self.flight.take() {
                 forget(&flight, evidence);

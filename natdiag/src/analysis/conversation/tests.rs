@@ -244,12 +244,26 @@ fn nothing_is_learnt_where_the_host_opened_it_or_has_not_taken_our_acknowledgmen
     play.received(0, SYN, 0, 0, 0);
     play.sent(1, SYN | ACK, 0, 1, 0);
     play.tries(backoff(20), 1, 300);
-    assert_eq!(play.evidence().connections, 0);
+    assert!(play.conversations.get(play.ends.remote).is_none());
 
     let mut play = Play::opened();
     play.tries(backoff(21), 1, 300);
     play.received(7000, SYN | ACK, 0, 1, 0);
     assert_eq!(play.evidence().stuck(), 0, "its queue is full");
+}
+
+#[test]
+fn what_others_send_makes_no_host_known() {
+    let mut play = Play::new();
+    for number in 0..100_000_u32 {
+        let octets = [[9; 12].as_slice(), &number.to_be_bytes()].concat();
+        play.ends.remote = Address::from_octets(octets.try_into().unwrap());
+        for flags in [RST, ACK, SYN | ACK] {
+            play.received(1, flags, 7, 9, 100);
+        }
+    }
+    assert!(play.conversations.remotes.is_empty());
+    assert_eq!(play.conversations.let_go(), 0);
 }
 
 #[test]
