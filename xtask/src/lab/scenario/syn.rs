@@ -37,7 +37,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Fails)],
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
         not_yet: Some(
-            "named where natdiag is alone, and mostly not where a second natdiag keeps evidence beside it",
+            "where the server takes every ACK and repeats no SYN-ACK, as happens in some plays, its drops look like those of a limit",
         ),
         ..ORDINARY
     },
