@@ -238,6 +238,12 @@ impl Analysis {
         self.conversations.get(remote)
     }
 
+    /// Connections that were let go before their end because younger ones came.
+    #[must_use]
+    pub const fn conversations_let_go(&self) -> u64 {
+        self.conversations.let_go()
+    }
+
     /// Takes an event that a capture shows again: it counts once.
     pub fn shown_again(&mut self, event: &Event) {
         if let Content::Segment(segment) = &event.content {

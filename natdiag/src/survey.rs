@@ -69,6 +69,8 @@ pub struct LookedAt {
     pub segments: u64,
     /// Segments of these connections that could not be.
     pub missed: u64,
+    /// Connections that were let go before their end because younger ones came.
+    pub let_go: u64,
 }
 
 impl SourceSurvey {

@@ -246,6 +246,7 @@ impl Playback {
             one_in: 1,
             segments: self.segments,
             missed: 0,
+            let_go: self.analysis.conversations_let_go(),
         })
     }
 

@@ -1,9 +1,10 @@
 //! One interface under watch: its programs, what is read from them, and its analysis.
 
 mod aside;
+mod closing;
 mod handover;
 
-use std::{net::IpAddr, thread, time::Duration};
+use std::net::IpAddr;
 
 use natdiag_common::{LinkType, record::Record};
 
@@ -30,12 +31,11 @@ use crate::{
         sampling::Sampling,
         saved::{Carried, SavedInterface},
     },
-    error::in_full,
     event::{Event, Timestamp},
     evidence::{keeper::Keeper, statement::Statement},
     host::{
         address::{self, BehindNat},
-        link::{self, Link},
+        link::Link,
     },
     survey::{SourceKind, SourceSurvey},
 };
@@ -45,9 +45,6 @@ const SPILLS_PER_TURN: usize = 1 << 15;
 const RECORDS_PER_TURN: usize = 1 << 14;
 /// Most records that one turn looks at: more than it takes, so that what has waited becomes less.
 const OBSERVED_PER_TURN: usize = 2 * RECORDS_PER_TURN;
-/// How often, and at what distance, the counters are read again when programs were running while they were detached.
-const LAST_READINGS: usize = 20;
-const BETWEEN_LAST_READINGS: Duration = Duration::from_millis(1);
 
 /// An interface under watch.
 pub(super) struct WatchedInterface {
@@ -167,14 +164,6 @@ impl WatchedInterface {
         Ok(no_spills_left && no_records_left && none_waits && no_samples_left)
     }
 
-    /// What is seen of connections between their beginning and their end.
-    fn middle(&mut self) -> Middle {
-        match self.sampling.looked_at() {
-            Some(_) => Middle::LookedAt,
-            None => Middle::Unseen,
-        }
-    }
-
     /// Says how things stand.
     pub(super) fn survey(&mut self, top: usize) -> Result<SourceSurvey, MapsError> {
         let now = self.clock.now();
@@ -183,15 +172,18 @@ impl WatchedInterface {
             self.read_followed();
             self.carried.read(&self.link);
         }
-        let middle = self.middle();
-        self.analysis.sees_of_the_middle(middle);
+        self.analysis.sees_of_the_middle(if self.sampling.looks() {
+            Middle::LookedAt
+        } else {
+            Middle::Unseen
+        });
         Ok(SourceSurvey {
             kind: SourceKind::Interface,
             name: self.link.name.clone(),
             hooks: self.hooks.clone(),
             notes: self.notes(),
             octets: self.carried.so_far(),
-            looked_at: self.sampling.looked_at(),
+            looked_at: self.sampling.looked_at(&self.analysis),
             diagnosis: self.analysis.diagnose(now, top),
         })
     }
@@ -328,73 +320,6 @@ impl WatchedInterface {
     /// Whether the programs are attached.
     pub(super) const fn is_attached(&self) -> bool {
         self.attachment.is_some()
-    }
-
-    /// Looks whether the interface is still there, and closes it if not. Returns whether it is.
-    pub(super) fn check_presence(&mut self) -> Result<bool, EngineError> {
-        if !self.is_attached() {
-            return Ok(false);
-        }
-        if link::by_index(self.link.index)
-            .map_err(EngineError::Links)?
-            .is_some()
-        {
-            return Ok(true);
-        }
-        tracing::warn!(interface = self.link.name, "the interface has vanished");
-        self.close()?;
-        self.notes.push(format!(
-            "`{}` has vanished; these are its counts up to then",
-            self.link.name
-        ));
-        Ok(false)
-    }
-
-    /// Detaches, takes everything that is left, and makes sure that nothing was lost on the way.
-    pub(super) fn close(&mut self) -> Result<(), MapsError> {
-        let Some(attachment) = self.attachment.take() else {
-            return Ok(());
-        };
-        self.watched.until = Some(self.clock.now());
-        if let Err(error) = attachment.detach() {
-            let why = in_full(&error);
-            tracing::error!(interface = self.link.name, why, "something stays pinned");
-        }
-        self.read_followed();
-        self.following.end();
-        self.take_samples();
-        self.sampling.end();
-        if let Some(remedy) = &mut self.remedy {
-            remedy.close();
-        }
-        let mut unaccounted = 0;
-        for _ in 0..LAST_READINGS {
-            self.collect(self.clock.now())?;
-            self.take_records();
-            let totals = self.counters.totals()?;
-            unaccounted = self.counters.unaccounted(&totals, self.records.charged());
-            if unaccounted == 0 {
-                break;
-            }
-            thread::sleep(BETWEEN_LAST_READINGS);
-        }
-        if self.counters.searches_lost() {
-            self.counters.settle_lost(unaccounted);
-            unaccounted = unaccounted.min(0);
-            self.collect(self.clock.now())?;
-        }
-        if unaccounted != 0 {
-            tracing::error!(
-                interface = self.link.name,
-                unaccounted,
-                "the counts of the remote hosts do not add up to the total"
-            );
-            self.notes.push(format!(
-                "natdiag has miscounted: {unaccounted} packets are in the total and with no remote host"
-            ));
-        }
-        self.analysis.advance(self.clock.now());
-        Ok(())
     }
 
     /// Takes everything that the kernel has counted.

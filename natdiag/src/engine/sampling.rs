@@ -120,13 +120,19 @@ impl Sampling {
     }
 
     /// What is looked at, if anything is.
-    pub(super) fn looked_at(&mut self) -> Option<LookedAt> {
+    pub(super) fn looked_at(&mut self, analysis: &Analysis) -> Option<LookedAt> {
         self.count_missed();
         Some(LookedAt {
             one_in: self.share?.one_in(),
             segments: self.segments,
             missed: self.missed,
+            let_go: analysis.conversations_let_go(),
         })
+    }
+
+    /// Whether anything is looked at.
+    pub(super) const fn looks(&self) -> bool {
+        self.share.is_some()
     }
 
     /// What is to be known about it.

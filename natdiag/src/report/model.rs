@@ -1,7 +1,9 @@
 //! The schema of the JSON report, `natdiag.report/1`: the only place that knows its words. A survey is shown by
 //! reference; the order of fields is the order of the contract, additions come last.
 
-use std::{net::IpAddr, time::Duration};
+mod established;
+
+use std::net::IpAddr;
 
 use natdiag_common::{
     counter::{Counter, Totals},
@@ -9,12 +11,13 @@ use natdiag_common::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use self::established::{Established, LookedAt};
 use crate::{
-    analysis::diagnosis::{self, Diagnosis, EstablishedSums, Evidence, RemoteCounters},
+    analysis::diagnosis::{self, Diagnosis, Evidence, RemoteCounters},
     event::Timestamp,
     names::Names,
     report::ranking::{Ranked, ranked, source_findings},
-    survey::{self, SourceKind, SourceSurvey, Survey},
+    survey::{SourceKind, SourceSurvey, Survey},
 };
 
 /// Name and version of the schema.
@@ -42,14 +45,6 @@ struct Source<'a> {
     hooks: &'a [String],
     notes: &'a [String],
     established_looked_at: Option<LookedAt>,
-}
-
-/// Established connections that are looked at: one in `one_in`, drawn by their four-tuples.
-#[derive(Debug, Serialize)]
-struct LookedAt {
-    one_in: u32,
-    segments: u64,
-    missed: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,26 +93,6 @@ struct Remote<'a> {
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     established: Option<Established>,
-}
-
-/// What established connections have shown, of those that were looked at.
-#[derive(Debug, Serialize)]
-struct Established {
-    connections: u64,
-    stuck: u64,
-    data_sent: u64,
-    data_sent_again: u64,
-    data_received: u64,
-    data_received_again: u64,
-    round_trip_seconds: Option<RoundTrip>,
-    longest_idle_lived_seconds: Option<f64>,
-    shortest_idle_died_seconds: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct RoundTrip {
-    median: f64,
-    p90: f64,
 }
 
 /// What is wrong with a server and hits connections that the host opens.
@@ -309,41 +284,6 @@ impl<'a> Remote<'a> {
             hit_by: remote.hit_by.iter().map(HitBy::from).collect(),
             name: names.of(remote.address).map(|name| name.to_string()),
             established: remote.established.as_ref().map(Established::from),
-        }
-    }
-}
-
-impl From<survey::LookedAt> for LookedAt {
-    fn from(looked_at: survey::LookedAt) -> Self {
-        let survey::LookedAt {
-            one_in,
-            segments,
-            missed,
-        } = looked_at;
-        Self {
-            one_in,
-            segments,
-            missed,
-        }
-    }
-}
-
-impl From<&EstablishedSums> for Established {
-    fn from(sums: &EstablishedSums) -> Self {
-        let seconds = |ns| Duration::from_nanos(ns).as_secs_f64();
-        Self {
-            connections: sums.connections,
-            stuck: sums.stuck,
-            data_sent: sums.data_sent,
-            data_sent_again: sums.data_sent_again,
-            data_received: sums.data_received,
-            data_received_again: sums.data_received_again,
-            round_trip_seconds: sums.round_trip_ns.map(|(median, p90)| RoundTrip {
-                median: seconds(median),
-                p90: seconds(p90),
-            }),
-            longest_idle_lived_seconds: sums.longest_idle_lived_ns.map(seconds),
-            shortest_idle_died_seconds: sums.shortest_idle_died_ns.map(seconds),
         }
     }
 }
