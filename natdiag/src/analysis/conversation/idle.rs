@@ -79,11 +79,6 @@ impl Idle {
             [died_above, lived_above],
         )
     }
-
-    /// The silences that are remembered, in no order.
-    pub fn remembered(&self) -> impl Iterator<Item = u64> {
-        self.lived.iter().chain(&self.died).copied()
-    }
 }
 
 #[cfg(test)]
@@ -114,7 +109,10 @@ mod tests {
             idle.live(silence);
             idle.die(5000 + silence);
         }
-        assert_eq!(idle.remembered().count(), 2 * REMEMBERED);
+        assert_eq!(
+            (idle.lived.len(), idle.died.len()),
+            (REMEMBERED, REMEMBERED)
+        );
         assert_eq!(idle.split(2000), ([0, 1000], [1000, 0]));
         assert_eq!(idle.longest_lived_ns(), Some(999));
     }

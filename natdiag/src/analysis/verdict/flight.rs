@@ -40,31 +40,34 @@ pub(super) fn findings(case: &Case, is_explained: bool) -> Option<Finding> {
     let seen = Seen::of(case).filter(|seen| seen.stuck() > 0)?;
     let contest = contest(seen);
     let best = contest.best().filter(|(_, share)| *share >= NAMED);
-    let named = best.and_then(|(trouble, share)| Some((trouble.named.as_ref()?, share)));
-    match named.filter(|(named, _)| (named.is_founded)(seen)) {
-        Some((named, confidence)) => Some(accuse(seen, &contest, named, confidence)),
+    let named = best.and_then(|(trouble, share)| {
+        let named = trouble.named.as_ref()?;
+        (named.is_founded)(seen).then_some((trouble.cause, named, share))
+    });
+    match named {
+        Some((cause, named, confidence)) => {
+            let alternatives = alternatives(seen, &contest, Some(cause));
+            Some(Finding {
+                confidence,
+                excluded: alternatives.excluded,
+                not_excluded: alternatives.not_excluded,
+                ..named.finding(cause, seen)
+            })
+        }
         None if is_explained => None,
         None => Some(not_known(seen, &contest)),
     }
 }
 
-fn accuse(
-    seen: Seen,
-    contest: &Contest<&'static Trouble>,
-    named: &'static Named,
-    confidence: f64,
-) -> Finding {
-    let alternatives = alternatives(seen, contest, Some(named.cause));
-    Finding {
-        confidence,
-        excluded: alternatives.excluded,
-        not_excluded: alternatives.not_excluded,
-        ..finding(
-            named.cause,
-            named.severity,
-            (named.summary)(seen),
+impl Named {
+    /// What is said where it is named, without confidence and alternatives.
+    fn finding(&self, cause: Cause, seen: Seen) -> Finding {
+        finding(
+            cause,
+            self.severity,
+            (self.summary)(seen),
             seen.evidence(),
-            (named.remedy)(seen),
+            (self.remedy)(seen),
         )
     }
 }
@@ -77,7 +80,7 @@ fn not_known(seen: Seen, contest: &Contest<&'static Trouble>) -> Finding {
         "while the host spoke on other connections"
     };
     let summary = format!(
-        "{} hang: what was sent on them was repeated again and again and not acknowledged, {heard}",
+        "{} hung: what was sent was repeated again and again and not acknowledged, {heard}",
         trouble::counted(stuck, "open connection", "open connections")
     );
     let remedy = vec![

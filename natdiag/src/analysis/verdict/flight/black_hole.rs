@@ -36,7 +36,6 @@ pub(super) const BLACK_HOLE: Trouble = Trouble {
         }
     },
     named: Some(Named {
-        cause: Cause::PmtuBlackHole,
         is_founded: |seen| large(seen).dropped >= SEVERAL && seen.tails().dropped >= SEVERAL,
         severity: Severity::Critical,
         summary: |seen| {

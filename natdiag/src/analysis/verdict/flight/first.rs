@@ -41,7 +41,6 @@ pub(super) const FIRST: Trouble = Trouble {
         }
     },
     named: Some(Named {
-        cause: Cause::FirstFlightDropped,
         is_founded: |seen| {
             seen.first_of_several().dropped >= STUCK && seen.first_of_one().answered >= TAKEN
         },

@@ -53,7 +53,6 @@ pub(super) const IDLE: Trouble = Trouble {
         }
     },
     named: Some(Named {
-        cause: Cause::IdleTimeout,
         is_founded: |seen| seen.evidence.idle.died() >= SEVERAL && has_lived(seen),
         severity: Severity::Critical,
         summary,

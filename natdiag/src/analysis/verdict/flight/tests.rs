@@ -122,7 +122,7 @@ fn best(stories: &[Story]) -> (Option<Cause>, f64) {
         .named
         .as_ref()
         .filter(|named| share >= NAMED && (named.is_founded)(seen));
-    (named.map(|named| named.cause), share)
+    (named.map(|_| trouble.cause), share)
 }
 
 #[test]

@@ -44,7 +44,6 @@ pub(super) struct Trouble {
 /// What is said of a cause where it is named.
 #[derive(Debug)]
 pub(super) struct Named {
-    pub(super) cause: Cause,
     /// Whether what was seen suffices to name it, however likely it is.
     pub(super) is_founded: fn(Seen) -> bool,
     pub(super) severity: Severity,
