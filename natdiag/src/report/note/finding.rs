@@ -285,6 +285,7 @@ fn value(unit: &str, evidence: &Evidence) -> String {
 
 /// A name in `snake_case` as words, with what is written in capitals.
 fn label(name: &str) -> String {
+    let name = name.replace("syn_ack", "SYN-ACK");
     let words = name.split('_').map(|word| match word {
         "syn" => "SYNs",
         "rst" => "RSTs",

@@ -16,9 +16,11 @@ use crate::analysis::{
     },
 };
 
-/// Connections that wait in a queue that is always full wait long; elsewhere most are served at once.
+/// Connections that wait in a queue that is always full wait long; elsewhere most are served at once, but for those of
+/// servers that are slow by nature.
 const WAITS: Rate = Rate::new(4.0, 1.0);
 const PROMPT: Rate = Rate::new(0.5, 2.5);
+const SLOW_BY_NATURE: f64 = 0.1;
 /// Where the queue is full now and then, some do.
 const SOME_WAIT: Rate = Rate::new(1.0, 2.0);
 /// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
@@ -66,19 +68,25 @@ pub(super) const ROOM: Room = Room {
 
 /// An application that stands still takes nothing, as in an outage, and those that found room wait for it; only a full
 /// SYN queue makes nobody wait, which needs a server without SYN cookies. Where the application accepts at a steady
-/// pace, a full queue lets just as many pass, after a wait; where it serves one at a time, so many are open and no
-/// more.
+/// pace, a full queue lets just as many pass, after a wait; where so many workers serve one connection each, these and
+/// the queue are so many that are open, and no more.
 fn ln_fates(seen: &Seen) -> f64 {
     let (served, in_order) = (seen.syns.served, &seen.in_order);
-    let wait = ln_series(WAITS, served) - ln_series(PROMPT, served);
-    let some_wait = ln_series(SOME_WAIT, served) - ln_series(PROMPT, served);
+    let elsewhere = ln_mixture(&[
+        (1.0 - SLOW_BY_NATURE, ln_series(PROMPT, served)),
+        (SLOW_BY_NATURE, ln_series(WAITS, served)),
+    ]);
+    let wait = ln_series(WAITS, served) - elsewhere;
+    let some_wait = ln_series(SOME_WAIT, served) - elsewhere;
+    let [open, _, _] = in_order.ports;
     ln_mixture(&[
-        (0.27, in_order.outage + some_wait),
+        (0.25, in_order.outage + some_wait),
         (0.03, in_order.outage),
-        (0.22, in_order.nearly_full + some_wait),
+        (0.2, in_order.nearly_full + some_wait),
         (0.03, in_order.nearly_full),
-        (0.42, in_order.limit + wait),
-        (0.03, in_order.open_limit + wait),
+        (0.25, in_order.limit + wait),
+        (0.12, in_order.open_limit + wait),
+        (0.12, open + wait),
     ])
 }
 
@@ -119,16 +127,33 @@ pub(super) fn no_spells(syns: &SynEvidence) -> String {
 /// What leaves it possible.
 pub(super) const IN_SPELLS: &str = "a full queue drops in spells much the same";
 
+/// What else than unanswered SYNs shows a full queue.
+fn how_it_shows(syns: &SynEvidence) -> String {
+    let served = syns.served;
+    if syns.untaken() == 0 && served.dropped > served.answered {
+        format!(
+            "{} of {} connections that were let in waited for a response",
+            served.dropped,
+            served.total()
+        )
+    } else {
+        format!(
+            "{} of {} handshakes had to be confirmed again",
+            syns.untaken(),
+            syns.handshakes
+        )
+    }
+}
+
 /// A queue that is full now and then.
 pub(super) fn backlog(seen: &Seen) -> Finding {
     let syns = seen.syns;
     let all = syns.all();
     let summary = format!(
-        "the server's backlog is full now and then: {} of {} SYNs got no answer, in spells and whatever they carry, and {} of {} handshakes had to be confirmed again",
+        "the server's backlog is full now and then: {} of {} SYNs got no answer, whatever they carry, and {}",
         all.dropped,
         all.total(),
-        syns.untaken(),
-        syns.handshakes
+        how_it_shows(syns)
     );
     let remedy = vec![
         "on the server: `nstat -az TcpExtListenOverflows TcpExtListenDrops` and `ss -ltn` show a full queue; raise `net.core.somaxconn` and the backlog of `listen`, or accept faster".to_owned(),
@@ -140,8 +165,10 @@ pub(super) fn backlog(seen: &Seen) -> Finding {
         syns,
         remedy,
     );
-    finding
-        .evidence
-        .push(("syn_acks_repeated", Evidence::Count(syns.syn_acks_repeated)));
+    finding.evidence.extend([
+        ("syn_acks_repeated", Evidence::Count(syns.syn_acks_repeated)),
+        ("responses_late", Evidence::Count(syns.served.dropped)),
+        ("responses_prompt", Evidence::Count(syns.served.answered)),
+    ]);
     finding
 }
