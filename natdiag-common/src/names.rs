@@ -33,12 +33,24 @@ pub const MAP_FOLLOW_COUNTS: &str = "FOLLOW_COUNTS";
 /// Array of [`crate::follow::FollowedFlow`]s.
 pub const MAP_FLOWS: &str = "FLOWS_FOLLOWED";
 
-/// TC program that hands over received segments of connections that were drawn.
+/// XDP program that hands over segments of connections that were drawn, after [`PROGRAM_XDP`].
+pub const PROGRAM_SAMPLE_XDP: &str = "natdiag_smp_xdp";
+/// The same after [`PROGRAM_XDP_FRAGS`].
+pub const PROGRAM_SAMPLE_XDP_FRAGS: &str = "natdiag_smp_xmb";
+/// TC program that does so after [`PROGRAM_TC_INGRESS`].
 pub const PROGRAM_SAMPLE_INGRESS: &str = "natdiag_smp_in";
-/// TC program that hands over sent segments of connections that were drawn.
+/// TC program that does so after [`PROGRAM_TC_EGRESS`].
 pub const PROGRAM_SAMPLE_EGRESS: &str = "natdiag_smp_out";
-/// Array of one number: the bits of a hash that are zero for connections that are drawn.
-pub const MAP_SAMPLE_MASK: &str = "SAMPLE_MASK";
+/// Array of one number: one connection in so many is drawn, none where it is zero.
+pub const MAP_SAMPLE_ONE_IN: &str = "SAMPLE_ONE_IN";
+/// Array of the program that [`PROGRAM_XDP`] goes on with.
+pub const MAP_SAMPLER_XDP: &str = "SAMPLER_XDP";
+/// Array of the program that [`PROGRAM_XDP_FRAGS`] goes on with.
+pub const MAP_SAMPLER_XDP_FRAGS: &str = "SAMPLER_XDP_MB";
+/// Array of the program that [`PROGRAM_TC_INGRESS`] goes on with.
+pub const MAP_SAMPLER_INGRESS: &str = "SAMPLER_TC_IN";
+/// Array of the program that [`PROGRAM_TC_EGRESS`] goes on with.
+pub const MAP_SAMPLER_EGRESS: &str = "SAMPLER_TC_OUT";
 /// Ring buffer of [`crate::sample::Sample`]s.
 pub const MAP_SAMPLES: &str = "SAMPLES";
 /// Per-CPU array of one number: samples that found no room in the ring.

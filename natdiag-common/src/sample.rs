@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// Octets of the two ports, which TCP begins with.
+const PORTS_LEN: usize = 4;
+
 /// Bits of [`Sample::bits`].
 mod bit {
     pub(super) const INGRESS: u8 = 1;
@@ -151,12 +154,25 @@ impl Share {
     pub const fn doublings(self) -> u32 {
         self.doublings
     }
+}
 
-    /// The bits of a hash that are zero for connections that are drawn.
-    #[must_use]
-    pub const fn mask(self) -> u32 {
-        self.one_in() - 1
-    }
+/// Whether a connection with this hash is drawn where one in so many is: a power of two, or zero for none at all.
+#[inline(always)]
+#[must_use]
+pub const fn is_drawn(hash: u32, one_in: u32) -> bool {
+    // No hash is without its upper bit, so that zero less one draws nothing.
+    hash & one_in.wrapping_sub(1) == 0
+}
+
+/// What can be told of a packet without reading more than where each header has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// A segment of the connection with this hash.
+    Segment(u32),
+    /// No segment.
+    Other,
+    /// It must be read in full.
+    Unclear,
 }
 
 /// The hash of a connection, the same for both directions. A larger share draws all that a smaller one does.
@@ -169,41 +185,67 @@ pub fn hash(ends: &FlowEnds) -> u32 {
     )
 }
 
-/// The hash of the connection that a packet belongs to, where nothing stands between the headers of link, IP and TCP.
-/// `None` is a packet that must be read in full.
+/// Which connection a packet belongs to, where nothing stands between the headers of link, IP and TCP.
 #[inline(always)]
-pub fn plain_hash<F: FrameBytes + ?Sized>(frame: &F, link: LinkType) -> Option<u32> {
+pub fn plain<F: FrameBytes + ?Sized>(frame: &F, link: LinkType) -> Plain {
+    let seen = match link {
+        LinkType::Ethernet => plain_ethernet(frame),
+        LinkType::RawIp => plain_ip(frame, 0),
+    };
+    seen.unwrap_or(Plain::Unclear)
+}
+
+#[inline(always)]
+fn plain_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Plain> {
+    match u16::from_be_bytes(frame.octets(ethernet::TYPE_OFFSET)?) {
+        ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6 => plain_ip(frame, ethernet::HEADER_LEN),
+        ether_type if ethernet::is_vlan(ether_type) => None,
+        _ => Some(Plain::Other),
+    }
+}
+
+#[inline(always)]
+fn plain_ip<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<Plain> {
     /// More Fragments, and the offset.
     const FRAGMENT_BITS: u16 = 0x3fff;
-    let ip = match link {
-        LinkType::Ethernet => ethernet::HEADER_LEN,
-        LinkType::RawIp => 0,
-    };
-    if link == LinkType::Ethernet {
-        let ether_type = u16::from_be_bytes(frame.octets(ethernet::TYPE_OFFSET)?);
-        if !matches!(ether_type, ethernet::TYPE_IPV4 | ethernet::TYPE_IPV6) {
+    const WITHOUT_OPTIONS: u8 = 0x45;
+    // Two octets: the verifier does not accept one that is compared with the end of the packet by itself.
+    let [version, _] = frame.octets(offset)?;
+    if version == WITHOUT_OPTIONS {
+        let header: [u8; ipv4::MIN_HEADER_LEN + PORTS_LEN] = frame.octets(offset)?;
+        let header = header.as_slice();
+        let fragment = u16::from_be_bytes(header.octets(ipv4::FRAGMENT_OFFSET)?);
+        let [protocol] = header.octets(ipv4::PROTOCOL_OFFSET)?;
+        if protocol != tcp::PROTOCOL {
+            return Some(Plain::Other);
+        }
+        if fragment & FRAGMENT_BITS != 0 {
             return None;
         }
+        let tails = [ipv4::SOURCE_OFFSET, ipv4::DESTINATION_OFFSET];
+        return plain_hash(header, tails, ipv4::MIN_HEADER_LEN);
     }
-    let [version, _, _, _, _, _, flags, offset, _, protocol] = frame.octets(ip)?;
-    if version == 0x45 {
-        let fragment = u16::from_be_bytes([flags, offset]) & FRAGMENT_BITS;
-        if protocol != tcp::PROTOCOL || fragment != 0 {
-            return None;
-        }
-        let source = u32::from_ne_bytes(frame.octets(ip + ipv4::SOURCE_OFFSET)?);
-        let destination = u32::from_ne_bytes(frame.octets(ip + ipv4::SOURCE_OFFSET + 4)?);
-        let ports = ports(frame, ip + ipv4::MIN_HEADER_LEN)?;
-        return Some(mix(source.wrapping_add(destination), ports));
-    }
-    // Octet 6 is the next header there.
-    if version >> 4 != 6 || flags != tcp::PROTOCOL {
+    if version >> 4 != 6 {
         return None;
     }
-    let source = u32::from_ne_bytes(frame.octets(ip + ipv6::SOURCE_OFFSET + 12)?);
-    let destination = u32::from_ne_bytes(frame.octets(ip + ipv6::SOURCE_OFFSET + 28)?);
-    let ports = ports(frame, ip + ipv6::HEADER_LEN)?;
-    Some(mix(source.wrapping_add(destination), ports))
+    let header: [u8; ipv6::HEADER_LEN + PORTS_LEN] = frame.octets(offset)?;
+    let header = header.as_slice();
+    let [next_header] = header.octets(ipv6::NEXT_HEADER_OFFSET)?;
+    if next_header != tcp::PROTOCOL {
+        return (!ipv6::is_extension(next_header)).then_some(Plain::Other);
+    }
+    let tails = [ipv6::SOURCE_OFFSET, ipv6::DESTINATION_OFFSET].map(|it| it + 12);
+    plain_hash(header, tails, ipv6::HEADER_LEN)
+}
+
+/// The hash from the last four octets of both addresses, and the ports.
+#[inline(always)]
+fn plain_hash(header: &[u8], [source, destination]: [usize; 2], ports: usize) -> Option<Plain> {
+    let source = u32::from_ne_bytes(header.octets(source)?);
+    let destination = u32::from_ne_bytes(header.octets(destination)?);
+    let [a, b, c, d] = header.octets(ports)?;
+    let ports = u32::from(u16::from_be_bytes([a, b])) + u32::from(u16::from_be_bytes([c, d]));
+    Some(Plain::Segment(mix(source.wrapping_add(destination), ports)))
 }
 
 /// The ends of the connection that a packet belongs to. `None` is one without a TCP header.
@@ -234,12 +276,6 @@ pub fn ends<F: FrameBytes + ?Sized>(
     })
 }
 
-#[inline(always)]
-fn ports<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<u32> {
-    let [a, b, c, d] = frame.octets(offset)?;
-    Some(u32::from(u16::from_be_bytes([a, b])) + u32::from(u16::from_be_bytes([c, d])))
-}
-
 /// The last four octets of an address.
 #[inline(always)]
 const fn tail(address: Address) -> u32 {
@@ -247,12 +283,13 @@ const fn tail(address: Address) -> u32 {
     u32::from_ne_bytes([a, b, c, d])
 }
 
-/// Multiplicative hashing (Knuth): the upper bits of the product depend on all bits.
+/// Multiplicative hashing (Knuth): the upper bits of the product depend on all bits. The uppermost bit of the hash is set.
 #[inline(always)]
 const fn mix(addresses: u32, ports: u32) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    const ALWAYS: u32 = 1 << 31;
     let all = (addresses as u64) << 32 | ports as u64;
-    (all.wrapping_mul(MULTIPLIER) >> 40) as u32
+    (all.wrapping_mul(MULTIPLIER) >> 40) as u32 | ALWAYS
 }
 
 #[cfg(test)]
@@ -283,7 +320,9 @@ mod tests {
             let octets = octets.as_slice();
             let packet = packet::parse(octets, LinkType::Ethernet).unwrap().unwrap();
             let (_, ports) = follow::segment(octets, &packet, 60).unwrap();
-            let plain = plain_hash(octets, LinkType::Ethernet).unwrap();
+            let Plain::Segment(plain) = plain(octets, LinkType::Ethernet) else {
+                panic!("{v6}");
+            };
             let ours = ends(octets, &packet, Direction::Egress, ports).unwrap();
             let theirs = ends(octets, &packet, Direction::Ingress, ports).unwrap();
             assert_eq!((hash(&ours), hash(&theirs)), (plain, plain), "{v6}");
@@ -292,13 +331,45 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_is_read_in_full() {
-        let mut octets = frame(false, [1, 2]);
-        octets[12..14].copy_from_slice(&[0x81, 0x00]);
-        assert_eq!(plain_hash(octets.as_slice(), LinkType::Ethernet), None);
-        let mut octets = frame(false, [1, 2]);
-        octets[20] |= 0x20;
-        assert_eq!(plain_hash(octets.as_slice(), LinkType::Ethernet), None);
-        assert_eq!(plain_hash([0; 3].as_slice(), LinkType::Ethernet), None);
+        let unclear = |v6, place: usize, octet: u8| {
+            let mut octets = frame(v6, [1, 2]);
+            octets[place] = octet;
+            assert_eq!(
+                plain(octets.as_slice(), LinkType::Ethernet),
+                Plain::Unclear,
+                "{place}"
+            );
+        };
+        // A tag, options, a fragment, an extension header.
+        unclear(false, 12, 0x81);
+        unclear(false, 14, 0x46);
+        unclear(false, 20, 0x20);
+        unclear(true, 20, 0);
+        assert_eq!(plain([0; 3].as_slice(), LinkType::Ethernet), Plain::Unclear);
+    }
+
+    #[test]
+    fn what_is_no_segment_is_passed_over() {
+        for (v6, place) in [(false, 23), (true, 20)] {
+            let mut octets = frame(v6, [1, 2]);
+            octets[place] = 17;
+            assert_eq!(plain(octets.as_slice(), LinkType::Ethernet), Plain::Other);
+        }
+        let mut arp = frame(false, [1, 2]);
+        arp[13] = 6;
+        assert_eq!(plain(arp.as_slice(), LinkType::Ethernet), Plain::Other);
+    }
+
+    #[test]
+    fn nothing_is_drawn_where_one_in_zero_is() {
+        for port in 1..2000 {
+            let octets = frame(false, [port, 443]);
+            let Plain::Segment(hash) = plain(octets.as_slice(), LinkType::Ethernet) else {
+                panic!("{port}");
+            };
+            assert!(!is_drawn(hash, 0));
+            assert!(is_drawn(hash, 1));
+        }
     }
 
     #[test]
@@ -308,15 +379,17 @@ mod tests {
             let drawn = (0..64_000_u32)
                 .filter(|number| {
                     let octets = frame(false, [1024 + (number % 64_000) as u16, 443]);
-                    let hash = plain_hash(octets.as_slice(), LinkType::Ethernet).unwrap();
-                    hash & share.mask() == 0
+                    match plain(octets.as_slice(), LinkType::Ethernet) {
+                        Plain::Segment(hash) => is_drawn(hash, share.one_in()),
+                        _ => false,
+                    }
                 })
                 .count();
             let want = 64_000 / share.one_in() as usize;
             assert!(drawn.abs_diff(want) * 10 < want, "{drawn} of {want}");
         }
         assert_eq!(Share::one_in_power(99), Share::LEAST);
-        assert_eq!(Share::ALL.mask(), 0);
+        assert_eq!(Share::ALL.one_in(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The programs as the kernel's verifier sees them.
 
-use aya::{EbpfLoader, programs::SchedClassifier};
+use aya::{EbpfLoader, programs::Program};
 use natdiag::{
     FOLLOW_OBJECT, SAMPLE_OBJECT,
     bpf::{
@@ -19,8 +19,11 @@ fn the_verifier_accepts_every_program_at_little_cost() {
         println!("SKIP the_verifier_accepts_every_program_at_little_cost: needs root");
         return;
     }
-    for program in WatchProgram::ALL {
-        let mut object = WatchObject::open(LoadOptions::new(LinkType::Ethernet)).unwrap();
+    let watching = [LinkType::Ethernet, LinkType::RawIp]
+        .into_iter()
+        .flat_map(|link_type| WatchProgram::ALL.map(|program| (link_type, program)));
+    for (link_type, program) in watching {
+        let mut object = WatchObject::open(LoadOptions::new(link_type)).unwrap();
         object
             .load(program)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -28,24 +31,25 @@ fn the_verifier_accepts_every_program_at_little_cost() {
             println!("SKIP {program}: this kernel does not say how many instructions it verified");
             continue;
         };
-        println!("{program}: {verified} instructions verified");
+        println!("{program} on {link_type:?}: {verified} instructions verified");
         assert_cheap(program.name(), verified);
     }
-    for (object, names) in [
-        (
-            FOLLOW_OBJECT,
-            [names::PROGRAM_FOLLOW_INGRESS, names::PROGRAM_FOLLOW_EGRESS],
-        ),
-        (
-            SAMPLE_OBJECT,
-            [names::PROGRAM_SAMPLE_INGRESS, names::PROGRAM_SAMPLE_EGRESS],
-        ),
-    ] {
-        let mut object = EbpfLoader::new().load(object).unwrap();
-        for name in names {
-            let program: &mut SchedClassifier =
-                object.program_mut(name).unwrap().try_into().unwrap();
-            program.load().unwrap_or_else(|error| panic!("{error}"));
+    let others = [LinkType::Ethernet, LinkType::RawIp]
+        .into_iter()
+        .flat_map(|link_type| [(link_type, FOLLOW_OBJECT), (link_type, SAMPLE_OBJECT)]);
+    for (link_type, object) in others {
+        let link_type = link_type as u8;
+        let mut object = EbpfLoader::new()
+            .override_global(names::GLOBAL_LINK_TYPE, &link_type, true)
+            .load(object)
+            .unwrap();
+        for (name, program) in object.programs_mut() {
+            let loaded = match program {
+                Program::Xdp(program) => program.load(),
+                Program::SchedClassifier(program) => program.load(),
+                _ => panic!("{name} has another type"),
+            };
+            loaded.unwrap_or_else(|error| panic!("{error}"));
             let Some(verified) = program.info().unwrap().verified_instruction_count() else {
                 println!("SKIP {name}: this kernel does not say how many instructions it verified");
                 continue;

@@ -9,11 +9,16 @@ const PROGRAMS: [&str; 4] = [
     names::PROGRAM_TC_INGRESS,
     names::PROGRAM_TC_EGRESS,
 ];
-const MAPS_AND_GLOBALS: [&str; 5] = [
+const MAPS_AND_GLOBALS: [&str; 10] = [
     names::MAP_TOTALS,
     names::MAP_REMOTE_SLOTS,
     names::MAP_SPILLS,
     names::MAP_RECORDS,
+    names::MAP_SAMPLE_ONE_IN,
+    names::MAP_SAMPLER_XDP,
+    names::MAP_SAMPLER_XDP_FRAGS,
+    names::MAP_SAMPLER_INGRESS,
+    names::MAP_SAMPLER_EGRESS,
     names::GLOBAL_LINK_TYPE,
 ];
 
@@ -26,10 +31,12 @@ const FOLLOWING: [&str; 6] = [
     names::GLOBAL_LINK_TYPE,
 ];
 
-const SAMPLING: [&str; 6] = [
+const SAMPLING: [&str; 8] = [
+    names::PROGRAM_SAMPLE_XDP,
+    names::PROGRAM_SAMPLE_XDP_FRAGS,
     names::PROGRAM_SAMPLE_INGRESS,
     names::PROGRAM_SAMPLE_EGRESS,
-    names::MAP_SAMPLE_MASK,
+    names::MAP_SAMPLE_ONE_IN,
     names::MAP_SAMPLES,
     names::MAP_SAMPLES_MISSED,
     names::GLOBAL_LINK_TYPE,

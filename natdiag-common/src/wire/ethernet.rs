@@ -53,8 +53,10 @@ pub fn parse<F: FrameBytes + ?Sized>(frame: &F) -> Result<(u16, usize), ParseErr
     ))
 }
 
+/// Whether a tag follows.
 #[inline(always)]
-const fn is_vlan(ether_type: u16) -> bool {
+#[must_use]
+pub const fn is_vlan(ether_type: u16) -> bool {
     matches!(ether_type, TYPE_VLAN | TYPE_SERVICE_VLAN)
 }
 

@@ -19,6 +19,8 @@ pub const MIN_HEADER_LEN: usize = 20;
 pub const TOTAL_LEN_OFFSET: usize = 2;
 /// Place of the flags and the fragment offset, with time to live and protocol behind them.
 pub const FRAGMENT_OFFSET: usize = 6;
+/// Place of the protocol.
+pub const PROTOCOL_OFFSET: usize = 9;
 /// Place of the source address.
 pub const SOURCE_OFFSET: usize = 12;
 /// Place of the destination address.

@@ -15,6 +15,8 @@ use crate::{FrameBytes, Layer, ParseError};
 
 /// Octets of the fixed header.
 pub const HEADER_LEN: usize = 40;
+/// Place of the next header.
+pub const NEXT_HEADER_OFFSET: usize = 6;
 /// Place of the source address.
 pub const SOURCE_OFFSET: usize = 8;
 /// Place of the destination address.

@@ -1,5 +1,5 @@
-//! The programs that hand over the segments of connections that were drawn, from their first to their last. They only ever
-//! pass a packet on.
+//! The programs that hand over the segments of connections that were drawn, from their first to their last. Those that
+//! watch an interface go on with them; they only ever pass a packet on.
 #![no_std]
 #![no_main]
 #![expect(
@@ -10,40 +10,57 @@
 mod maps;
 
 use aya_ebpf::{
-    bindings::TC_ACT_UNSPEC, helpers::bpf_ktime_get_ns, macros::classifier, programs::TcContext,
+    bindings::{TC_ACT_UNSPEC, xdp_action::XDP_PASS},
+    helpers::bpf_ktime_get_ns,
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
 };
 use natdiag_common::{Direction, follow, packet, sample};
 use natdiag_ebpf::{frame::Frame, link};
 
-/// Looks at received packets.
+/// Hands over a received segment of a device whose frames fit one buffer.
+#[xdp]
+fn natdiag_smp_xdp(ctx: XdpContext) -> u32 {
+    let _ = hand_over(&Frame::of_xdp(&ctx), Direction::Ingress, 0);
+    XDP_PASS
+}
+
+/// Hands over a received segment of a device that spreads jumbo frames over several buffers.
+#[xdp(frags)]
+fn natdiag_smp_xmb(ctx: XdpContext) -> u32 {
+    let _ = hand_over(&Frame::of_xdp(&ctx), Direction::Ingress, 0);
+    XDP_PASS
+}
+
+/// Hands over a received segment.
 #[classifier]
 fn natdiag_smp_in(ctx: TcContext) -> i32 {
-    let _ = look(&ctx, Direction::Ingress);
+    let _ = hand_over(&Frame::of_skb(&ctx), Direction::Ingress, merged(&ctx));
     TC_ACT_UNSPEC
 }
 
-/// Looks at sent packets.
+/// Hands over a sent segment.
 #[classifier]
 fn natdiag_smp_out(ctx: TcContext) -> i32 {
-    let _ = look(&ctx, Direction::Egress);
+    let _ = hand_over(&Frame::of_skb(&ctx), Direction::Egress, merged(&ctx));
     TC_ACT_UNSPEC
 }
 
-/// Looks at one packet. `None` is one of a connection that was not drawn, or that cannot be read here.
+/// Octets of data in each of the segments that the packet was merged from, or will be cut into; zero where it is one.
 #[inline(always)]
-fn look(ctx: &TcContext, direction: Direction) -> Option<()> {
-    let mask = maps::mask()?;
-    let frame = Frame::of_skb(ctx);
-    if sample::plain_hash(&frame, link::link_type()).is_some_and(|hash| hash & mask != 0) {
-        return None;
-    }
-    let packet = packet::parse(&frame, link::link_type()).ok()??;
+fn merged(ctx: &TcContext) -> u32 {
     // SAFETY: the kernel hands a valid context over; it has this field since Linux 5.7.
-    let of_each_segment = unsafe { (*ctx.skb.skb).gso_size };
+    unsafe { (*ctx.skb.skb).gso_size }
+}
+
+/// Hands a segment over. `None` is a packet of a connection that was not drawn, or that cannot be read here.
+#[inline(always)]
+fn hand_over(frame: &Frame, direction: Direction, of_each_segment: u32) -> Option<()> {
+    let packet = packet::parse(frame, link::link_type()).ok()??;
     let wire_len = follow::wire_len(&packet, of_each_segment);
-    let (segment, ports) = follow::segment(&frame, &packet, wire_len)?;
-    let ends = sample::ends(&frame, &packet, direction, ports)?;
-    if sample::hash(&ends) & mask != 0 {
+    let (segment, ports) = follow::segment(frame, &packet, wire_len)?;
+    let ends = sample::ends(frame, &packet, direction, ports)?;
+    if !sample::is_drawn(sample::hash(&ends), maps::one_in()) {
         return None;
     }
     let Some(mut entry) = maps::reserve() else {

@@ -14,9 +14,9 @@ pub(crate) const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
 /// Octets of the ring.
 const RING_LEN: usize = 1 << 22;
 
-/// Written by userspace: the bits of a hash that are zero for connections that are drawn.
+/// Written by userspace: one connection in so many is drawn, as in the map of the programs that watch.
 #[btf_map]
-static SAMPLE_MASK: Array<u32, 1> = Array::new();
+static SAMPLE_ONE_IN: Array<u32, 1> = Array::new();
 
 #[btf_map]
 static SAMPLES: RingBuf<Sample, RING_LEN> = RingBuf::new();
@@ -25,10 +25,10 @@ static SAMPLES: RingBuf<Sample, RING_LEN> = RingBuf::new();
 #[btf_map]
 static SAMPLES_MISSED: PerCpuArray<u64, 1> = PerCpuArray::new();
 
-/// The bits of a hash that must be zero.
+/// One connection in so many is drawn; none where it is zero.
 #[inline(always)]
-pub(crate) fn mask() -> Option<u32> {
-    SAMPLE_MASK.get(0).copied()
+pub(crate) fn one_in() -> u32 {
+    SAMPLE_ONE_IN.get(0).copied().unwrap_or_default()
 }
 
 /// Makes room for a sample, whose every field must be set before it is submitted. `None` means that the ring is full.

@@ -12,6 +12,7 @@
 )]
 
 mod account;
+mod drawn;
 mod headers;
 mod linear;
 mod log;
@@ -27,27 +28,27 @@ use aya_ebpf::{
 /// Counts received packets of a device whose frames fit one buffer.
 #[xdp]
 fn natdiag_xdp(ctx: XdpContext) -> u32 {
-    packet::received_by_xdp(&ctx);
+    packet::received_by_xdp(&ctx, &maps::SAMPLER_XDP);
     XDP_PASS
 }
 
 /// Counts received packets of a device that spreads jumbo frames over several buffers.
 #[xdp(frags)]
 fn natdiag_xdp_mb(ctx: XdpContext) -> u32 {
-    packet::received_by_xdp(&ctx);
+    packet::received_by_xdp(&ctx, &maps::SAMPLER_XDP_MB);
     XDP_PASS
 }
 
 /// Counts received packets.
 #[classifier]
 fn natdiag_tc_in(ctx: TcContext) -> i32 {
-    packet::received_by_tc(&ctx);
+    packet::received_by_tc(&ctx, &maps::SAMPLER_TC_IN);
     TC_ACT_UNSPEC
 }
 
 /// Counts sent packets.
 #[classifier]
 fn natdiag_tc_out(ctx: TcContext) -> i32 {
-    packet::sent_by_tc(&ctx);
+    packet::sent_by_tc(&ctx, &maps::SAMPLER_TC_OUT);
     TC_ACT_UNSPEC
 }

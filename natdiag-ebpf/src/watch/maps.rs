@@ -2,7 +2,7 @@
 
 use aya_ebpf::{
     bindings::BPF_RB_NO_WAKEUP,
-    btf_maps::{PerCpuArray, RingBuf},
+    btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf},
     macros::btf_map,
     maps::ring_buf::RingBufEntry,
 };
@@ -32,6 +32,30 @@ static RECORDS: RingBuf<Record, RING_LEN> = RingBuf::new();
 /// Nobody reads it but the program that wrote it.
 #[btf_map]
 static HEADERS: PerCpuArray<Headers, 1> = PerCpuArray::new();
+
+/// Written by userspace: one connection in so many is drawn. Zero, which is none, until then.
+#[btf_map]
+static SAMPLE_ONE_IN: Array<u32, 1> = Array::new();
+
+// One for each type of program: the kernel keeps them apart.
+
+#[btf_map]
+pub(crate) static SAMPLER_XDP: ProgramArray<1> = ProgramArray::new();
+
+#[btf_map]
+pub(crate) static SAMPLER_XDP_MB: ProgramArray<1> = ProgramArray::new();
+
+#[btf_map]
+pub(crate) static SAMPLER_TC_IN: ProgramArray<1> = ProgramArray::new();
+
+#[btf_map]
+pub(crate) static SAMPLER_TC_OUT: ProgramArray<1> = ProgramArray::new();
+
+/// One connection in so many is drawn; none where it is zero.
+#[inline(always)]
+pub(crate) fn sample_one_in() -> u32 {
+    SAMPLE_ONE_IN.get(0).copied().unwrap_or_default()
+}
 
 /// This CPU's counters.
 #[inline(always)]

@@ -5,6 +5,7 @@ use core::hint::black_box;
 use aya_ebpf::{
     EbpfContext,
     bindings::{__sk_buff, xdp_md},
+    btf_maps::ProgramArray,
     helpers::bpf_ktime_get_ns,
     programs::{TcContext, XdpContext},
 };
@@ -19,6 +20,7 @@ use natdiag_ebpf::{frame::Frame, link};
 
 use crate::{
     account::{Account, Grant},
+    drawn,
     headers::Headers,
     linear, log, maps,
 };
@@ -30,7 +32,7 @@ const PLAIN_HEADERS_LEN: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN + t
 
 /// Looks at a packet before the network stack does.
 #[inline(always)]
-pub(crate) fn received_by_xdp(ctx: &XdpContext) {
+pub(crate) fn received_by_xdp(ctx: &XdpContext, sampler: &ProgramArray<1>) {
     let Some(totals) = count(Direction::Ingress) else {
         return;
     };
@@ -46,24 +48,26 @@ pub(crate) fn received_by_xdp(ctx: &XdpContext) {
         }),
         Glance::Unclear => xdp_any(ctx.ctx, totals),
     }
+    drawn::hand_over(ctx, &Frame::of_xdp(ctx), sampler);
 }
 
 /// Looks at a packet on its way into the network stack.
 #[inline(always)]
-pub(crate) fn received_by_tc(ctx: &TcContext) {
-    seen_by_tc(ctx, Direction::Ingress, tc_received_any);
+pub(crate) fn received_by_tc(ctx: &TcContext, sampler: &ProgramArray<1>) {
+    seen_by_tc(ctx, Direction::Ingress, sampler, tc_received_any);
 }
 
 /// Looks at a packet on its way out of the network stack.
 #[inline(always)]
-pub(crate) fn sent_by_tc(ctx: &TcContext) {
-    seen_by_tc(ctx, Direction::Egress, tc_sent_any);
+pub(crate) fn sent_by_tc(ctx: &TcContext, sampler: &ProgramArray<1>) {
+    seen_by_tc(ctx, Direction::Egress, sampler, tc_sent_any);
 }
 
 #[inline(always)]
 fn seen_by_tc(
     ctx: &TcContext,
     direction: Direction,
+    sampler: &ProgramArray<1>,
     any: impl FnOnce(*mut __sk_buff, &mut Totals),
 ) {
     let Some(totals) = count(direction) else {
@@ -94,6 +98,8 @@ fn seen_by_tc(
         }
         Glance::Segment(_) | Glance::Fragment(_) | Glance::Unclear => any(ctx.skb.skb, totals),
     }
+    // The frame anew: the octets may have been moved since.
+    drawn::hand_over(ctx, &Frame::of_skb(ctx), sampler);
 }
 
 // What needs more than a glance is out of line: its needs for registers and stack would slow down the rest.

@@ -17,6 +17,7 @@ use super::{
     load::Programs,
     load::{LoadError, WatchObject},
     pins::{PinError, PinFolder},
+    program::WatchProgram,
 };
 use crate::{
     host::link::{self, Link},
@@ -71,6 +72,12 @@ impl Attachment {
         [&self.ingress, &self.egress]
             .map(|hook| format!("{} {}", hook.rung.as_str(), hook.direction.as_str()))
             .to_vec()
+    }
+
+    /// The programs at the hooks: for received packets, and for sent ones.
+    #[must_use]
+    pub fn programs(&self) -> [WatchProgram; 2] {
+        [&self.ingress, &self.egress].map(|hook| hook.rung.program(hook.direction))
     }
 
     /// Why these hooks, for whom may choose others by `--hook`.

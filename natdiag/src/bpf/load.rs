@@ -13,7 +13,7 @@ use aya::{
 use natdiag_common::names;
 
 pub use self::refusal::LoadError;
-use self::refusal::refusal;
+pub(super) use self::refusal::refusal;
 use super::{
     features,
     log::KernelLog,

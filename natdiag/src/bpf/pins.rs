@@ -35,12 +35,17 @@ use crate::host::{link::Link, lock};
 const FOLDER_MODE: u32 = 0o700;
 const MARK: &str = "mark";
 const GENERATION: &str = "generation";
-/// The maps that userspace reads.
-pub(super) const MAPS: [&str; 4] = [
+/// The maps that userspace reads, and those that it writes.
+pub(super) const MAPS: [&str; 9] = [
     names::MAP_TOTALS,
     names::MAP_REMOTE_SLOTS,
     names::MAP_SPILLS,
     names::MAP_RECORDS,
+    names::MAP_SAMPLE_ONE_IN,
+    names::MAP_SAMPLER_XDP,
+    names::MAP_SAMPLER_XDP_FRAGS,
+    names::MAP_SAMPLER_INGRESS,
+    names::MAP_SAMPLER_EGRESS,
 ];
 
 /// Why something cannot be pinned, or what is pinned cannot be used.

@@ -1,8 +1,10 @@
-//! The pair of programs that hand over the segments of connections that were drawn. They are on the interface while this
-//! exists.
+//! The programs that hand over the segments of connections that were drawn. Those that watch an interface go on with them
+//! while this exists.
+
+mod draw;
 
 use aya::{
-    Ebpf,
+    Ebpf, EbpfLoader,
     maps::{Array, MapData, PerCpuArray, RingBuf},
 };
 use bytes::Buf as _;
@@ -10,29 +12,40 @@ use natdiag_common::{
     LinkType, names,
     sample::{Sample, Share},
 };
+use thiserror::Error;
 
+pub use self::draw::Draw;
 use super::{
-    attach::classifier::Place,
     gauge::RingGauge,
-    load,
+    load::{self, LoadError},
     map::{MapsError, address, gauge},
     order::{Order, Timed},
-    pair::{self, Pair, PairError, Position},
+    program::WatchProgram,
 };
 use crate::{
     SAMPLE_OBJECT,
     cost::{Fill, Runs},
-    host::link::Link,
-    value::hook::TcHook,
 };
 
 /// Octets of the ring.
 const RING_OCTETS: u32 = 1 << 22;
 
-/// The programs on an interface, and what they hand over.
+/// Why nothing is handed over.
+#[derive(Debug, Error)]
+pub enum SampleError {
+    /// The kernel does not take the programs.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A map cannot be used.
+    #[error(transparent)]
+    Maps(#[from] MapsError),
+}
+
+/// The programs of an interface, and what they hand over.
 pub struct Sampler {
-    _pair: Pair,
-    mask: Array<MapData, u32>,
+    /// Dropped first: nothing goes on with the programs then.
+    draw: Draw,
+    one_in: Array<MapData, u32>,
     missed: PerCpuArray<MapData, u64>,
     ring: RingBuf<MapData>,
     gauge: RingGauge,
@@ -42,37 +55,41 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Attaches the programs, which draw this share of all connections.
-    pub fn attach(link: &Link, link_type: LinkType, share: Share) -> Result<Self, PairError> {
-        let mut ebpf = pair::open(SAMPLE_OBJECT, link_type)?;
-        let mut mask = load::take_map(&mut ebpf, names::MAP_SAMPLE_MASK)?;
-        set(&mut mask, share)?;
-        let position = Position {
-            link,
-            place: Place::First,
-            hook: TcHook::Auto,
-        };
-        let pair = Pair::attach(
-            &mut ebpf,
-            position,
-            names::PROGRAM_SAMPLE_INGRESS,
-            names::PROGRAM_SAMPLE_EGRESS,
+    /// Loads the programs that go with those that watch, and has these draw a share of all connections.
+    pub fn begin(
+        mut draw: Draw,
+        watching: &[WatchProgram],
+        link_type: LinkType,
+        share: Share,
+    ) -> Result<Self, SampleError> {
+        let link_type = link_type as u8;
+        let mut object = load::create_maps(
+            EbpfLoader::new().override_global(names::GLOBAL_LINK_TYPE, &link_type, true),
+            SAMPLE_OBJECT,
         )?;
-        let ring = load::take_map(&mut ebpf, names::MAP_SAMPLES)?;
-        Ok(Self {
-            _pair: pair,
-            mask,
-            missed: load::take_map(&mut ebpf, names::MAP_SAMPLES_MISSED)?,
+        for watching in watching {
+            draw.go_on_with(*watching, &mut object)?;
+        }
+        let ring = load::take_map(&mut object, names::MAP_SAMPLES)?;
+        let mut sampler = Self {
+            draw,
+            one_in: load::take_map(&mut object, names::MAP_SAMPLE_ONE_IN)?,
+            missed: load::take_map(&mut object, names::MAP_SAMPLES_MISSED)?,
             gauge: gauge(names::MAP_SAMPLES, &ring, RING_OCTETS)?,
             ring,
             order: Order::default(),
-            object: ebpf,
-        })
+            object,
+        };
+        sampler.draw(share)?;
+        Ok(sampler)
     }
 
     /// Draws another share from here on.
     pub fn draw(&mut self, share: Share) -> Result<(), MapsError> {
-        set(&mut self.mask, share)
+        self.one_in
+            .set(0, share.one_in(), 0)
+            .map_err(MapsError::refused(names::MAP_SAMPLE_ONE_IN))?;
+        self.draw.one_in(share.one_in())
     }
 
     /// Takes at most `limit` samples from the ring. Returns whether it is empty.
@@ -128,11 +145,6 @@ impl Timed for Sample {
     fn time_ns(&self) -> u64 {
         self.time_ns
     }
-}
-
-fn set(mask: &mut Array<MapData, u32>, share: Share) -> Result<(), MapsError> {
-    mask.set(0, share.mask(), 0)
-        .map_err(MapsError::refused(names::MAP_SAMPLE_MASK))
 }
 
 /// Reads a sample from its octets. `None` if there are not enough.

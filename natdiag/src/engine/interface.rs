@@ -91,7 +91,14 @@ impl WatchedInterface {
             })?;
         let opened = opening::open(&link, link_type, options, saved, clock.now())?;
         let goes_on = opened.goes_on;
-        let sampling = Sampling::begin(&link, link_type, options.established, clock.now());
+        let watching = opened.attachment.programs();
+        let sampling = Sampling::begin(
+            opened.draw,
+            watching,
+            link_type,
+            options.established,
+            clock.now(),
+        );
         let mut interface = Self {
             hooks: opened.attachment.hooks(),
             notes: opened.notes,

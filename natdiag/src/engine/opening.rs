@@ -17,6 +17,7 @@ use crate::{
         pins::{PinError, PinFolder, PinRoot},
         program::LoadOptions,
         records::Records,
+        sample::Draw,
     },
     error::in_full,
     event::Timestamp,
@@ -27,6 +28,7 @@ use crate::{
 pub(super) struct Opened {
     pub(super) counters: Counters,
     pub(super) records: Records,
+    pub(super) draw: Draw,
     pub(super) attachment: Attachment,
     pub(super) programs: Programs,
     pub(super) analysis: Analysis,
@@ -111,6 +113,7 @@ fn pinned(
     Ok(Opened {
         counters: Counters::take(&mut object)?,
         records: Records::take(&mut object)?,
+        draw: Draw::take(&mut object)?,
         attachment: attachment.pinned_in(folder),
         programs: Programs::Loaded(Box::new(object)),
         analysis: Analysis::default(),
@@ -135,6 +138,7 @@ fn gone_on_with(
     let records = Records::pinned(folder, load, saved.counts.records()).map_err(unreadable)?;
     let counters =
         Counters::pinned(folder, load, saved.counts, saved.is_last).map_err(unreadable)?;
+    let draw = Draw::pinned_in(folder).map_err(unreadable)?;
     let (attachment, programs) = take_over(link, options.hook, folder, rungs)?;
     let mut analysis = saved.analysis;
     // What came after the last of an earlier run is still in the rings.
@@ -142,6 +146,7 @@ fn gone_on_with(
     Ok(Opened {
         counters,
         records,
+        draw,
         attachment,
         programs,
         analysis,
@@ -157,11 +162,13 @@ fn anew(link: &Link, load: LoadOptions, options: &EngineOptions) -> Result<Opene
     let mut object = WatchObject::open(load)?;
     let counters = Counters::take(&mut object)?;
     let records = Records::take(&mut object)?;
+    let draw = Draw::take(&mut object)?;
     let attachment = attach(&mut object, link, options.hook)?;
     Ok(Opened {
         notes: notes_of(&attachment),
         counters,
         records,
+        draw,
         attachment,
         programs: Programs::Loaded(Box::new(object)),
         analysis: Analysis::default(),

@@ -7,12 +7,14 @@ use natdiag_common::{LinkType, sample::Share};
 
 use crate::{
     analysis::{Analysis, filter::Filter},
-    bpf::sample::Sampler,
+    bpf::{
+        program::WatchProgram,
+        sample::{Draw, Sampler},
+    },
     clock::Clock,
     cost::{Fill, Runs},
     error::in_full,
     event::Timestamp,
-    host::link::Link,
     survey::LookedAt,
     value::established::EstablishedChoice,
 };
@@ -42,7 +44,8 @@ pub(super) struct Sampling {
 impl Sampling {
     /// Begins to look, if that is wanted and can be.
     pub(super) fn begin(
-        link: &Link,
+        draw: Draw,
+        watching: [WatchProgram; 2],
         link_type: LinkType,
         choice: EstablishedChoice,
         now: Timestamp,
@@ -56,7 +59,7 @@ impl Sampling {
             EstablishedChoice::Share(share) => (share, false),
             EstablishedChoice::None => return sampling,
         };
-        match Sampler::attach(link, link_type, share) {
+        match Sampler::begin(draw, &watching, link_type, share) {
             Ok(sampler) => {
                 sampling.sampler = Some(Box::new(sampler));
                 sampling.share = Some(share);

@@ -18,8 +18,8 @@ pub(crate) fn attach_by(choice: HookChoice) -> Result<Attachment, AttachError> {
     attach(&mut object, &link_named(WATCHED), choice)
 }
 
-/// Programs that a natdiag puts on TCX: two that watch, two that look at established connections.
-pub(crate) const BY_TCX: usize = 4;
+/// Programs that a natdiag puts on TCX.
+pub(crate) const BY_TCX: usize = 2;
 
 /// How many TCX programs an interface has, both directions together.
 pub(crate) fn tcx_programs(interface: &str) -> usize {

@@ -39,7 +39,7 @@ fn detach_removes_what_is_pinned_and_refuses_while_a_natdiag_runs() {
             let output = kept.detach();
             assert_eq!(
                 text(&output.stdout),
-                "v0: removed tcx ingress, tcx egress, 4 maps\n"
+                "v0: removed tcx ingress, tcx egress, 9 maps\n"
             );
             assert_eq!(output.status.code(), Some(0));
             wait_for_tcx_programs(WATCHED, 0);
@@ -76,7 +76,7 @@ fn detach_of_all_finds_what_is_pinned_in_a_folder_that_nobody_names() {
             let output = everything();
             assert_eq!(
                 text(&output.stdout),
-                "v0: removed tcx ingress, tcx egress, 4 maps\n"
+                "v0: removed tcx ingress, tcx egress, 9 maps\n"
             );
             assert_eq!((output.status.code(), tcx_programs(WATCHED)), (Some(0), 0));
         },

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Data,
     DataIpv6,
     Udp,
+    AckDrawn,
+    DataDrawn,
     Syn,
     Fin,
     RstRecorded,
@@ -35,6 +37,8 @@ pub(super) enum Kind {
 pub(super) enum Outcome {
     /// Counts it among all packets and nothing else.
     Boring,
+    /// Hands it over, as its connection was drawn.
+    Drawn,
     /// Gives a record, always.
     Recorded,
     /// Gives a record, because the remote host has budget left.
@@ -45,11 +49,13 @@ pub(super) enum Outcome {
 
 impl Kind {
     /// All kinds.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Ack,
         Self::Data,
         Self::DataIpv6,
         Self::Udp,
+        Self::AckDrawn,
+        Self::DataDrawn,
         Self::Syn,
         Self::Fin,
         Self::RstRecorded,
@@ -64,6 +70,7 @@ impl Kind {
     pub(super) fn outcome(self, direction: Direction) -> Option<Outcome> {
         Some(match (self, direction) {
             (Self::Ack | Self::Data | Self::DataIpv6 | Self::Udp, _) => Outcome::Boring,
+            (Self::AckDrawn | Self::DataDrawn, _) => Outcome::Drawn,
             (Self::Syn | Self::Fin, _) => Outcome::Recorded,
             (Self::FirstFragmentRecorded | Self::MiddleFragmentRecorded, Direction::Egress) => {
                 return None;
@@ -80,8 +87,8 @@ impl Kind {
         let segment = |segment: Segment| segment.in_ipv4(CLIENT, SERVER);
         let data = |octets| tcp().ack(1).data_len(octets);
         let mut frame = match self {
-            Self::Ack => segment(tcp().ack(1)).frame(),
-            Self::Data => segment(data(1460)).frame(),
+            Self::Ack | Self::AckDrawn => segment(tcp().ack(1)).frame(),
+            Self::Data | Self::DataDrawn => segment(data(1460)).frame(),
             Self::DataIpv6 => data(1440).in_ipv6(CLIENT_V6, SERVER_V6).frame(),
             Self::Udp => udp().in_ipv4(CLIENT, SERVER).frame(),
             Self::Syn => segment(
@@ -124,9 +131,10 @@ impl Kind {
     /// The most nanoseconds over an empty program that it may cost.
     pub(super) fn limit_ns(outcome: Outcome, remotes: u32) -> f64 {
         match outcome {
-            Outcome::Boring => 6.0,
+            Outcome::Boring => 7.0,
+            Outcome::Drawn if remotes == 1 => 60.0,
             Outcome::Counted if remotes == 1 => 20.0,
-            Outcome::Recorded | Outcome::WithinBudget | Outcome::Counted => 100.0,
+            Outcome::Drawn | Outcome::Recorded | Outcome::WithinBudget | Outcome::Counted => 100.0,
         }
     }
 }
@@ -138,6 +146,8 @@ impl fmt::Display for Kind {
             Self::Data => "data, 1514 octets",
             Self::DataIpv6 => "IPv6 data, 1514 octets",
             Self::Udp => "UDP",
+            Self::AckDrawn => "ACK, 64 octets, drawn",
+            Self::DataDrawn => "data, 1514 octets, drawn",
             Self::Syn => "SYN with timestamps, recorded",
             Self::Fin => "FIN with timestamps, recorded",
             Self::RstRecorded => "RST, recorded",

@@ -5,11 +5,13 @@ use aya::maps::{MapData, PerCpuArray, PerCpuValues, RingBuf};
 use natdiag::bpf::{
     load::WatchObject,
     program::{LoadOptions, WatchProgram},
+    sample::{Draw, Sampler},
 };
 use natdiag_common::{
     LinkType,
     counter::Totals,
     names,
+    sample::Share,
     slot::{RemoteSlot, SLOTS},
 };
 
@@ -23,6 +25,9 @@ pub(super) struct Rig {
     slots: PerCpuArray<MapData, RemoteSlot>,
     spills: RingBuf<MapData>,
     records: RingBuf<MapData>,
+    sampler: Sampler,
+    /// Segments that had found no room in the ring of those drawn.
+    drawn_missed: u64,
 }
 
 impl Rig {
@@ -32,12 +37,16 @@ impl Rig {
         for program in WatchProgram::ALL {
             watch.load(program)?;
         }
+        let draw = Draw::take(&mut watch)?;
+        let sampler = Sampler::begin(draw, &WatchProgram::ALL, LinkType::Ethernet, Share::LEAST)?;
         let ebpf = watch.ebpf_mut();
         Ok(Self {
             totals: take(ebpf, names::MAP_TOTALS)?.try_into()?,
             slots: take(ebpf, names::MAP_REMOTE_SLOTS)?.try_into()?,
             spills: take(ebpf, names::MAP_SPILLS)?.try_into()?,
             records: take(ebpf, names::MAP_RECORDS)?.try_into()?,
+            sampler,
+            drawn_missed: 0,
             driver: Driver::load()?,
             watch,
         })
@@ -51,6 +60,21 @@ impl Rig {
             records += 1;
         }
         records
+    }
+
+    /// Has every connection drawn, or hardly any: none of those that the packets are of.
+    pub(super) fn draw(&mut self, all: bool) -> Result<()> {
+        let share = if all { Share::ALL } else { Share::LEAST };
+        Ok(self.sampler.draw(share)?)
+    }
+
+    /// Takes the segments that were drawn. Returns how many there were, with those that found no room.
+    pub(super) fn drain_drawn(&mut self) -> Result<u32> {
+        while !self.sampler.drain(usize::MAX) {}
+        let drawn = self.sampler.release(u64::MAX, true).len();
+        let missed = self.sampler.missed()?;
+        let missed_now = missed - std::mem::replace(&mut self.drawn_missed, missed);
+        Ok(u32::try_from(drawn as u64 + missed_now)?)
     }
 
     /// The counters over all packets.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::Array,
+    maps::{Array, Map, MapData, MapInfo},
     programs::{ProgramInfo, SchedClassifier, TcAttachType},
 };
 use natdiag_common::names;
@@ -61,16 +61,25 @@ impl Attached {
     }
 }
 
-/// Whether natdiag looks at what an interface of this namespace sends, established connections included: what looks at these
-/// is attached last.
+/// Whether natdiag looks at what an interface of this namespace sends, established connections included.
 pub(crate) fn is_watched(host: &Namespace, interface: &str) -> Result<bool> {
     host.enter(|| {
         let (_, programs) = SchedClassifier::query_tcx(interface, TcAttachType::Egress)
             .context("cannot ask which programs are attached")?;
-        Ok(programs
-            .iter()
-            .any(|program| program.name_as_str() == Some(names::PROGRAM_SAMPLE_EGRESS)))
+        Ok(programs.iter().any(draws_connections))
     })
+}
+
+/// Whether a program watches, and draws connections that are looked at segment by segment: it begins with that last.
+fn draws_connections(program: &ProgramInfo) -> bool {
+    let one_in = || {
+        let maps = program.map_ids().ok()??;
+        let mut maps = maps.into_iter().filter_map(|id| MapInfo::from_id(id).ok());
+        let map = maps.find(|map| map.name_as_str() == Some(names::MAP_SAMPLE_ONE_IN))?;
+        let map = Map::from_map_data(MapData::from_id(map.id()).ok()?).ok()?;
+        Array::<_, u32>::try_from(map).ok()?.get(&0, 0).ok()
+    };
+    program.name_as_str() == Some(names::PROGRAM_TC_EGRESS) && one_in().is_some_and(|one| one > 0)
 }
 
 /// Numbers of the programs on TCX of an interface, of both directions; none where there is no such interface.

@@ -54,7 +54,7 @@ pub enum LoadError {
 }
 
 /// What the kernel's answer to a program means.
-pub(super) fn refusal(program: &'static str, error: ProgramError) -> LoadError {
+pub(in crate::bpf) fn refusal(program: &'static str, error: ProgramError) -> LoadError {
     let ProgramError::LoadError {
         io_error,
         verifier_log,
