@@ -185,7 +185,6 @@ fn tcp(case: &Case) -> Option<Finding> {
         format!("{fragments} fragments of {firsts} segments, the first up to {largest} octets");
     let harm = "behind a managed NAT gateway these never arrive";
     let remedy = remedy(case, largest);
-    let other = other_maker(maker.cause);
     if maker.confidence < NAMED {
         let summary = format!(
             "TCP comes in fragments: {what}; {harm}; who makes them cannot be told, as no SYN-ACK was seen"
@@ -198,33 +197,46 @@ fn tcp(case: &Case) -> Option<Finding> {
             ),
         };
         return Some(Finding {
-            not_excluded: vec![likelier, other],
+            not_excluded: vec![likelier, other_maker(maker.cause)],
             ..insufficient(summary, evidence, remedy)
         });
     }
+    let severity = if harmful {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    Some(Finding {
+        evidence,
+        remedy,
+        confidence: maker.confidence,
+        ..made_by(maker.cause, severity, &format!("{what}; {harm}"))
+    })
+}
+
+/// The finding that names who makes fragments of TCP, but for its confidence, evidence and remedy.
+fn made_by(maker: Cause, severity: Severity, what: &str) -> Finding {
+    let other = other_maker(maker);
     let udp = Alternative {
         cause: Cause::UdpFragmentation,
         why: "these fragments carry TCP".to_owned(),
     };
-    let (who, excluded, not_excluded) = if maker.cause == Cause::PathFragmentation {
+    let (who, excluded, not_excluded) = if maker == Cause::PathFragmentation {
         ("a hop on the path", vec![udp], vec![other])
     } else {
         ("the server itself", vec![other, udp], Vec::new())
     };
-    Some(Finding {
-        cause: maker.cause,
-        confidence: maker.confidence,
-        severity: if harmful {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        },
-        summary: format!("TCP comes in fragments, made by {who}: {what}; {harm}"),
-        evidence,
+    Finding {
         excluded,
         not_excluded,
-        remedy,
-    })
+        ..finding(
+            maker,
+            severity,
+            format!("TCP comes in fragments, made by {who}: {what}"),
+            Vec::new(),
+            Vec::new(),
+        )
+    }
 }
 
 /// Octets that an MTU is more than its MSS.
