@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     daemon::{Daemon, fragments},
+    form,
     hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, send, wait_until},
     privileges::{ATTACHING, status},
@@ -133,5 +134,5 @@ pub(crate) fn replay(file: &Path) -> Value {
         .arg(file)
         .output()
         .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
+    form::read(&output.stdout)
 }
