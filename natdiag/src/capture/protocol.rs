@@ -176,9 +176,12 @@ impl Unread {
 
     /// How many have an unknown link header, and of which link type one of them is.
     pub(super) fn unknown_links(&self) -> (u64, Option<u32>) {
-        let mut links = self.kinds.iter().filter_map(|(kind, count)| match kind {
-            Protocol::Link(link_type) => Some((*link_type, *count)),
-            _ => None,
+        let mut links = self.kinds.iter().filter_map(|(kind, count)| {
+            if let Protocol::Link(link_type) = kind {
+                Some((*link_type, *count))
+            } else {
+                None
+            }
         });
         let Some((link_type, count)) = links.next() else {
             return (0, None);

@@ -121,9 +121,12 @@ fn read<'a>(octets: &'a [u8], parts: &mut BTreeMap<String, Part>) -> Option<&'a 
 }
 
 fn name(description: &InterfaceDescriptionBlock<'_>) -> String {
-    let names = description.options.iter().find_map(|option| match option {
-        InterfaceDescriptionOption::IfName(name) => Some(name.as_ref().to_owned()),
-        _ => None,
+    let names = description.options.iter().find_map(|option| {
+        if let InterfaceDescriptionOption::IfName(name) = option {
+            Some(name.as_ref().to_owned())
+        } else {
+            None
+        }
     });
     names.unwrap_or_default()
 }

@@ -66,6 +66,7 @@ impl Keeper {
 
     /// The remote hosts of which there are most records, at most so many.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "they are put into an order")]
     pub fn best_known(&self, number: usize) -> Vec<IpAddr> {
         let mut remotes: Vec<_> = self
             .remotes

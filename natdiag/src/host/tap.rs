@@ -104,9 +104,12 @@ impl Tap {
             Err(error) => return Err(error.into()),
         };
         let len = received.bytes;
-        let time = received.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::ScmTimestampns(time) => Some(timestamp(time)),
-            _ => None,
+        let time = received.cmsgs()?.find_map(|message| {
+            if let ControlMessageOwned::ScmTimestampns(time) = message {
+                Some(timestamp(time))
+            } else {
+                None
+            }
         });
         let Some(from) = received.address else {
             return Ok(None);

@@ -146,14 +146,14 @@ fn unreadable(
     error: pem::Error,
 ) -> AccessError {
     let path = path.to_owned();
-    match error {
-        pem::Error::Io(source) => AccessError::Read { key, path, source },
-        source => AccessError::Pem {
-            key,
-            path,
-            wanted,
-            source,
-        },
+    if let pem::Error::Io(source) = error {
+        return AccessError::Read { key, path, source };
+    }
+    AccessError::Pem {
+        key,
+        path,
+        wanted,
+        source: error,
     }
 }
 

@@ -61,13 +61,13 @@ pub fn answer(experiment: &Experiment) -> Answer {
 fn found(experiment: &Experiment, mut finding: Finding) -> Answer {
     finding.confidence = finding.confidence.min(CERTAIN);
     finding.evidence.extend(evidence(&experiment.record));
-    let named = match finding.cause {
-        // Nothing was dropped.
-        Cause::Blind | Cause::Refused => None,
-        Cause::TwRecycleLatent => Some(Cause::TwRecycle),
-        cause => Some(cause),
-    };
-    if let Some(named) = named {
+    let is_anything_dropped = !matches!(finding.cause, Cause::Blind | Cause::Refused);
+    if is_anything_dropped {
+        let named = if finding.cause == Cause::TwRecycleLatent {
+            Cause::TwRecycle
+        } else {
+            finding.cause
+        };
         let alternatives = experiment.posterior.alternatives(named);
         finding.excluded.extend(alternatives.excluded);
         finding.not_excluded.extend(alternatives.not_excluded);

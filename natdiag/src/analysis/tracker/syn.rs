@@ -31,6 +31,7 @@ const MAX_TRANSMISSIONS: usize = 32;
 
 /// What was known of a four-tuple as a SYN was sent on it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 struct Known {
     /// Whether the SYN repeats another one.
     repeated: bool,

@@ -171,7 +171,15 @@ impl Mechanism {
                 within_s: if *rest_us == 0 { BUSY_S } else { WITHIN_S },
             },
             Rule::Race { .. } => Company::Together,
-            _ => Company::Usual,
+            Rule::First { .. }
+            | Rule::New { .. }
+            | Rule::Option { .. }
+            | Rule::Clients { .. }
+            | Rule::Ports { .. }
+            | Rule::Hashes(_)
+            | Rule::Times(_)
+            | Rule::Bit(_)
+            | Rule::Arc { .. } => Company::Usual,
         }
     }
 
