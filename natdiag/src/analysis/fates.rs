@@ -64,11 +64,11 @@ pub struct SynEvidence {
     pub without_timestamps: Outcomes,
     /// Of all these, those that followed a dropped transmission of the same SYN.
     pub repeated: Outcomes,
-    /// Of these, those that the rule predicts to be dropped.
+    /// Repeats that the rule predicts to be dropped.
     pub repeated_below: Outcomes,
     /// Of those that the rule lets pass, those that may have met a mark from before we looked.
     pub early: Outcomes,
-    /// Of these, those that followed a dropped transmission of the same SYN.
+    /// Those of `early` that followed a dropped transmission of the same SYN.
     pub repeated_early: Outcomes,
     /// Of all these, those on a four-tuple that may have been used shortly before we looked.
     pub unseen_use: Outcomes,
@@ -98,7 +98,7 @@ pub struct SynEvidence {
     pub known_lost: u64,
     /// Handshakes whose SYN-ACK was seen, with timestamps on both sides.
     pub handshakes_with_echo: u64,
-    /// Of these, those whose SYN-ACK answers an earlier transmission than the last: the first SYN-ACK was lost.
+    /// Handshakes whose SYN-ACK answers an earlier transmission than the last: the first SYN-ACK was lost.
     pub syn_acks_lost: u64,
     /// Handshakes whose SYN-ACK was seen.
     pub handshakes: u64,
@@ -107,7 +107,7 @@ pub struct SynEvidence {
     /// Of the handshakes whose SYN-ACK was seen, those whose SYN-ACK came again though it had arrived, where we are not known to
     /// have sent nothing: the server did not take our ACK, or waits for data.
     pub syn_acks_repeated: u64,
-    /// Of these, those whose SYN-ACK came again after data of ours was seen: the server did not take that either.
+    /// Handshakes whose SYN-ACK came again after data of ours was seen: the server did not take that either.
     pub syn_acks_after_data: u64,
     /// Connections whose data the remote host was seen to take.
     pub taken: u64,
@@ -127,7 +127,7 @@ pub struct SynEvidence {
     pub acks: u64,
     /// SYNs that a RST answered, and no SYN-ACK after it.
     pub refused: u64,
-    /// Of these, those whose RST came from another distance than the host's own packets.
+    /// SYNs that a RST answered which came from another distance than the host's own packets.
     pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub unreachable: u64,

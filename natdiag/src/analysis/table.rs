@@ -17,7 +17,7 @@ pub const DEFAULT_CAPACITY: usize = 1 << 20;
 const STRANGERS_SHARE: usize = 2;
 /// A host that was quiet for so long is let go when the table is full.
 const QUIET_NS: u64 = 600_000_000_000;
-/// The same for a stranger, when their part is full.
+/// A stranger that was quiet for so long is let go when the part of strangers is full.
 const STRANGER_QUIET_NS: u64 = 60_000_000_000;
 
 /// Least time between two searches for quiet hosts.

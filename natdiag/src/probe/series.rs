@@ -40,7 +40,7 @@ pub(super) struct Series<'a> {
     pub(super) repeated: bool,
 }
 
-/// One of them.
+/// A SYN that was answered or dropped.
 #[derive(Clone, Copy)]
 pub(super) struct Syn<'a> {
     pub(super) connection: &'a Connection,
@@ -49,7 +49,7 @@ pub(super) struct Syn<'a> {
 }
 
 impl<'a> Series<'a> {
-    /// Those of a test.
+    /// The SYNs of a test.
     pub(super) fn of(record: &'a Record) -> Self {
         let mut own_mark: Option<(u32, u64)> = None;
         let mut syns = Vec::new();

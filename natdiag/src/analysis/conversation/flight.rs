@@ -8,7 +8,7 @@ use crate::event::Timestamp;
 /// Times that the beginning of a flight was sent again, from which on it counts as stuck: loss of one in five leaves
 /// one flight in 3,000 so.
 const STUCK: u32 = 4;
-/// The same where we then ended the connection.
+/// Times that it was sent again from which on it counts as stuck where we then ended the connection.
 const GIVEN_UP: u32 = 2;
 /// It is not stuck before that time: stacks that repeat every few milliseconds are not that patient.
 const STUCK_NS: u64 = 1_000_000_000;
@@ -24,7 +24,7 @@ pub enum FlightFate {
     Taken,
     /// It was sent again and again, and nothing of this connection came back, though the host spoke on others.
     Silent,
-    /// The same, and the host was not heard at all meanwhile.
+    /// It was sent again and again, and the host was not heard at all meanwhile.
     Gone,
     /// It was sent again and again, and the host acknowledged what was before it each time: what stands behind its
     /// beginning has arrived.

@@ -16,8 +16,8 @@ use crate::event::{Event, Segment, Timestamp};
 /// How far behind the SYN a number may be for the segment to belong to its connection: the largest window (RFC 7323,
 /// section 2.3). Others are of an earlier connection on these ports.
 const LARGEST_WINDOW: u32 = 1 << 30;
-/// The same for what the remote host acknowledges: it may answer a SYN with the number of an earlier connection, which lies
-/// anywhere.
+/// How far behind our SYN what the remote host acknowledges may be: it may answer a SYN with the number of an earlier
+/// connection, which lies anywhere.
 const FIRST_OCTETS: u32 = 1 << 22;
 
 /// Which sides of connections were seen, over all remote hosts.

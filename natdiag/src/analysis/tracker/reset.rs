@@ -24,7 +24,7 @@ pub(super) const OLD_NS: u64 = 4_000_000_000;
 /// How long a server with `tcp_abort_on_overflow` may take to answer our ACK: less than an application that has accepted
 /// a connection and read a request, and more than timers vary by.
 const ABORT_NS: u64 = 50_000_000;
-/// The same in smoothed handshake times.
+/// How long such a server may take, in smoothed handshake times, where that is longer.
 const ABORT_HANDSHAKES: u64 = 2;
 
 impl Tracker {

@@ -33,12 +33,13 @@ use crate::analysis::{
 /// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
 /// balancers that have lost their server.
 const ABORT_ON_OVERFLOW: f64 = 0.9;
-/// The same where other connections to the host went well: the queue was not full then.
+/// Share of aborted handshakes that such a queue explains where other connections to the host went well: the queue was
+/// not full then.
 const ABORT_NOW_AND_THEN: f64 = 0.97;
 /// Of RSTs that come from this machine with a forwarded connection's addresses, nearly all are its own connection
 /// tracking's doing.
 const OWN: f64 = 0.97;
-/// The same where the segments that it takes for invalid were seen to be so.
+/// Share of such RSTs that are its connection tracking's doing where the segments that it takes for invalid were seen.
 const OWN_SEEN: f64 = 0.99;
 
 /// All that may reset open connections.

@@ -204,8 +204,8 @@ fn contest(seen: &Seen) -> Contest<&'static Room> {
     )
 }
 
-/// The same where the rules that are alike may not fit: what no observation tells apart is shared out by priors. What
-/// all of them have together stays.
+/// The contest where the rules that are alike may not fit: what no observation tells apart is shared out by priors.
+/// What all of them have together stays.
 fn with_misfit(contest: &Contest<&'static Room>) -> Contest<&'static Room> {
     let whole = contest.share_of(|room| room.is_alike);
     let alike = ROOMS.iter().filter(|(_, room)| room.is_alike);

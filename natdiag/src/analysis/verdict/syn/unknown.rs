@@ -98,7 +98,8 @@ fn client(syns: &SynEvidence, kind: SynKind) -> u64 {
     first.unwrap_or_default() as u64
 }
 
-/// `None` where all SYNs are of one group: nothing depends on what they have in common.
+/// How likely the fates are where each group of SYNs has a rate of its own. `None` where all are of one group: nothing
+/// depends on what they have in common.
 fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64> {
     let mut groups = BTreeMap::<u64, Outcomes>::new();
     for (kind, outcomes) in syns.kinds.iter() {
@@ -108,7 +109,7 @@ fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64>
     ln_of_groups(syns, groups.into_values())
 }
 
-/// The same for groups of seconds.
+/// How likely the fates are where each block of so many seconds has a rate of its own. `None` where there is one block.
 fn ln_by_time(syns: &SynEvidence, block_s: u64) -> Option<f64> {
     let mut blocks = BTreeMap::<u64, Outcomes>::new();
     for spell in syns.spells.iter() {
