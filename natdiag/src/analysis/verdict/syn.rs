@@ -134,9 +134,13 @@ static ROOMS: [(SynTrouble, Room); 20] = [
 ];
 
 impl SynTrouble {
-    /// All troubles, each with its share among remote hosts with unanswered SYNs.
+    /// All troubles, each with its share among remote hosts with unanswered SYNs. Priors need not add up to one, so that a
+    /// new trouble changes no other.
     pub fn shares() -> impl Iterator<Item = (Self, f64)> {
-        ROOMS.iter().map(|(trouble, room)| (*trouble, room.prior))
+        let whole: f64 = ROOMS.iter().map(|(_, room)| room.prior).sum();
+        ROOMS
+            .iter()
+            .map(move |(trouble, room)| (*trouble, room.prior / whole))
     }
 
     /// Whether it is right to name a cause where this is the trouble: its own, or one that is often beside it.
