@@ -6,7 +6,7 @@ use super::{
     data::ln_data,
     finding::finding,
     rates::{BACKGROUND, OPEN, STRAY_LOSS},
-    room::{CONNECTIONS, Excluded, Room, no_others},
+    trouble::{CONNECTIONS, Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -14,7 +14,7 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.006,
     cause: Cause::SynAuthentication,
     also: None,

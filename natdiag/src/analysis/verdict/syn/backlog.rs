@@ -5,7 +5,7 @@ use super::{
     data::{ln_data_of, ln_left_alone},
     finding::finding,
     rates::NOW_AND_THEN,
-    room::{CONNECTIONS, Excluded, Room, Seen, no_others},
+    trouble::{CONNECTIONS, Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -31,7 +31,7 @@ const ABORTS: f64 = 0.15;
 /// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.
 const NOT_TAKEN: Rate = Rate::new(1.0, 2.0);
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.08,
     cause: Cause::BacklogOverflow,
     also: None,

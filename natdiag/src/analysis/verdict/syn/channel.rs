@@ -3,7 +3,7 @@
 
 use super::{
     rates::{BACKGROUND, MOSTLY, NOW_AND_THEN, OPEN, outcomes},
-    room::Seen,
+    trouble::Seen,
 };
 use crate::analysis::{
     fates::{Outcomes, SynEvidence},

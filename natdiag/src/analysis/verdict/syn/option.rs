@@ -7,7 +7,7 @@ use super::{
     finding::finding,
     group::ln_selective,
     rates::{BACKGROUND, MOSTLY},
-    room::{CONNECTIONS, Excluded, Room, no_others},
+    trouble::{CONNECTIONS, Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -18,7 +18,7 @@ use crate::analysis::{
     verdict::likelihood::{ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.006,
     cause: Cause::SynOptionDropped,
     also: None,

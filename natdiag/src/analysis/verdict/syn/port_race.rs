@@ -8,7 +8,7 @@ use super::{
     finding::finding,
     newest::ln_older,
     rates::{NOW_AND_THEN, STRAY_LOSS, count},
-    room::{Excluded, Room, no_others},
+    trouble::{Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -16,7 +16,7 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.003,
     cause: Cause::NatPortRace,
     also: None,

@@ -9,14 +9,14 @@ use super::{
         rule::{predicted_hit, predicted_pass},
         words::{drops_follow_timestamps, recycle, why_excluded},
     },
-    room::{Excluded, Room, Seen, no_others},
+    trouble::{Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{diagnosis::Cause, verdict::likelihood::ln_series};
 
 /// Of addresses that recycle in part, those that show several clocks.
 const CLOCKS: f64 = 0.7;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.005,
     cause: Cause::TwRecycle,
     also: None,

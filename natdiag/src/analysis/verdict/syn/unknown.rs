@@ -9,7 +9,7 @@ use super::{
     data::ln_data,
     finding::finding,
     rates::count,
-    room::{Excluded, Room, no_others},
+    trouble::{Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
@@ -20,7 +20,7 @@ use crate::analysis::{
     verdict::likelihood::{LOSS, Rate, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     // Public trouble reports are full of what natdiag has no rule for.
     prior: 0.015,
     cause: Cause::InsufficientEvidence,
