@@ -1,5 +1,6 @@
-//! Connections that are looked at segment by segment, from their first to their last, because their four-tuples were drawn:
-//! all of them, or one in a power of two, whoever they belong to. One code for the BPF programs and for the host.
+//! Connections that are looked at segment by segment, from their first to their last, because their four-tuples were
+//! drawn: all of them, or one in a power of two, whoever they belong to. One code for the BPF programs and for the
+//! host.
 
 use crate::{
     Address, Direction, FrameBytes, LinkType,

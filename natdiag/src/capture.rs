@@ -112,8 +112,8 @@ impl Capture {
         Self::read(name, stream)
     }
 
-    /// Opens a file with a stream around that of the file, such as one that shows how much was read. Evidence that natdiag kept is put
-    /// into the order in which its packets were seen, and gives a capture for each interface.
+    /// Opens a file with a stream around that of the file, such as one that shows how much was read. Evidence that
+    /// natdiag kept is put into the order in which its packets were seen, and gives a capture for each interface.
     ///
     /// # Errors
     /// [`CaptureError`] says why it cannot be read.

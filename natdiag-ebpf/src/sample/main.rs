@@ -1,5 +1,5 @@
-//! The programs that hand over the segments of connections that were drawn, from their first to their last. They only ever
-//! pass a packet on.
+//! The programs that hand over the segments of connections that were drawn, from their first to their last. They only
+//! ever pass a packet on.
 #![no_std]
 #![no_main]
 #![expect(

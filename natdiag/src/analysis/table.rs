@@ -98,8 +98,8 @@ impl Counts {
         self.words.iter().take(RemoteCounter::FIRST_DETAIL).sum()
     }
 
-    /// Whether nothing of ours went to the host that would ask it for an answer: whoever forges packets can make any number
-    /// of such hosts.
+    /// Whether nothing of ours went to the host that would ask it for an answer: whoever forges packets can make any
+    /// number of such hosts.
     #[must_use]
     pub fn is_stranger(&self) -> bool {
         self.value(RemoteCounter::SynSent) == 0

@@ -242,8 +242,8 @@ impl Tracker {
         }
     }
 
-    /// Lets go of many connections at once: to have them in their order all the time would take each of them more look-ups.
-    /// Those that we have not opened go first, as anybody can forge them.
+    /// Lets go of many connections at once: to have them in their order all the time would take each of them more
+    /// look-ups. Those that we have not opened go first, as anybody can forge them.
     fn let_go_of_oldest(&mut self) {
         let ids = |is_wanted: fn(&Flow) -> bool| {
             let flows = self.flows.values().filter(|flow| is_wanted(flow));

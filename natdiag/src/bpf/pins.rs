@@ -1,10 +1,10 @@
-//! What outlives the process: the maps and links of an interface, pinned in a BPF file system, so that the kernel counts
-//! on while natdiag is being replaced.
+//! What outlives the process: the maps and links of an interface, pinned in a BPF file system, so that the kernel
+//! counts on while natdiag is being replaced.
 //!
-//! `ROOT/INTERFACE/` holds the maps by their names; `ingress-HOOK` and `egress-HOOK`, each the link of that hook, or for
-//! clsact its program, whose filter stays by itself; `ingress-program` and `egress-program` beside links; and two symbolic
-//! links whose texts say what this is: `mark` and, made last, `generation`. Whoever has the folder locked is in charge of
-//! it.
+//! `ROOT/INTERFACE/` holds the maps by their names; `ingress-HOOK` and `egress-HOOK`, each the link of that hook, or
+//! for clsact its program, whose filter stays by itself; `ingress-program` and `egress-program` beside links; and two
+//! symbolic links whose texts say what this is: `mark` and, made last, `generation`. Whoever has the folder locked is
+//! in charge of it.
 
 pub mod elsewhere;
 mod folder;
@@ -78,8 +78,8 @@ pub enum PinError {
     Foreign(String),
 }
 
-/// Removes the clsact filters of an interface that no natdiag holds, also those that were to outlive theirs. Returns how
-/// many there were.
+/// Removes the clsact filters of an interface that no natdiag holds, also those that were to outlive theirs. Returns
+/// how many there were.
 pub fn remove_filters_left(link: &Link) -> io::Result<usize> {
     filter::delete_all_left(link.index)
 }

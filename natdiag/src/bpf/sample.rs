@@ -1,5 +1,5 @@
-//! The pair of programs that hand over the segments of connections that were drawn. They are on the interface while this
-//! exists.
+//! The pair of programs that hand over the segments of connections that were drawn. They are on the interface while
+//! this exists.
 
 use aya::{
     Ebpf,

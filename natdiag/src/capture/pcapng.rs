@@ -1,8 +1,8 @@
 //! The elements of a pcapng file (draft-ietf-opsawg-pcapng): blocks, of which three kinds hold a packet.
 //!
-//! Options that cannot be read are left out. A packet block that cannot be read without them is left out too, and counted: its
-//! length says where the next one begins. Sections
-//! and interfaces are remembered by the parser, each interface with its link type and the unit of its times.
+//! Options that cannot be read are left out. A packet block that cannot be read without them is left out too, and
+//! counted: its length says where the next one begins. Sections and interfaces are remembered by the parser, each
+//! interface with its link type and the unit of its times.
 
 use std::time::Duration;
 

@@ -42,7 +42,8 @@ impl Protocol {
     pub(super) const fn is_neighbour(self) -> bool {
         match self {
             // ARP, wake on LAN, RARP, AppleTalk, IPX, pause, slow protocols (LACP), PPPoE discovery, HomePlug, EAPOL,
-            // PROFINET, EtherCAT, ATA over Ethernet, LLTD, GOOSE, LLDP, MRP, 1905.1, PTP, PRP, CFM, FCoE, RoCE, loop tests.
+            // PROFINET, EtherCAT, ATA over Ethernet, LLTD, GOOSE, LLDP, MRP, 1905.1, PTP, PRP, CFM, FCoE, RoCE, loop
+            // tests.
             Self::EtherType(ether_type) => matches!(
                 ether_type,
                 0x0806

@@ -1,5 +1,6 @@
-//! Puts a file of evidence into the order in which the packets were seen, and takes it apart by interface. Such a file is written host
-//! by host, each when a finding about it appears; the analysis wants one time line, and a source for each interface.
+//! Puts a file of evidence into the order in which the packets were seen, and takes it apart by interface. Such a file
+//! is written host by host, each when a finding about it appears; the analysis wants one time line, and a source for
+//! each interface.
 
 use std::{
     collections::BTreeMap,

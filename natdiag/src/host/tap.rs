@@ -1,6 +1,6 @@
-//! Whole packets of a few hosts, by a packet socket (packet(7)) with a filter in the kernel: what is not of these hosts costs its way
-//! through the filter, and is not copied. Opening needs `CAP_NET_RAW`; afterwards no privilege does, whatever interface
-//! appears.
+//! Whole packets of a few hosts, by a packet socket (packet(7)) with a filter in the kernel: what is not of these hosts
+//! costs its way through the filter, and is not copied. Opening needs `CAP_NET_RAW`; afterwards no privilege does,
+//! whatever interface appears.
 
 mod filter;
 

@@ -1,7 +1,7 @@
 //! What to send next. Pure: it sees what was answered, and knows neither socket nor clock.
 //!
-//! First timestamps all around the circle: where somebody else behind our address has made the server remember one, half
-//! of them are dropped, and nothing has to be made remembered. Then connections that the server closes, with the
+//! First timestamps all around the circle: where somebody else behind our address has made the server remember one,
+//! half of them are dropped, and nothing has to be made remembered. Then connections that the server closes, with the
 //! host's own clock, and around what it remembers of them: below, above, without, from a used port. Last, where drops
 //! stay unexplained, bursts and pauses.
 

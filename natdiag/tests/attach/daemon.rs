@@ -1,4 +1,5 @@
-//! `natdiag daemon` as a process: interfaces that come and go, its configuration, its events, and what it tells systemd.
+//! `natdiag daemon` as a process: interfaces that come and go, its configuration, its events, and what it tells
+//! systemd.
 
 use std::{
     fs,

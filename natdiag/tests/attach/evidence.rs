@@ -1,4 +1,5 @@
-//! The evidence that `natdiag daemon` keeps: each file gives the finding that it was kept for, and named hosts are kept whole.
+//! The evidence that `natdiag daemon` keeps: each file gives the finding that it was kept for, and named hosts are kept
+//! whole.
 
 use std::{
     fs,

@@ -61,8 +61,8 @@ impl Attached {
     }
 }
 
-/// Whether natdiag looks at what an interface of this namespace sends, established connections included: what looks at these
-/// is attached last.
+/// Whether natdiag looks at what an interface of this namespace sends, established connections included: what looks at
+/// these is attached last.
 pub(crate) fn is_watched(host: &Namespace, interface: &str) -> Result<bool> {
     host.enter(|| {
         let (_, programs) = SchedClassifier::query_tcx(interface, TcAttachType::Egress)

@@ -57,7 +57,8 @@ pub(super) struct Flight {
     segments: u32,
     since: Timestamp,
     tries: u32,
-    /// Whether the host was heard, on any connection, before one of these: behind the last it may be the end of an outage.
+    /// Whether the host was heard, on any connection, before one of these: behind the last it may be the end of an
+    /// outage.
     is_heard: bool,
     /// Whether the host said again that it waits for the beginning.
     is_asked_for: bool,
@@ -87,8 +88,8 @@ impl Flight {
         self.segments += 1;
     }
 
-    /// Takes data that was sent before, or a keep-alive, which may have none. `heard` is when the host was heard last on
-    /// any connection.
+    /// Takes data that was sent before, or a keep-alive, which may have none. `heard` is when the host was heard last
+    /// on any connection.
     pub(super) fn again(&mut self, segment: &FollowedSegment, heard: Option<Timestamp>) {
         let end = segment.seq.plus(segment.data_octets.max(1));
         if self.start.at_or_after(segment.seq) && !self.start.at_or_after(end) {

@@ -1,5 +1,6 @@
-//! What ordinary segments tell, where they are seen: captures show them, and watching programs do not. Ours say that the SYN
-//! was answered, and since when the server has something to do; those of the remote host, that it takes what we send.
+//! What ordinary segments tell, where they are seen: captures show them, and watching programs do not. Ours say that
+//! the SYN was answered, and since when the server has something to do; those of the remote host, that it takes what we
+//! send.
 
 use natdiag_common::{
     Direction,

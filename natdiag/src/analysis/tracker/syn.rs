@@ -136,8 +136,8 @@ impl Tracker {
         }
     }
 
-    /// Whether a repeated SYN is one whose fate says nothing: a capture shows it twice, one was taken before it, or it is
-    /// sent more often than any kernel does. Counts it as undecided.
+    /// Whether a repeated SYN is one whose fate says nothing: a capture shows it twice, one was taken before it, or it
+    /// is sent more often than any kernel does. Counts it as undecided.
     fn says_nothing(&mut self, tuple: FourTuple, event: &Event, tsval: Option<TsVal>) -> bool {
         let Some(flow) = self.flows.get(&tuple) else {
             return false;

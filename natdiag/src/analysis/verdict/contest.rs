@@ -1,5 +1,5 @@
-//! The contest of hypotheses about one set of observations: prior times likelihood gives each its share, the best may be
-//! named, and the others are ruled out or left. Everything that names a cause goes through here.
+//! The contest of hypotheses about one set of observations: prior times likelihood gives each its share, the best may
+//! be named, and the others are ruled out or left. Everything that names a cause goes through here.
 
 use super::likelihood::normalise;
 use crate::analysis::diagnosis::{Alternative, Cause};
@@ -77,9 +77,9 @@ impl<T: Copy> Contest<T> {
         Self(together)
     }
 
-    /// The causes of all hypotheses that are not `named`, each cause once. `cause` is `None` for what names no cause. A cause
-    /// is ruled out where all its hypotheses are; of several that are left the first speaks for it. `why` is asked with
-    /// the hypothesis, its share, and whether its cause is ruled out.
+    /// The causes of all hypotheses that are not `named`, each cause once. `cause` is `None` for what names no cause. A
+    /// cause is ruled out where all its hypotheses are; of several that are left the first speaks for it. `why` is
+    /// asked with the hypothesis, its share, and whether its cause is ruled out.
     pub(crate) fn alternatives(
         &self,
         named: Option<Cause>,

@@ -1,5 +1,5 @@
-//! Loss on data as a control: what loses SYNs at random loses data of established connections too, and a filter, a limit,
-//! a queue or tcp_tw_recycle leaves that alone.
+//! Loss on data as a control: what loses SYNs at random loses data of established connections too, and a filter, a
+//! limit, a queue or tcp_tw_recycle leaves that alone.
 
 use natdiag_common::follow::{FollowCounter, FollowCounts};
 

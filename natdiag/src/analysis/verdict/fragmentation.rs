@@ -21,8 +21,8 @@ use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
 const FRAGMENT_UNIT: u64 = 8;
-/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6 needs
-/// more (RFC 8200, section 5).
+/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6
+/// needs more (RFC 8200, section 5).
 const SMALLEST_MTU: u64 = 68;
 /// Octets of an IPv4 and a TCP header without options: what an MTU is more than its MSS (RFC 6691).
 const IPV4_TCP_HEADERS: u64 = 40;

@@ -67,8 +67,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     findings
 }
 
-/// Whether resets explain that SYNs were answered by a bare ACK: who reset a connection only towards us leaves it to the
-/// host, which answers a SYN on the same ports for it (RFC 9293, section 3.10.7.4).
+/// Whether resets explain that SYNs were answered by a bare ACK: who reset a connection only towards us leaves it to
+/// the host, which answers a SYN on the same ports for it (RFC 9293, section 3.10.7.4).
 pub(super) fn explains_bare_acks(syns: &SynEvidence) -> bool {
     let resets = syns.resets.as_deref().map_or(0, ResetEvidence::total);
     syns.acks <= resets && syns.all().dropped + syns.reused.dropped + syns.syn_acks_lost == 0

@@ -56,8 +56,8 @@ const REPEATS: u64 = 3;
 const ACKS: u64 = 2;
 /// SYNs dropped beside the named trouble from which on loss is looked for.
 const BESIDE: u64 = 3;
-/// How often none of the rules of chance, spells, queues and limits is quite that of a host: two queues in a row, a limit
-/// that others use up too, an application that is slow now and then. What the fates then say for one of these and
+/// How often none of the rules of chance, spells, queues and limits is quite that of a host: two queues in a row, a
+/// limit that others use up too, an application that is slow now and then. What the fates then say for one of these and
 /// against another is an accident of the rules, and only priors are left. In the simulation, of limits and queues that
 /// were taken for each other or for loss by odds of a hundred to one and more, there were about as many as with this.
 const MISFIT: f64 = 0.01;
@@ -107,9 +107,9 @@ pub enum SynTrouble {
     Unknown,
 }
 
-/// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs evidence
-/// that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a confidence can
-/// be held against how often it is right.
+/// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs
+/// evidence that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a
+/// confidence can be held against how often it is right.
 static TROUBLES: [(SynTrouble, Trouble); 20] = [
     (SynTrouble::Loss, loss::TROUBLE),
     (SynTrouble::Filter, filter::TROUBLE),
@@ -134,8 +134,8 @@ static TROUBLES: [(SynTrouble, Trouble); 20] = [
 ];
 
 impl SynTrouble {
-    /// All troubles, each with its share among remote hosts with unanswered SYNs. Priors need not add up to one, so that a
-    /// new trouble changes no other.
+    /// All troubles, each with its share among remote hosts with unanswered SYNs. Priors need not add up to one, so
+    /// that a new trouble changes no other.
     pub fn shares() -> impl Iterator<Item = (Self, f64)> {
         let whole: f64 = TROUBLES.iter().map(|(_, trouble)| trouble.prior).sum();
         TROUBLES
@@ -253,8 +253,8 @@ fn beside(best: &Trouble, syns: &SynEvidence) -> Vec<Finding> {
     findings
 }
 
-/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much less
-/// likely than it was before anything was seen: then nothing speaks for it.
+/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much
+/// less likely than it was before anything was seen: then nothing speaks for it.
 fn candidates(contest: &Contest<&'static Trouble>, syns: &SynEvidence) -> Vec<Alternative> {
     /// Part of its prior that a cause must have kept.
     const KEPT: f64 = 0.1;

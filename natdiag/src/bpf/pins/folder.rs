@@ -111,8 +111,8 @@ impl PinFolder {
         mark().map_err(|source| self.at(source))
     }
 
-    /// Makes sure that what is pinned is what this natdiag would pin for the interface, and returns the hook of each direction.
-    /// `generation` is what the state belongs to that would be gone on with.
+    /// Makes sure that what is pinned is what this natdiag would pin for the interface, and returns the hook of each
+    /// direction. `generation` is what the state belongs to that would be gone on with.
     pub fn check(
         &self,
         link: &Link,

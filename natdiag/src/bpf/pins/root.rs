@@ -102,7 +102,8 @@ impl PinRoot {
     }
 }
 
-/// A BPF file system takes no dots in names, and the name of an interface has no colon (`dev_valid_name`, net/core/dev.c).
+/// A BPF file system takes no dots in names, and the name of an interface has no colon (`dev_valid_name`,
+/// net/core/dev.c).
 fn file_name(interface: &str) -> String {
     interface.replace('.', ":")
 }

@@ -1,4 +1,5 @@
-//! How a run begins: folders, an earlier run's state, metrics, the first interfaces; then without the privileges for that.
+//! How a run begins: folders, an earlier run's state, metrics, the first interfaces; then without the privileges for
+//! that.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Protection against floods that lets nobody in at first: the first SYN of a connection or of a client goes unanswered, and
-//! whoever sends it again is let in (TCP's own patience as a proof, RFC 4987, section 3).
+//! Protection against floods that lets nobody in at first: the first SYN of a connection or of a client goes
+//! unanswered, and whoever sends it again is let in (TCP's own patience as a proof, RFC 4987, section 3).
 
 use super::{
     channel,
@@ -79,7 +79,8 @@ fn again_of_new(syns: &SynEvidence) -> Outcomes {
     }
 }
 
-/// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so much.
+/// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so
+/// much.
 fn is_shown(syns: &SynEvidence) -> bool {
     /// Odds of a thousand to one.
     const CLEARLY: f64 = 6.9;

@@ -90,8 +90,8 @@ fn ln_fates(seen: &Seen) -> f64 {
     ])
 }
 
-/// Whether the server itself has shown a full queue: it did not take our ACK, cut handshakes off, or had most of those wait
-/// that it let in. SYNs that get no answer may be anybody's work.
+/// Whether the server itself has shown a full queue: it did not take our ACK, cut handshakes off, or had most of those
+/// wait that it let in. SYNs that get no answer may be anybody's work.
 fn is_shown(syns: &SynEvidence) -> bool {
     let resets = syns.resets.as_deref();
     let have_waited =
@@ -99,8 +99,8 @@ fn is_shown(syns: &SynEvidence) -> bool {
     syns.untaken() > 0 || have_waited || resets.is_some_and(|resets| resets.aborted_handshakes > 0)
 }
 
-/// Whether anything got through: where not one connection did, what we send may get lost on another way than the answers
-/// take.
+/// Whether anything got through: where not one connection did, what we send may get lost on another way than the
+/// answers take.
 fn is_reached(syns: &SynEvidence) -> bool {
     let got_through = syns.taken + syns.orderly + syns.served.total() + syns.answered_requests;
     syns.all().dropped + got_through > 0

@@ -1,5 +1,6 @@
-//! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
-//! clocks, neighbours. A function named after a channel alone says what holds for troubles that have nothing to do with it.
+//! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused
+//! four-tuples, clocks, neighbours. A function named after a channel alone says what holds for troubles that have
+//! nothing to do with it.
 
 use super::{
     rates::{BACKGROUND, MOSTLY, NOW_AND_THEN, OPEN, outcomes},

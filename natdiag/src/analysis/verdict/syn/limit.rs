@@ -22,8 +22,8 @@ pub(super) const BEYOND: Rate = Rate::new(24.0, 1.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
 const DOUBT: f64 = 0.25;
 
-/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes one
-/// whenever there is room makes each fate predictable from those before.
+/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes
+/// one whenever there is room makes each fate predictable from those before.
 pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
     let newest = decided(syns);
     ln_older(syns, counted(&newest)) + ln_number_a_second(&newest)

@@ -1,5 +1,5 @@
-//! Middleboxes that drop SYNs for an option or flag that they do not know: ECN, Multipath TCP, Fast Open, window scale, SACK
-//! permitted. Linux leaves most of these out of a SYN that it repeats, so that the connection comes about late.
+//! Middleboxes that drop SYNs for an option or flag that they do not know: ECN, Multipath TCP, Fast Open, window scale,
+//! SACK permitted. Linux leaves most of these out of a SYN that it repeats, so that the connection comes about late.
 
 use super::{
     channel,

@@ -1,5 +1,5 @@
-//! A NAT beyond the watcher that has no port left: so many connections, open or closed a short time ago, and no more. What
-//! the server does is no part of it, so nothing is repeated and nobody waits.
+//! A NAT beyond the watcher that has no port left: so many connections, open or closed a short time ago, and no more.
+//! What the server does is no part of it, so nothing is repeated and nobody waits.
 
 use super::{
     channel,

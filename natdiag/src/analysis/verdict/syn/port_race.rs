@@ -1,6 +1,6 @@
-//! A race for ports in a NAT: two SYNs that come at the same time get the same port, and one is dropped when its entry is
-//! to be confirmed (`insert_failed`). So SYNs are lost that come within milliseconds of another to the same host, and no
-//! others. Kernel: `net/netfilter/nf_conntrack_core.c:__nf_conntrack_confirm` (v4.9).
+//! A race for ports in a NAT: two SYNs that come at the same time get the same port, and one is dropped when its entry
+//! is to be confirmed (`insert_failed`). So SYNs are lost that come within milliseconds of another to the same host,
+//! and no others. Kernel: `net/netfilter/nf_conntrack_core.c:__nf_conntrack_confirm` (v4.9).
 
 use super::{
     channel,

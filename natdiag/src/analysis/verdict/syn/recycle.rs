@@ -90,9 +90,9 @@ pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Trouble>) -> 
         && follows_marks(seen.syns)
 }
 
-/// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below it
-/// are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of these
-/// kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
+/// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below
+/// it are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of
+/// these kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
 fn follows_marks(syns: &SynEvidence) -> bool {
     /// Twenty to one, as a logarithm.
     const CLEARLY: f64 = 3.0;

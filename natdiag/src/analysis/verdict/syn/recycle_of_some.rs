@@ -40,8 +40,8 @@ pub(super) const TROUBLE: Trouble = Trouble {
     why_left: |_| "several servers may share this address",
 };
 
-/// A SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN reaches the same
-/// server.
+/// A SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN reaches the
+/// same server.
 fn ln_fates(seen: &Seen) -> f64 {
     let syns = seen.syns;
     let hit = predicted_hit(syns);

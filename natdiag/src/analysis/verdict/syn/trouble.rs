@@ -1,5 +1,5 @@
-//! What is asked of every trouble that may keep SYNs from being answered. Each has a file of its own beside this one that
-//! answers all of it; the list of them is in `syn.rs`.
+//! What is asked of every trouble that may keep SYNs from being answered. Each has a file of its own beside this one
+//! that answers all of it; the list of them is in `syn.rs`.
 
 use super::{
     limit::{ln_limit, ln_open_limit},

@@ -1,6 +1,6 @@
-//! A trouble that nobody has thought of: drops depend on something about a SYN, whatever that is. It has the freedom that
-//! each rule takes for itself, a rate of its own for each kind of SYN, and so takes what no rule explains clearly better.
-//! It names nothing.
+//! A trouble that nobody has thought of: drops depend on something about a SYN, whatever that is. It has the freedom
+//! that each rule takes for itself, a rate of its own for each kind of SYN, and so takes what no rule explains clearly
+//! better. It names nothing.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,8 @@ const ALL_OR_NOTHING: Rate = Rate::new(0.5, 0.5);
 /// Lengths of time, in seconds, in which drops may have a rate of their own: seconds, tens of seconds, minutes.
 const BLOCKS_S: [u64; 3] = [5, 20, 60];
 
-/// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated SYNs
-/// alone fare better is no unknown.
+/// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated
+/// SYNs alone fare better is no unknown.
 const DEPENDENCES: u64 = 19;
 
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.

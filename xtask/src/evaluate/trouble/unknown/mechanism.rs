@@ -147,7 +147,8 @@ impl Mechanism {
         }
     }
 
-    /// What a transmission of a client's SYN carries. What was asked for by flags is not asked for again (`tcp_ecn_clear_syn`).
+    /// What a transmission of a client's SYN carries. What was asked for by flags is not asked for again
+    /// (`tcp_ecn_clear_syn`).
     pub(crate) fn mark(&self, client: usize, hash: u32, attempt: usize) -> SynMark {
         let Rule::Option { mark, clients } = &self.rule else {
             return SynMark::default();
