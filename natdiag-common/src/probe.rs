@@ -1,6 +1,6 @@
 //! What the BPF programs of active tests and userspace share. One connection of a test: userspace says what its
-//! timestamps shall be, the programs say what became of it. And a remedy on trial: userspace says towards whom, and until
-//! when.
+//! timestamps shall be, the programs say what became of it. And a remedy on trial: userspace says towards whom, and
+//! until when.
 
 use crate::Address;
 

@@ -71,8 +71,8 @@ pub struct Record {
     pub version: u8,
     /// Octets used of the excerpt.
     pub excerpt_len: u8,
-    /// Place in [`RemoteCounts`](crate::counter::RemoteCounts) of the counter of its remote host that the packet adds to, or [`NO_COUNTER`].
-    /// Nothing else counts the packet.
+    /// Place in [`RemoteCounts`](crate::counter::RemoteCounts) of the counter of its remote host that the packet adds
+    /// to, or [`NO_COUNTER`]. Nothing else counts the packet.
     pub counter: u8,
     /// Reserved, zero.
     pub reserved: [u8; 4],

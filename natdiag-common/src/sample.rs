@@ -1,5 +1,6 @@
-//! Connections that are looked at segment by segment, from their first to their last, because their four-tuples were drawn:
-//! all of them, or one in a power of two, whoever they belong to. One code for the BPF programs and for the host.
+//! Connections that are looked at segment by segment, from their first to their last, because their four-tuples were
+//! drawn: all of them, or one in a power of two, whoever they belong to. One code for the BPF programs and for the
+//! host.
 
 use crate::{
     Address, Direction, FrameBytes, LinkType,
@@ -381,7 +382,7 @@ mod tests {
                     let octets = frame(false, [1024 + (number % 64_000) as u16, 443]);
                     match plain(octets.as_slice(), LinkType::Ethernet) {
                         Plain::Segment(hash) => is_drawn(hash, share.one_in()),
-                        _ => false,
+                        Plain::Other | Plain::Unclear => false,
                     }
                 })
                 .count();

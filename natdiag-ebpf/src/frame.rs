@@ -61,8 +61,8 @@ impl Frame {
 impl FrameBytes for Frame {
     #[inline(always)]
     fn octets<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        // A mask rather than a comparison, whose result the verifier before Linux 6.8 forgets when the compiler keeps the
-        // offset on the stack.
+        // A mask rather than a comparison, whose result the verifier before Linux 6.8 forgets when the compiler keeps
+        // the offset on the stack.
         let start = self.data + (offset & OFFSET_MASK);
         if start + N > self.data_end {
             return None;

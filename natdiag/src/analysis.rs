@@ -91,8 +91,8 @@ impl Analysis {
         }
     }
 
-    /// Makes what was saved whole again, after a time in which nobody looked if `gap` names one: then what became of SYNs
-    /// in it is not known. Nobody is under suspicion at first.
+    /// Makes what was saved whole again, after a time in which nobody looked if `gap` names one: then what became of
+    /// SYNs in it is not known. Nobody is under suspicion at first.
     pub fn restore(&mut self, gap: Option<(Timestamp, Timestamp)>) {
         self.table.restore();
         for remote in std::mem::take(&mut self.suspects) {
@@ -206,7 +206,8 @@ impl Analysis {
         }
     }
 
-    /// Says that ordinary segments of the connections that we open are observed as well: what is not among them was not there.
+    /// Says that ordinary segments of the connections that we open are observed as well: what is not among them was not
+    /// there.
     pub const fn shows_ordinary(&mut self) {
         self.tracker.shows_ordinary();
     }

@@ -112,11 +112,11 @@ impl Capture {
         Self::read(name, stream)
     }
 
-    /// Opens a file with a stream around that of the file, such as one that shows how much was read. Evidence that natdiag kept is put
-    /// into the order in which its packets were seen, and gives a capture for each interface.
+    /// Opens a file with a stream around that of the file, such as one that shows how much was read. Evidence that
+    /// natdiag kept is put into the order in which its packets were seen, and gives a capture for each interface.
     ///
     /// # Errors
-    /// As above.
+    /// [`CaptureError`] says why it cannot be read.
     pub fn open_each(
         path: &Path,
         through: impl FnOnce(Stream) -> Stream,
@@ -146,19 +146,20 @@ impl Capture {
     /// Reads a capture from a stream, and goes to the first packet.
     ///
     /// # Errors
-    /// As above.
+    /// [`CaptureError`] says why it cannot be read.
     pub fn read(name: String, stream: Stream) -> Result<Self, CaptureError> {
         let (stream, packed) = unpack(&name, stream)?;
         Self::unpacked(name, stream, packed)
     }
 
     fn unpacked(name: String, stream: Stream, packed: bool) -> Result<Self, CaptureError> {
-        let header = Self::parse_header(name, Window::new(stream));
-        let mut capture = header.map_err(|error| match error {
+        let mut capture = match Self::parse_header(name, Window::new(stream)) {
             // What is packed was something once.
-            CaptureError::Empty { name } if packed => CaptureError::HeaderCut { name, octets: 0 },
-            error => error,
-        })?;
+            Err(CaptureError::Empty { name }) if packed => {
+                return Err(CaptureError::HeaderCut { name, octets: 0 });
+            }
+            parsed => parsed?,
+        };
         capture.advance();
         Ok(capture)
     }

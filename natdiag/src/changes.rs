@@ -1,6 +1,6 @@
 //! What has changed among the findings from one survey to the next. A finding lasts from when it is named until it is
-//! withdrawn, its host or interface is let go, or its host has shown no symptom for a while: evidence adds up from the start
-//! of a run, so that without the last, a fault that was repaired would stay named for ever.
+//! withdrawn, its host or interface is let go, or its host has shown no symptom for a while: evidence adds up from the
+//! start of a run, so that without the last, a fault that was repaired would stay named for ever.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,5 @@
-//! What a run of the daemon knows, written to a file for the next one. It is of use only as long as what is pinned in the
-//! kernel, which does not outlive the kernel: so it is written whole or not at all, but need not be on the disk.
+//! What a run of the daemon knows, written to a file for the next one. It is of use only as long as what is pinned in
+//! the kernel, which does not outlive the kernel: so it is written whole or not at all, but need not be on the disk.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -28,8 +28,8 @@ impl Clock {
         }
     }
 
-    /// Goes on with the offset of an earlier run since the same boot of the machine: its times and those to come are in order,
-    /// also where the wall clock has been set.
+    /// Goes on with the offset of an earlier run since the same boot of the machine: its times and those to come are in
+    /// order, also where the wall clock has been set.
     #[must_use]
     pub const fn resume(epoch_ns: u64) -> Self {
         Self { epoch_ns }

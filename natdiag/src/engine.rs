@@ -205,8 +205,8 @@ impl Engine {
         interfaces.find(|known| known.link().name == name)
     }
 
-    /// Lets go of interfaces that have vanished and of those that are not wanted any more: detaches, takes everything that
-    /// is left, and gives the last word about each.
+    /// Lets go of interfaces that have vanished and of those that are not wanted any more: detaches, takes everything
+    /// that is left, and gives the last word about each.
     ///
     /// # Errors
     /// The counters of an interface cannot be read.

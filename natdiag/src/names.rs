@@ -1,5 +1,6 @@
-//! What remote hosts are called, by reverse DNS. Off unless asked for; only hosts that are shown are asked about; nobody
-//! waits for an answer but who says how long. A name is what the owner of the address wrote there, and proves nothing.
+//! What remote hosts are called, by reverse DNS. Off unless asked for; only hosts that are shown are asked about;
+//! nobody waits for an answer but who says how long. A name is what the owner of the address wrote there, and proves
+//! nothing.
 //!
 //! The resolver of this host is asked (`getnameinfo(3)`), as everybody else here asks it: with its `/etc/hosts`, its
 //! servers and its cache. That call blocks, so that a few threads make it.

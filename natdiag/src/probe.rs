@@ -1,6 +1,7 @@
 //! Active tests: experiments on a remote host with connections of their own. `plan` chooses what to send and `outcome`
 //! says what the answers mean, both pure; `connector` is the trait behind which sockets are; `experiment` joins them.
 
+pub mod connection;
 pub mod connector;
 mod conversation;
 pub mod echo;
@@ -17,4 +18,3 @@ pub mod socket;
 pub mod survey;
 pub mod target;
 pub mod tls;
-pub mod trial;

@@ -1,5 +1,5 @@
-//! How tables find their entries. Most keys are chosen by whoever sends packets, so that the seed must be one that nobody
-//! else knows: where it is known, keys can be chosen of which each look-up passes all others.
+//! How tables find their entries. Most keys are chosen by whoever sends packets, so that the seed must be one that
+//! nobody else knows: where it is known, keys can be chosen of which each look-up passes all others.
 
 #[cfg(not(test))]
 pub(crate) use foldhash::fast::RandomState as Seed;

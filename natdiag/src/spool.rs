@@ -1,6 +1,6 @@
-//! A folder of files that are written one after the other: one begins where the last has its size or its age, and the oldest
-//! goes where all together are too large. A finished file is on the disk before it gets its final name, so that a name with a
-//! time stands for a whole file.
+//! A folder of files that are written one after the other: one begins where the last has its size or its age, and the
+//! oldest goes where all together are too large. A finished file is on the disk before it gets its final name, so that
+//! a name with a time stands for a whole file.
 //!
 //! A disk that is full ends nothing: no item is half written, and the next is tried again.
 
@@ -19,8 +19,8 @@ const FOLDER_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
 /// What names tell apart.
 const NS_PER_MICRO: u64 = 1_000;
-/// A file that is named later than this from now was finished before the clock was set back. A clock that is only corrected
-/// moves less.
+/// A file that is named later than this from now was finished before the clock was set back. A clock that is only
+/// corrected moves less.
 const TO_COME_NS: u64 = 60_000_000_000;
 
 /// A folder of files.
@@ -45,8 +45,8 @@ struct Current {
 }
 
 impl Spool {
-    /// Files `STEM-TIME.EXTENSION` in a folder, which is made where it is missing. A file that an earlier run was writing
-    /// to is finished.
+    /// Files `STEM-TIME.EXTENSION` in a folder, which is made where it is missing. A file that an earlier run was
+    /// writing to is finished.
     ///
     /// # Errors
     /// The folder cannot be made or written to.
@@ -209,8 +209,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives the file that was written to its final name, which no other has: a clock that was set back comes to the same
-    /// time again.
+    /// Gives the file that was written to its final name, which no other has: a clock that was set back comes to the
+    /// same time again.
     fn give_name(&self, file: &File, now: Timestamp) -> io::Result<()> {
         file.sync_all()?;
         let mut time = now;
@@ -237,7 +237,8 @@ impl Spool {
     fn make_room(&self, now: Timestamp) -> io::Result<()> {
         let mut finished = self.finished()?;
         let mut total: u64 = finished.iter().map(|(_, len)| len).sum();
-        // Names with a time are in the order of their times, but those of a time to come are older than what is finished now.
+        // Names with a time are in the order of their times, but those of a time to come are older than what is
+        // finished now.
         let newest = self.name(now.plus(TO_COME_NS));
         finished.sort_by(|(a, _), (b, _)| (*a <= newest, a).cmp(&(*b <= newest, b)));
         for (name, len) in finished {

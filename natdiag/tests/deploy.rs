@@ -1,10 +1,10 @@
-//! What is shipped beside the program: the systemd units, as systemd itself reads them, what kustomize puts together for
-//! Kubernetes, and the guide for operators.
+//! What is shipped beside the program: the systemd units, as systemd itself reads them, what kustomize puts together
+//! for Kubernetes, and the guide for operators.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// The exposure that `systemd-analyze security` may find at most, in tenths: what is left comes from `CAP_NET_ADMIN`, `CAP_BPF`
-/// and the host's network, which natdiag is for.
+/// The exposure that `systemd-analyze security` may find at most, in tenths: what is left comes from `CAP_NET_ADMIN`,
+/// `CAP_BPF` and the host's network, which natdiag is for.
 const EXPOSURE: &str = "21";
 
 #[test]

@@ -1,6 +1,9 @@
 //! The programs as the kernel's verifier sees them.
 
-use aya::{EbpfLoader, programs::Program};
+use aya::{
+    EbpfLoader,
+    programs::{Program, SchedClassifier},
+};
 use natdiag::{
     FOLLOW_OBJECT, SAMPLE_OBJECT,
     bpf::{
@@ -44,10 +47,11 @@ fn the_verifier_accepts_every_program_at_little_cost() {
             .load(object)
             .unwrap();
         for (name, program) in object.programs_mut() {
-            let loaded = match program {
-                Program::Xdp(program) => program.load(),
-                Program::SchedClassifier(program) => program.load(),
-                _ => panic!("{name} has another type"),
+            let loaded = if let Program::Xdp(program) = program {
+                program.load()
+            } else {
+                let program: &mut SchedClassifier = program.try_into().unwrap();
+                program.load()
             };
             loaded.unwrap_or_else(|error| panic!("{error}"));
             let Some(verified) = program.info().unwrap().verified_instruction_count() else {

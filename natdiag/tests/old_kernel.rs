@@ -1,5 +1,5 @@
-//! What needs no eBPF asks for no system call that Linux 3.10 lacks, or does without: a filter answers to each newer one
-//! as that kernel would. It says nothing about what old kernels do otherwise.
+//! What needs no eBPF asks for no system call that Linux 3.10 lacks, or does without: a filter answers to each newer
+//! one as that kernel would. It says nothing about what old kernels do otherwise.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![expect(clippy::unwrap_used, reason = "a test may fail by a panic")]
 

@@ -164,6 +164,7 @@ fn with_a_finding() -> Survey {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a terminal takes its time")]
 fn until_it_ends(screen: &mut Tui) -> io::Result<Wish> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {

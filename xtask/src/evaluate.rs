@@ -1,5 +1,6 @@
 //! `cargo xtask evaluate`: how often natdiag is right, and how sure it then was. A simulation of many remote hosts,
-//! some with troubles that natdiag does not know, the captures of real servers, and the scenarios of the lab under several seeds.
+//! some with troubles that natdiag does not know, the captures of real servers, and the scenarios of the lab under
+//! several seeds.
 
 mod dice;
 mod docs;
@@ -70,8 +71,8 @@ struct Outcome {
     played: Option<played::Outcome>,
 }
 
-/// Evaluates natdiag and prints how it did. Fails where tcp_tw_recycle was said wrongly in the simulation, or missed where
-/// nothing was hidden, or where a capture or a scenario did not give what it must.
+/// Evaluates natdiag and prints how it did. Fails where tcp_tw_recycle was said wrongly in the simulation, or missed
+/// where nothing was hidden, or where a capture or a scenario did not give what it must.
 ///
 /// # Errors
 /// The lab cannot be built, a capture cannot be read, or standard output or the file of the tables cannot be written.

@@ -3,6 +3,13 @@
 //! This program must compile before BPF programs can, because it installs what they need. So the commands that
 //! load BPF programs live behind the feature `programs`; without it they are in `handover`, which builds xtask
 //! once more with the feature and becomes that.
+#![cfg_attr(
+    feature = "programs",
+    expect(
+        clippy::disallowed_methods,
+        reason = "it measures how long things take, and plays traffic in real time"
+    )
+)]
 
 #[cfg(feature = "programs")]
 mod bench;

@@ -1,5 +1,6 @@
-//! natdiag on a busy host for a long time: handshakes as fast as two cores give, while remote hosts come and go, fragments
-//! flood, the disk fills up and natdiag is replaced, killed and stopped. What must hold is measured all the while.
+//! natdiag on a busy host for a long time: handshakes as fast as two cores give, while remote hosts come and go,
+//! fragments flood, the disk fills up and natdiag is replaced, killed and stopped. What must hold is measured all the
+//! while.
 
 mod daemon;
 mod ledger;

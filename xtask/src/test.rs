@@ -143,7 +143,8 @@ impl Tests {
         Ok(())
     }
 
-    /// Checks licences and sources of the dependencies. Known flaws are in a repository that is fetched by git, and left out.
+    /// Checks licences and sources of the dependencies. Known flaws are in a repository that is fetched by git, and
+    /// left out.
     fn dependencies(&mut self) -> Result<()> {
         self.checked("dependencies", CARGO_DENY, |deny| {
             deny.current_dir(exec::checkout());

@@ -284,8 +284,8 @@ impl FollowedFlow {
         }
     }
 
-    /// Looks whether the suspect has left something out before a segment. Also its bare acknowledgments tell, which stand
-    /// behind all that it has sent. Returns whether the segment lies in a window.
+    /// Looks whether the suspect has left something out before a segment. Also its bare acknowledgments tell, which
+    /// stand behind all that it has sent. Returns whether the segment lies in a window.
     #[inline(always)]
     fn note_hole(
         &mut self,

@@ -13,8 +13,9 @@ pub(super) struct Hole {
     octets: u32,
 }
 
-/// Up to this long after those behind them octets are late and were not sent again: more than the ticks of a coarse clock
-/// (`CONFIG_HZ` 250), less than any timer of retransmission. Nearer than that a fast retransmission passes for late.
+/// Up to this long after those behind them octets are late and were not sent again: more than the ticks of a coarse
+/// clock (`CONFIG_HZ` 250), less than any timer of retransmission. Nearer than that a fast retransmission passes for
+/// late.
 const LATE_NS: u64 = 5_000_000;
 
 /// What a segment does to a hole.

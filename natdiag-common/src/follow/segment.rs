@@ -34,9 +34,8 @@ pub struct FollowedSegment {
 /// First octets of options with timestamps as every common stack writes them: two no-operations, kind 8, length 10
 /// (RFC 7323, appendix A).
 const TIMESTAMPS_AFTER_TWO_NOPS: [u8; 4] = [1, 1, 8, 10];
-/// What stands before the timestamp of a SYN-ACK of Linux, behind the four octets of the MSS: SACK permitted in place of
-/// the no-operations.
-/// Kernel: `tcp_options_write`, `net/ipv4/tcp_output.c` (v6.1).
+/// What stands before the timestamp of a SYN-ACK of Linux, behind the four octets of the MSS: SACK permitted in place
+/// of the no-operations. Kernel: `tcp_options_write`, `net/ipv4/tcp_output.c` (v6.1).
 const TIMESTAMPS_AFTER_SACK_PERMITTED: [u8; 4] = [4, 2, 8, 10];
 
 /// The segment that a packet carries, and its ports as source and destination. `wire_len` is the length of the whole
@@ -80,8 +79,8 @@ pub fn segment<F: FrameBytes + ?Sized>(
     Some((segment, [header.source_port, header.destination_port]))
 }
 
-/// Length of the IP packet as it was or will be on the wire: the stack handles several as one, with `of_each_segment` octets
-/// of data each (`gso_size`; 0 for a packet of its own).
+/// Length of the IP packet as it was or will be on the wire: the stack handles several as one, with `of_each_segment`
+/// octets of data each (`gso_size`; 0 for a packet of its own).
 #[inline(always)]
 #[must_use]
 pub const fn wire_len(packet: &PacketMeta, of_each_segment: u32) -> u32 {

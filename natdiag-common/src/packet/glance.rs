@@ -89,8 +89,8 @@ fn glance_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
     }
 }
 
-/// Whether this is one of the most frequent packets: IPv4 without options, whole, with TCP that neither opens nor closes a
-/// connection, or with UDP. Two words decide nearly everything.
+/// Whether this is one of the most frequent packets: IPv4 without options, whole, with TCP that neither opens nor
+/// closes a connection, or with UDP. Two words decide nearly everything.
 #[inline(always)]
 fn is_ordinary(headers: &[u8; PLAIN_HEADERS_LEN]) -> bool {
     let headers = headers.as_slice();

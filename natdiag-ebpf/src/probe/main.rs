@@ -1,6 +1,6 @@
 //! The programs of an active test: they change the timestamps of the test's own connections and of nobody else's.
-//! A sent packet is known by the cookie of its socket, a received one by the four-tuple that a SYN left with. Beside them
-//! a program that tries a remedy on SYNs to one host.
+//! A sent packet is known by the cookie of its socket, a received one by the four-tuple that a SYN left with. Beside
+//! them a program that tries a remedy on SYNs to one host.
 #![no_std]
 #![no_main]
 #![expect(

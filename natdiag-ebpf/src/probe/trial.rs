@@ -1,6 +1,6 @@
-//! A remedy on trial: SYNs to one remote host announce a smaller MSS, or no timestamps. Nothing else is touched, and both
-//! ends settle with the handshake what holds for the connection: so the trial knows no connection, and may end at any
-//! moment. It ends by itself at its deadline.
+//! A remedy on trial: SYNs to one remote host announce a smaller MSS, or no timestamps. Nothing else is touched, and
+//! both ends settle with the handshake what holds for the connection: so the trial knows no connection, and may end at
+//! any moment. It ends by itself at its deadline.
 
 use aya_ebpf::programs::TcContext;
 use natdiag_common::{

@@ -1,5 +1,5 @@
-//! The middle of connections: whether what we send is taken, how soon, and how idle the connection was before. Captures show
-//! all connections; where not all are looked at, those that are were chosen by their four-tuples alone.
+//! The middle of connections: whether what we send is taken, how soon, and how idle the connection was before. Captures
+//! show all connections; where not all are looked at, those that are were chosen by their four-tuples alone.
 
 mod evidence;
 mod flight;

@@ -1,9 +1,9 @@
 //! A NAT host watched on both sides: joins what comes in at one interface with what leaves at another. A NAT changes
-//! addresses and ports of the near side and keeps the rest, so a SYN is known again by the remote host's address and port,
-//! its sequence number and its timestamp.
+//! addresses and ports of the near side and keeps the rest, so a SYN is known again by the remote host's address and
+//! port, its sequence number and its timestamp.
 //!
-//! It tells which hosts behind the NAT are hit, and which SYNs this very host has swallowed. It adds no evidence about what
-//! lies beyond: there each connection counts once, where it leaves.
+//! It tells which hosts behind the NAT are hit, and which SYNs this very host has swallowed. It adds no evidence about
+//! what lies beyond: there each connection counts once, where it leaves.
 
 mod connection;
 mod shown;
@@ -65,8 +65,8 @@ pub struct Crossing {
 }
 
 impl Crossing {
-    /// Says within which time a source shows everything: a SYN that it does not show before that, or behind it, may have
-    /// passed it all the same.
+    /// Says within which time a source shows everything: a SYN that it does not show before that, or behind it, may
+    /// have passed it all the same.
     pub fn watched(&mut self, source: usize, span: Span) {
         if self.spans.len() <= source {
             self.spans.resize(source + 1, Span::default());

@@ -51,7 +51,7 @@ pub struct RemoteDiagnosis {
 pub struct EstablishedSums {
     /// Connections on which we have sent data.
     pub connections: u64,
-    /// Of these, such as hang or hung to their end: what we sent was repeated and never acknowledged.
+    /// Times that what we sent was repeated and never acknowledged: a connection hangs, or hung to its end.
     pub stuck: u64,
     /// Segments with data that we have sent, each once.
     pub data_sent: u64,
@@ -59,7 +59,7 @@ pub struct EstablishedSums {
     pub data_sent_again: u64,
     /// Segments with data received.
     pub data_received: u64,
-    /// Of these, segments with nothing that had not been received before.
+    /// Segments received with nothing that had not been received before.
     pub data_received_again: u64,
     /// From data of ours to its acknowledgment, in nanoseconds: the median, and what nine of ten stay below.
     pub round_trip_ns: Option<(u64, u64)>,
@@ -124,7 +124,7 @@ pub struct RemoteCounters {
 }
 
 impl RemoteCounters {
-    /// The same where answers cannot be seen: what seems to be dropped is undecided.
+    /// The counters where answers cannot be seen: what seems to be dropped is undecided.
     #[must_use]
     pub fn with_fates_unknown(self) -> Self {
         let dropped = self.syn_predicted_drop_dropped

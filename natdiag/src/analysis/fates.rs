@@ -64,11 +64,11 @@ pub struct SynEvidence {
     pub without_timestamps: Outcomes,
     /// Of all these, those that followed a dropped transmission of the same SYN.
     pub repeated: Outcomes,
-    /// Of these, those that the rule predicts to be dropped.
+    /// Repeats that the rule predicts to be dropped.
     pub repeated_below: Outcomes,
     /// Of those that the rule lets pass, those that may have met a mark from before we looked.
     pub early: Outcomes,
-    /// Of these, those that followed a dropped transmission of the same SYN.
+    /// Those of `early` that followed a dropped transmission of the same SYN.
     pub repeated_early: Outcomes,
     /// Of all these, those on a four-tuple that may have been used shortly before we looked.
     pub unseen_use: Outcomes,
@@ -98,16 +98,16 @@ pub struct SynEvidence {
     pub known_lost: u64,
     /// Handshakes whose SYN-ACK was seen, with timestamps on both sides.
     pub handshakes_with_echo: u64,
-    /// Of these, those whose SYN-ACK answers an earlier transmission than the last: the first SYN-ACK was lost.
+    /// Handshakes whose SYN-ACK answers an earlier transmission than the last: the first SYN-ACK was lost.
     pub syn_acks_lost: u64,
     /// Handshakes whose SYN-ACK was seen.
     pub handshakes: u64,
     /// Connections that lived though their SYN-ACK was not seen. The fates of their SYNs are not known.
     pub answers_unseen: u64,
-    /// Of the handshakes whose SYN-ACK was seen, those whose SYN-ACK came again though it had arrived, where we are not known to
-    /// have sent nothing: the server did not take our ACK, or waits for data.
+    /// Of the handshakes whose SYN-ACK was seen, those whose SYN-ACK came again though it had arrived, where we are not
+    /// known to have sent nothing: the server did not take our ACK, or waits for data.
     pub syn_acks_repeated: u64,
-    /// Of these, those whose SYN-ACK came again after data of ours was seen: the server did not take that either.
+    /// Handshakes whose SYN-ACK came again after data of ours was seen: the server did not take that either.
     pub syn_acks_after_data: u64,
     /// Connections whose data the remote host was seen to take.
     pub taken: u64,
@@ -127,7 +127,7 @@ pub struct SynEvidence {
     pub acks: u64,
     /// SYNs that a RST answered, and no SYN-ACK after it.
     pub refused: u64,
-    /// Of these, those whose RST came from another distance than the host's own packets.
+    /// SYNs that a RST answered which came from another distance than the host's own packets.
     pub refused_by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub unreachable: u64,
@@ -139,8 +139,8 @@ pub struct SynEvidence {
     pub unanswered_requests: u64,
     /// Connections that received something, or ended otherwise.
     pub answered_requests: u64,
-    /// Connections whose response was longer than a full-size segment and of which only the FIN behind it arrived, by the
-    /// remote host's port.
+    /// Connections whose response was longer than a full-size segment and of which only the FIN behind it arrived, by
+    /// the remote host's port.
     pub holes: Vec<(u16, u64)>,
     /// Connections on which a FIN carries an older timestamp than the packet that opened them, of either side: PAWS
     /// discards it (RFC 7323, section 5.3).
@@ -151,7 +151,8 @@ pub struct SynEvidence {
     pub ttl: Option<u8>,
     /// Clocks that its SYN-ACKs show.
     pub clocks: Clocks,
-    /// Connections that the remote host closed first: those that had waited for it (as dropped), and those that had not.
+    /// Connections that the remote host closed first: those that had waited for it (as dropped), and those that had
+    /// not.
     pub served: Outcomes,
     /// Connections that both sides closed with FIN.
     pub orderly: u64,
@@ -177,8 +178,8 @@ pub struct SynEvidence {
     pub mark: Option<(TsVal, Timestamp)>,
     /// The newest SYNs one by one.
     pub recent: RecentSyns,
-    /// The newest connections that the remote host closed first, where hosts that cannot be seen share our address: what
-    /// it then holds is not known, but follows from these and from the fates of the SYNs.
+    /// The newest connections that the remote host closed first, where hosts that cannot be seen share our address:
+    /// what it then holds is not known, but follows from these and from the fates of the SYNs.
     pub writes: RecentWrites,
 }
 
@@ -313,8 +314,8 @@ impl SynEvidence {
         self.unanswered_requests = self.unanswered_requests.saturating_sub(1);
     }
 
-    /// Handshakes that the server has not taken our ACK of: data of ours was not taken either, or SYNs were dropped as well. A
-    /// queue that has no room drops both alike; where it drops no SYN, a server may wait for data.
+    /// Handshakes that the server has not taken our ACK of: data of ours was not taken either, or SYNs were dropped as
+    /// well. A queue that has no room drops both alike; where it drops no SYN, a server may wait for data.
     #[must_use]
     pub fn untaken(&self) -> u64 {
         let without_data = self

@@ -44,7 +44,7 @@ pub struct Datagrams {
     pub unobserved: u64,
     /// Those of which the first fragment was seen.
     pub opened: u64,
-    /// Of these, those whose first fragment is smaller than any link makes them.
+    /// Those whose first fragment is smaller than any link makes them.
     pub tiny: u64,
     /// Those with octets that came twice in different fragments.
     pub overlapping: u64,

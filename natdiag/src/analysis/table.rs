@@ -17,7 +17,7 @@ pub const DEFAULT_CAPACITY: usize = 1 << 20;
 const STRANGERS_SHARE: usize = 2;
 /// A host that was quiet for so long is let go when the table is full.
 const QUIET_NS: u64 = 600_000_000_000;
-/// The same for a stranger, when their part is full.
+/// A stranger that was quiet for so long is let go when the part of strangers is full.
 const STRANGER_QUIET_NS: u64 = 60_000_000_000;
 
 /// Least time between two searches for quiet hosts.
@@ -98,8 +98,8 @@ impl Counts {
         self.words.iter().take(RemoteCounter::FIRST_DETAIL).sum()
     }
 
-    /// Whether nothing of ours went to the host that would ask it for an answer: whoever forges packets can make any number
-    /// of such hosts.
+    /// Whether nothing of ours went to the host that would ask it for an answer: whoever forges packets can make any
+    /// number of such hosts.
     #[must_use]
     pub fn is_stranger(&self) -> bool {
         self.value(RemoteCounter::SynSent) == 0

@@ -14,6 +14,7 @@ mod race;
 mod refusal;
 mod reset;
 mod stray;
+mod syn;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -29,23 +30,17 @@ use std::{
 use natdiag_common::{
     Direction,
     wire::{
-        seq::{SeqNumber, TsVal},
+        seq::SeqNumber,
         tcp::{ACK, FIN, RST, SYN},
     },
 };
 use serde::{Deserialize, Serialize};
 
-use self::{
-    before::ResetsBefore,
-    deadlines::{Deadline, Deadlines},
-    fate::{settle, unanswered},
-    flow::{Flow, Transmission},
-    stray::Strays,
-};
+use self::{before::ResetsBefore, deadlines::Deadlines, fate::settle, flow::Flow, stray::Strays};
 pub use self::{network::Networks, ordinary::Sides};
 use crate::{
     analysis::{
-        fates::{Fate, SynClass, SynEvidence, kinds::SynOption},
+        fates::{Fate, SynEvidence},
         mark::{LIFETIME_NS, MarkHistory},
         scope::is_behind_nat,
     },
@@ -53,16 +48,6 @@ use crate::{
     seed::Seed,
 };
 
-/// Shortest time after which an unanswered SYN counts as dropped.
-const MIN_ANSWER_TIME_NS: u64 = 500_000_000;
-/// The same in smoothed handshake times.
-const ANSWER_HANDSHAKES: u64 = 4;
-/// Shortest time in which a SYN may have been judged by the mark before a change.
-const MIN_RACE_NS: u64 = 20_000_000;
-/// The same in smoothed handshake times.
-const RACE_HANDSHAKES: u64 = 2;
-/// Transmissions of one SYN that are told apart. No kernel sends more.
-const MAX_TRANSMISSIONS: usize = 32;
 /// Marks kept at once, of as many pairs of addresses.
 const MAX_MARKS: usize = 1 << 20;
 /// Marks below which none is let go.
@@ -257,8 +242,8 @@ impl Tracker {
         }
     }
 
-    /// Lets go of many connections at once: to have them in their order all the time would take each of them more look-ups.
-    /// Those that we have not opened go first, as anybody can forge them.
+    /// Lets go of many connections at once: to have them in their order all the time would take each of them more
+    /// look-ups. Those that we have not opened go first, as anybody can forge them.
     fn let_go_of_oldest(&mut self) {
         let ids = |is_wanted: fn(&Flow) -> bool| {
             let flows = self.flows.values().filter(|flow| is_wanted(flow));
@@ -282,153 +267,11 @@ impl Tracker {
         }
     }
 
-    fn syn_sent(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
-        let now = event.time;
-        if self.remotes.len() >= MAX_REMOTES && !self.remotes.contains_key(&tuple.remote) {
-            self.left_out += 1;
-            return;
-        }
-        let isn = segment.seq;
-        let known = self.flows.get(&tuple);
-        let repeated =
-            known.is_some_and(|flow| flow.isn == Some(isn) && !flow.transmissions.is_empty());
-        let tsval = segment
-            .options
-            .timestamps
-            .map(|timestamps| timestamps.tsval);
-        if repeated && self.says_nothing(tuple, event, tsval) {
-            return;
-        }
-        let is_early = self.marks_known_from.is_some_and(|from| now < from);
-        let known = self.flows.get(&tuple);
-        let (reuses_time_wait, unseen_use) = earlier_use(known, repeated, is_early, now);
-        if !repeated {
-            self.open(tuple, Some(isn));
-        }
-        let state = self.remotes.entry(tuple.remote).or_default();
-        let handshake_ns = state.handshake_ns.unwrap_or(0);
-        let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
-        let marks = self.marks.get(&Self::mark_key(tuple));
-        let unseen_mark = is_early && marks.is_none_or(|marks| !marks.is_live(now));
-        state.evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
-        let class = SynClass {
-            prediction: match marks {
-                Some(marks) => marks.predict(tsval, now),
-                None => MarkHistory::default().predict(tsval, now),
-            },
-            reuses_time_wait,
-            ambiguous: marks.is_some_and(|marks| marks.is_ambiguous(tsval, now, race_ns)),
-            unseen_mark,
-            unseen_use,
-            repeated,
-            first_contact: !state.evidence.knows(tuple.local),
-            service: state.evidence.service(tuple.local, tuple.remote_port),
-            second: now.0 / 1_000_000_000,
-            open: state.open,
-            options: SynOption::of(segment),
-            is_odd: tuple.local_port % 2 == 1,
-        };
-        let stray = self.strays.answer(tuple, isn);
-        let Some(flow) = self.flows.get_mut(&tuple) else {
-            return;
-        };
-        flow.reuses_time_wait = reuses_time_wait;
-        flow.syn_ttl = event.ttl;
-        flow.syn_mss = segment.options.mss;
-        flow.tsval = tsval;
-        if repeated {
-            state.evidence.retransmitted += 1;
-            self.sides.syns_repeated += 1;
-            for earlier in flow
-                .transmissions
-                .iter_mut()
-                .filter(|t| t.fate == Fate::Pending)
-            {
-                let fate = state
-                    .evidence
-                    .note_stray(stray)
-                    .unwrap_or_else(|| unanswered(self.missed, earlier.sent, now));
-                settle(&mut state.evidence, &mut flow.fates, earlier, fate, now);
-            }
-        }
-        let answer_time_ns = MIN_ANSWER_TIME_NS.max(ANSWER_HANDSHAKES * handshake_ns);
-        let deadline = Deadline {
-            due: now.plus(answer_time_ns),
-            tuple,
-            id: flow.id,
-            place: flow.transmissions.len(),
-        };
-        let is_usual = answer_time_ns == MIN_ANSWER_TIME_NS;
-        self.deadlines.push(deadline, is_usual);
-        state.evidence.pending += 1;
-        flow.transmissions.push(Transmission {
-            sent: now,
-            number: state
-                .evidence
-                .recent
-                .push(now, tsval, tuple.remote_port, class),
-            tsval,
-            identification: event.identification,
-            class,
-            fate: Fate::Pending,
-        });
-    }
-
-    /// Whether a repeated SYN is one whose fate says nothing: a capture shows it twice, one was taken before it, or it is
-    /// sent more often than any kernel does. Counts it as undecided.
-    fn says_nothing(&mut self, tuple: FourTuple, event: &Event, tsval: Option<TsVal>) -> bool {
-        let Some(flow) = self.flows.get(&tuple) else {
-            return false;
-        };
-        let last = flow.transmissions.last();
-        let is_seen_again = last.is_some_and(|last| last.is_seen_again(event, tsval));
-        let is_idle = flow.remote_isn.is_some() || flow.transmissions.len() >= MAX_TRANSMISSIONS;
-        if !is_seen_again && !is_idle {
-            return false;
-        }
-        let evidence = &mut self.remote(tuple.remote).evidence;
-        evidence.undecided += 1;
-        if !is_seen_again {
-            evidence.retransmitted += 1;
-            self.sides.syns_repeated += 1;
-        }
-        true
-    }
-
     /// The remote host opens a connection to us: what it writes is no mark of ours, but its closing is.
     fn syn_received(&mut self, tuple: FourTuple, event: &Event, segment: &Segment) {
         if !self.is_returned(tuple, event, segment.seq) {
             self.open(tuple, None);
         }
-    }
-
-    /// A SYN's time to be answered is over.
-    fn give_up_on(&mut self, deadline: &Deadline) {
-        let flow = self.flows.get_mut(&deadline.tuple);
-        let Some(flow) = flow.filter(|flow| flow.id == deadline.id) else {
-            return;
-        };
-        let Some(transmission) = flow.transmissions.get_mut(deadline.place) else {
-            return;
-        };
-        if transmission.fate != Fate::Pending {
-            return;
-        }
-        let state = self.remotes.entry(deadline.tuple.remote).or_default();
-        let stray = flow
-            .isn
-            .and_then(|isn| self.strays.answer(deadline.tuple, isn));
-        let fate = state
-            .evidence
-            .note_stray(stray)
-            .unwrap_or_else(|| unanswered(self.missed, transmission.sent, deadline.due));
-        settle(
-            &mut state.evidence,
-            &mut flow.fates,
-            transmission,
-            fate,
-            deadline.due,
-        );
     }
 }
 
@@ -453,27 +296,5 @@ fn end(remotes: &mut Remotes, tuple: FourTuple, flow: &mut Flow) {
             Fate::Undecided,
             Timestamp(0),
         );
-    }
-}
-
-/// Whether the server may hold the four-tuple of a SYN in TIME-WAIT, where another rule decides, and whether it may do so
-/// for a connection from before we looked.
-fn earlier_use(
-    known: Option<&Flow>,
-    repeated: bool,
-    is_early: bool,
-    now: Timestamp,
-) -> (bool, bool) {
-    match known {
-        Some(flow) if repeated => {
-            let first = flow.transmissions.first();
-            let unseen_use = first.is_some_and(|first| first.class.unseen_use);
-            (flow.reuses_time_wait, unseen_use)
-        }
-        Some(flow) => {
-            let is_held = |at: Timestamp| now.since(at) < LIFETIME_NS;
-            (flow.remote_closed_at.is_some_and(is_held), false)
-        }
-        None => (false, is_early),
     }
 }

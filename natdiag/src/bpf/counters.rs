@@ -66,7 +66,8 @@ impl Counters {
         Self::of(object.options(), reconciler, |name| object.take_map(name))
     }
 
-    /// Reads on where another natdiag has stopped. Unless what was saved is the last of it, some of what it has taken is lost.
+    /// Reads on where another natdiag has stopped. Unless what was saved is the last of it, some of what it has taken
+    /// is lost.
     pub fn pinned(
         folder: &PinFolder,
         options: LoadOptions,
@@ -159,7 +160,8 @@ impl Counters {
         Ok(())
     }
 
-    /// Takes everything that has come while nobody read, and does not wait for what a natdiag that was killed has taken.
+    /// Takes everything that has come while nobody read, and does not wait for what a natdiag that was killed has
+    /// taken.
     pub fn catch_up(&mut self, mut merge: impl FnMut(Increment)) -> Result<(), MapsError> {
         for _ in 0..CATCH_UPS {
             let copies = self.copies()?;

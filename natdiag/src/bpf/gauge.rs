@@ -7,7 +7,8 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 
-/// The two pages of a ring that say how far its producers and its consumer are (`kernel/bpf/ringbuf.c:struct bpf_ringbuf`).
+/// The two pages of a ring that say how far its producers and its consumer are (`kernel/bpf/ringbuf.c:struct
+/// bpf_ringbuf`).
 #[derive(Debug)]
 pub(super) struct RingGauge {
     pages: NonNull<libc::c_void>,

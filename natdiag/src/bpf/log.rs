@@ -1,5 +1,5 @@
-//! What the programs say about themselves, if they are built to say anything (feature `bpf-log`). It goes where all goes
-//! that natdiag logs.
+//! What the programs say about themselves, if they are built to say anything (feature `bpf-log`). It goes where all
+//! goes that natdiag logs.
 
 use std::fmt;
 

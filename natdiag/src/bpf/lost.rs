@@ -1,9 +1,9 @@
 //! How many packets a natdiag that was killed had taken out of the kernel's rings and not saved. Pure.
 //!
 //! They are in the kernel's total and nowhere else, so they are what is left of the total when everything else is taken
-//! from it. While traffic goes on, packets that came between the two readings are left as well: never fewer are left than
-//! were lost, and just as many in a moment without a packet. So the least of many readings is what was lost, once it has
-//! come up again and again.
+//! from it. While traffic goes on, packets that came between the two readings are left as well: never fewer are left
+//! than were lost, and just as many in a moment without a packet. So the least of many readings is what was lost, once
+//! it has come up again and again.
 
 use serde::{Deserialize, Serialize};
 

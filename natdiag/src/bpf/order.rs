@@ -1,12 +1,12 @@
 //! Puts what comes through a ring into the order of its times.
 //!
-//! CPUs write to one ring, each with a clock reading of its own shortly before; and what was seen on the way in may wait
-//! for what was seen on the way out. So entries are held back for a while and sorted.
+//! CPUs write to one ring, each with a clock reading of its own shortly before; and what was seen on the way in may
+//! wait for what was seen on the way out. So entries are held back for a while and sorted.
 
 use std::vec;
 
-/// How long an entry is held back: a CPU of a virtual machine may be taken away between the reading of the clock and the
-/// writing of the entry.
+/// How long an entry is held back: a CPU of a virtual machine may be taken away between the reading of the clock and
+/// the writing of the entry.
 pub const HOLD_BACK_NS: u64 = 5_000_000;
 
 /// Entries for which room is kept: more than are held back but after a wait.
@@ -46,8 +46,8 @@ impl<T: Timed> Order<T> {
         self.held.len()
     }
 
-    /// Gives the entries up to a time, in order, at most so many. `before_ns` is when the ring began to be read; what it still
-    /// holds may be as old as the newest entry taken.
+    /// Gives the entries up to a time, in order, at most so many. `before_ns` is when the ring began to be read; what
+    /// it still holds may be as old as the newest entry taken.
     pub(super) fn release(
         &mut self,
         before_ns: u64,

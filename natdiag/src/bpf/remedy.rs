@@ -1,5 +1,5 @@
-//! The program that tries a remedy on one interface. TCX only, where it goes with the process even when it is killed; and
-//! it ends at its deadline even when the process is stopped.
+//! The program that tries a remedy on one interface. TCX only, where it goes with the process even when it is killed;
+//! and it ends at its deadline even when the process is stopped.
 
 use aya::{
     Ebpf,

@@ -1,5 +1,5 @@
-//! The programs that hand over the segments of connections that were drawn. Those that watch an interface go on with them
-//! while this exists.
+//! The programs that hand over the segments of connections that were drawn. Those that watch an interface go on with
+//! them while this exists.
 
 mod draw;
 

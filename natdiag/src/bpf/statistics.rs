@@ -1,5 +1,5 @@
-//! Has the kernel measure how often and how long programs run: always (`kernel.bpf_stats_enabled`), or as long as somebody
-//! holds `BPF_ENABLE_STATS`.
+//! Has the kernel measure how often and how long programs run: always (`kernel.bpf_stats_enabled`), or as long as
+//! somebody holds `BPF_ENABLE_STATS`.
 
 use std::{fs, os::fd::OwnedFd};
 

@@ -2,8 +2,8 @@
 //!
 //! In this order: the networks given as local; what the capture says; who opened the connection that the packet
 //! belongs to (the end that sends the SYN is local); who last opened one between the two addresses, or else first sent
-//! an echo request; an address that only opens connections is local against one that does not; a private address is local
-//! against a public one. Where all of that is silent the destination is local, since what arrives is what counts,
+//! an echo request; an address that only opens connections is local against one that does not; a private address is
+//! local against a public one. Where all of that is silent the destination is local, since what arrives is what counts,
 //! and an `ICMP` error is about a packet that the local side sent. Only the past of the file counts: a fragment that
 //! comes before the first SYN between its addresses is judged by the last three rules.
 

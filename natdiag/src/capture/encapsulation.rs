@@ -1,5 +1,6 @@
-//! Where IP begins behind what carries it: VLAN tags, `PPPoE`, PPP, MPLS, LLC with SNAP. One walk for all links, that says
-//! what it found where that is no IP. The watching programs look behind two tags at most; a capture can afford more.
+//! Where IP begins behind what carries it: VLAN tags, `PPPoE`, PPP, MPLS, LLC with SNAP. One walk for all links, that
+//! says what it found where that is no IP. The watching programs look behind two tags at most; a capture can afford
+//! more.
 
 use natdiag_common::{FrameBytes as _, Layer, ParseError, frame::CapturedFrame, wire::ethernet};
 
@@ -13,8 +14,8 @@ const TYPE_PPPOE_SESSION: u16 = 0x8864;
 /// MPLS, unicast and multicast (RFC 5332, section 4).
 const TYPE_MPLS: u16 = 0x8847;
 const TYPE_MPLS_MULTICAST: u16 = 0x8848;
-/// Up to here the field is the length of an LLC frame (IEEE 802.3, clause 3.2.6), or a number by which Linux says that one
-/// follows (`ETH_P_802_2` of `linux/if_ether.h`).
+/// Up to here the field is the length of an LLC frame (IEEE 802.3, clause 3.2.6), or a number by which Linux says that
+/// one follows (`ETH_P_802_2` of `linux/if_ether.h`).
 const LONGEST_LLC: u16 = 1500;
 /// Service access point of SNAP, on both sides, and unnumbered information (RFC 1042).
 const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
@@ -27,7 +28,8 @@ const PPP_MPLS: u16 = 0x0281;
 const PPP_MPLS_MULTICAST: u16 = 0x0283;
 /// Address and control before PPP in frames like those of HDLC (RFC 1662, section 3.1).
 const HDLC: [u8; 2] = [0xff, 0x03];
-/// Addresses of frames of Cisco's HDLC: to one, to all (RFC 1547, section 4.3.1). An `EtherType` follows the control field.
+/// Addresses of frames of Cisco's HDLC: to one, to all (RFC 1547, section 4.3.1). An `EtherType` follows the control
+/// field.
 const CISCO_HDLC: [u8; 2] = [0x0f, 0x8f];
 /// Octets of a `PPPoE` header.
 const PPPOE_LEN: usize = 6;
@@ -97,8 +99,8 @@ pub(super) fn in_pppoe(frame: &CapturedFrame<'_>, offset: usize) -> Result<Carri
     }
 }
 
-/// What PPP at `offset` carries, with or without the address and the control field of HDLC, and with a protocol field of one
-/// octet where that was agreed on (RFC 1661, section 6.5).
+/// What PPP at `offset` carries, with or without the address and the control field of HDLC, and with a protocol field
+/// of one octet where that was agreed on (RFC 1661, section 6.5).
 pub(super) fn in_ppp(frame: &CapturedFrame<'_>, mut offset: usize) -> Result<Carried, ParseError> {
     let truncated = Layer::Ethernet.truncated();
     let start: [u8; 2] = frame.octets(offset).ok_or(truncated)?;

@@ -1,6 +1,6 @@
-//! What stands before everything else in a capture (www.tcpdump.org/linktypes.html): which way the packet went and by which
-//! interface, where that is said, and what it carries. An Ethernet frame that [`natdiag_common::packet::parse`] reads by
-//! itself is left to it; anything else is taken off, so that the IP header comes first.
+//! What stands before everything else in a capture (www.tcpdump.org/linktypes.html): which way the packet went and by
+//! which interface, where that is said, and what it carries. An Ethernet frame that [`natdiag_common::packet::parse`]
+//! reads by itself is left to it; anything else is taken off, so that the IP header comes first.
 
 mod nflog;
 mod pktap;
@@ -50,8 +50,8 @@ pub(super) enum LinkHeader {
     Nflog,
     /// `PKTAP` of Darwin: the link header of each packet is told before it.
     Pktap,
-    /// `IPNET` of Solaris: `| version | family | hook, 2 octets | length | interface | group | zones |`, each of four octets
-    /// from the length on, in network byte order.
+    /// `IPNET` of Solaris: `| version | family | hook, 2 octets | length | interface | group | zones |`, each of four
+    /// octets from the length on, in network byte order.
     Ipnet,
 }
 
@@ -234,7 +234,8 @@ fn ppp_with_direction(frame: CapturedFrame<'_>) -> Opened<'_> {
     }
 }
 
-/// Family and hook of `sys/dlpi.h` (`dl_ipnetinfo_t`): 0 is received, 1 sent, and 2 comes from another zone of this machine.
+/// Family and hook of `sys/dlpi.h` (`dl_ipnetinfo_t`): 0 is received, 1 sent, and 2 comes from another zone of this
+/// machine.
 fn ipnet(frame: CapturedFrame<'_>) -> Opened<'_> {
     let Some(header) = frame.octets::<IPNET_LEN>(0) else {
         return Opened::truncated();

@@ -1,5 +1,6 @@
-//! Which ordinary segments of a connection that we open are kept as well: the first of each kind behind the handshake. They
-//! tell that a SYN was answered, though the answer may not be in the capture, and whether the server takes what we send.
+//! Which ordinary segments of a connection that we open are kept as well: the first of each kind behind the handshake.
+//! They tell that a SYN was answered, though the answer may not be in the capture, and whether the server takes what we
+//! send.
 
 use natdiag_common::{
     Direction,

@@ -1,5 +1,5 @@
-//! Takes out of a pcapng block the options that a strict reader refuses: text that is not UTF-8, lengths that cannot be.
-//! No packet depends on them; tshark and tcpdump read such files.
+//! Takes out of a pcapng block the options that a strict reader refuses: text that is not UTF-8, lengths that cannot
+//! be. No packet depends on them; tshark and tcpdump read such files.
 
 use pcap_file::pcapng::blocks::{
     ENHANCED_PACKET_BLOCK, INTERFACE_DESCRIPTION_BLOCK, INTERFACE_STATISTIC_BLOCK, PACKET_BLOCK,

@@ -1,8 +1,8 @@
 //! The elements of a pcapng file (draft-ietf-opsawg-pcapng): blocks, of which three kinds hold a packet.
 //!
-//! Options that cannot be read are left out. A packet block that cannot be read without them is left out too, and counted: its
-//! length says where the next one begins. Sections
-//! and interfaces are remembered by the parser, each interface with its link type and the unit of its times.
+//! Options that cannot be read are left out. A packet block that cannot be read without them is left out too, and
+//! counted: its length says where the next one begins. Sections and interfaces are remembered by the parser, each
+//! interface with its link type and the unit of its times.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl PcapNg {
             Ok((rest, block)) => {
                 let content = match content(&self.parser, block) {
                     Content::Damaged => self.again(octets).unwrap_or(Content::Damaged),
-                    content => content,
+                    content @ (Content::Packet(_) | Content::Said(..) | Content::Other) => content,
                 };
                 let len = octets.len() - rest.len();
                 return Ok(Element { len, content });
@@ -96,10 +96,8 @@ impl PcapNg {
         KEEPS.into_iter().find_map(|keep| {
             let block = without_options(octets, self.is_big(), keep)?;
             let (_, block) = self.parser.next_raw_block(&block).ok()?;
-            match content(&self.parser, block) {
-                Content::Damaged => None,
-                content => Some(content),
-            }
+            Some(content(&self.parser, block))
+                .filter(|content| !matches!(content, Content::Damaged))
         })
     }
 
@@ -150,9 +148,12 @@ fn said(parser: &PcapNgParser, block: RawBlock<'_>) -> Content {
     let Ok(Block::InterfaceStatistics(said)) = block.try_into_block(parser.state()) else {
         return Content::Other;
     };
-    let statement = said.options.iter().find_map(|option| match option {
-        InterfaceStatisticsOption::Common(CommonOption::Comment(text)) => text.parse().ok(),
-        _ => None,
+    let statement = said.options.iter().find_map(|option| {
+        if let InterfaceStatisticsOption::Common(CommonOption::Comment(text)) = option {
+            text.parse().ok()
+        } else {
+            None
+        }
     });
     Content::Said(timestamp(said.timestamp), statement.map(Box::new))
 }

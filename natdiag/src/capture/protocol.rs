@@ -42,7 +42,8 @@ impl Protocol {
     pub(super) const fn is_neighbour(self) -> bool {
         match self {
             // ARP, wake on LAN, RARP, AppleTalk, IPX, pause, slow protocols (LACP), PPPoE discovery, HomePlug, EAPOL,
-            // PROFINET, EtherCAT, ATA over Ethernet, LLTD, GOOSE, LLDP, MRP, 1905.1, PTP, PRP, CFM, FCoE, RoCE, loop tests.
+            // PROFINET, EtherCAT, ATA over Ethernet, LLTD, GOOSE, LLDP, MRP, 1905.1, PTP, PRP, CFM, FCoE, RoCE, loop
+            // tests.
             Self::EtherType(ether_type) => matches!(
                 ether_type,
                 0x0806
@@ -176,9 +177,12 @@ impl Unread {
 
     /// How many have an unknown link header, and of which link type one of them is.
     pub(super) fn unknown_links(&self) -> (u64, Option<u32>) {
-        let mut links = self.kinds.iter().filter_map(|(kind, count)| match kind {
-            Protocol::Link(link_type) => Some((*link_type, *count)),
-            _ => None,
+        let mut links = self.kinds.iter().filter_map(|(kind, count)| {
+            if let Protocol::Link(link_type) = kind {
+                Some((*link_type, *count))
+            } else {
+                None
+            }
         });
         let Some((link_type, count)) = links.next() else {
             return (0, None);

@@ -1,7 +1,7 @@
 //! Packets that a capture shows again. A mirror port sees them on their way in and on their way out, files of several
-//! interfaces are joined, or one is joined to itself. Whoever sends something again waits for longer first, so that a packet
-//! is known by all that it has in common with one of about the same time: identifications alone tell nothing where the
-//! sender leaves them at 0, and IPv6 has none.
+//! interfaces are joined, or one is joined to itself. Whoever sends something again waits for longer first, so that a
+//! packet is known by all that it has in common with one of about the same time: identifications alone tell nothing
+//! where the sender leaves them at 0, and IPv6 has none.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -14,13 +14,13 @@ use natdiag_common::{
 use crate::seed::Seed;
 use crate::{event::Timestamp, recent::Recent};
 
-/// Longest time between two looks at one packet, in nanoseconds. Retransmissions take longer: 200 ms at least where a timer
-/// brings them (`TCP_RTO_MIN`, include/net/tcp.h), a round trip where acknowledgments do.
+/// Longest time between two looks at one packet, in nanoseconds. Retransmissions take longer: 200 ms at least where a
+/// timer brings them (`TCP_RTO_MIN`, include/net/tcp.h), a round trip where acknowledgments do.
 const APART_NS: u64 = 10_000_000;
 /// Packets remembered, to know a file that is joined to itself. Twice as many take 40 MB; few captures have them.
 const REMEMBERED: usize = 1 << 19;
-/// Where the checksum stands in a TCP header. It may be left to the network card, which is behind one of the two places where
-/// a packet is seen.
+/// Where the checksum stands in a TCP header. It may be left to the network card, which is behind one of the two places
+/// where a packet is seen.
 const TCP_CHECKSUM_WORD: usize = 16;
 
 /// Packets that were shown, and when they were seen.
@@ -31,8 +31,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Whether this packet was shown before, going the same way. Asked of segments and `ICMP` errors: what comes twice of
-    /// a datagram in fragments is no matter.
+    /// Whether this packet was shown before, going the same way. Asked of segments and `ICMP` errors: what comes twice
+    /// of a datagram in fragments is no matter.
     pub(super) fn has<F: FrameBytes + ?Sized>(
         &mut self,
         frame: &F,

@@ -1,5 +1,5 @@
-//! Arguments of `natdiag daemon`, which are the keys of its configuration file as well: one definition, so that there is
-//! no flag without its key and no key without its flag.
+//! Arguments of `natdiag daemon`, which are the keys of its configuration file as well: one definition, so that there
+//! is no flag without its key and no key without its flag.
 
 use std::{
     fmt::Display,

@@ -143,15 +143,17 @@ fn parse(typed: &[&str]) -> Result<Cli, clap::Error> {
 }
 
 fn watch(typed: &[&str]) -> Result<WatchConfig, ConfigError> {
-    match parse(&[&["watch"], typed].concat()).unwrap().command {
-        Command::Watch(args) => (&args).try_into(),
-        other => panic!("parsed as {other:?}"),
-    }
+    let parsed = parse(&[&["watch"], typed].concat()).unwrap();
+    let Command::Watch(args) = parsed.command else {
+        panic!("parsed as {parsed:?}")
+    };
+    (&args).try_into()
 }
 
 fn replay(typed: &[&str]) -> Result<ReplayConfig, ConfigError> {
-    match parse(&[&["replay"], typed].concat()).unwrap().command {
-        Command::Replay(args) => (&args).try_into(),
-        other => panic!("parsed as {other:?}"),
-    }
+    let parsed = parse(&[&["replay"], typed].concat()).unwrap();
+    let Command::Replay(args) = parsed.command else {
+        panic!("parsed as {parsed:?}")
+    };
+    (&args).try_into()
 }

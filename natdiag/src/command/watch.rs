@@ -30,7 +30,7 @@ use crate::{
 
 /// A view that may be late rests so many times as long as it has worked: it takes 1 % of a core at most.
 const RESTS_PER_WORK: u32 = 99;
-/// But no longer than this: who looks at a screen wants it to be of now.
+/// The longest rest of such a view: who looks at a screen wants it to be of now.
 const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Why watching failed.

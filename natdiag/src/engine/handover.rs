@@ -20,8 +20,8 @@ impl Engine {
         }
     }
 
-    /// Has what is known saved for another run, in a thread of its own: what the kernel tells meanwhile is taken and kept aside.
-    /// `is_last` says that nothing will be taken from the kernel after this, and nothing is.
+    /// Has what is known saved for another run, in a thread of its own: what the kernel tells meanwhile is taken and
+    /// kept aside. `is_last` says that nothing will be taken from the kernel after this, and nothing is.
     ///
     /// # Errors
     /// There can be no thread.
@@ -61,8 +61,8 @@ impl Engine {
         saved
     }
 
-    /// Takes everything up to now and nothing any more, from the interfaces whose programs stay for another run to go on with.
-    /// The others are for [`Self::let_go`]. Returns the names of those that stay.
+    /// Takes everything up to now and nothing any more, from the interfaces whose programs stay for another run to go
+    /// on with. The others are for [`Self::let_go`]. Returns the names of those that stay.
     ///
     /// # Errors
     /// The counters of an interface cannot be read.

@@ -1,5 +1,5 @@
-//! How an interface comes under watch: what an earlier natdiag has left pinned is taken over together with what it knew, or
-//! everything begins anew.
+//! How an interface comes under watch: what an earlier natdiag has left pinned is taken over together with what it
+//! knew, or everything begins anew.
 
 use natdiag_common::LinkType;
 

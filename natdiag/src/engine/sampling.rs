@@ -171,8 +171,8 @@ impl Sampling {
     }
 }
 
-/// The share that keeps within the budget, where `per_second` segments came of connections that `share` drew. It falls at
-/// once as far as it must, and rises where there is room for twice the larger one.
+/// The share that keeps within the budget, where `per_second` segments came of connections that `share` drew. It falls
+/// at once as far as it must, and rises where there is room for twice the larger one.
 fn next(share: Share, per_second: u64) -> Share {
     let doublings = share.doublings();
     if per_second > SEGMENTS_PER_SECOND {

@@ -1,5 +1,5 @@
-//! What is saved of the interfaces under watch, so that another run can go on with it. How it is written down is no matter
-//! of this place.
+//! What is saved of the interfaces under watch, so that another run can go on with it. How it is written down is no
+//! matter of this place.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
-//! Puts a file of evidence into the order in which the packets were seen, and takes it apart by interface. Such a file is written host
-//! by host, each when a finding about it appears; the analysis wants one time line, and a source for each interface.
+//! Puts a file of evidence into the order in which the packets were seen, and takes it apart by interface. Such a file
+//! is written host by host, each when a finding about it appears; the analysis wants one time line, and a source for
+//! each interface.
 
 use std::{
     collections::BTreeMap,
@@ -121,9 +122,12 @@ fn read<'a>(octets: &'a [u8], parts: &mut BTreeMap<String, Part>) -> Option<&'a 
 }
 
 fn name(description: &InterfaceDescriptionBlock<'_>) -> String {
-    let names = description.options.iter().find_map(|option| match option {
-        InterfaceDescriptionOption::IfName(name) => Some(name.as_ref().to_owned()),
-        _ => None,
+    let names = description.options.iter().find_map(|option| {
+        if let InterfaceDescriptionOption::IfName(name) = option {
+            Some(name.as_ref().to_owned())
+        } else {
+            None
+        }
     });
     names.unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! Keeps the newest records of every remote host for the case that a finding comes to rest on them. Bounded per host and in all, so
-//! that neither a flood from one host nor one from many drives out what is known about the others for long.
+//! Keeps the newest records of every remote host for the case that a finding comes to rest on them. Bounded per host
+//! and in all, so that neither a flood from one host nor one from many drives out what is known about the others for
+//! long.
 
 use std::{
     cmp::Reverse,
@@ -66,6 +67,7 @@ impl Keeper {
 
     /// The remote hosts of which there are most records, at most so many.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "they are put into an order")]
     pub fn best_known(&self, number: usize) -> Vec<IpAddr> {
         let mut remotes: Vec<_> = self
             .remotes
@@ -88,8 +90,8 @@ impl Keeper {
     }
 }
 
-/// Whom a record is evidence about: the host that it is counted for, or the far side. On the inner side of a NAT the far side is a
-/// client of ours; there it is also about whom the client talks to.
+/// Whom a record is evidence about: the host that it is counted for, or the far side. On the inner side of a NAT the
+/// far side is a client of ours; there it is also about whom the client talks to.
 fn remotes(record: &Record) -> impl Iterator<Item = IpAddr> {
     let (source, destination) = (record.source.into(), record.destination.into());
     let (far, near) = if record.direction == Direction::Ingress as u8 {

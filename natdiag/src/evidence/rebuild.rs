@@ -1,6 +1,6 @@
-//! From a record back to the headers that it was made of: the packet from its IP header to its TCP options, or to the end of
-//! what was kept of an `ICMP` error. What a record does not hold is written as what changes nothing: IPv4 options as
-//! no-operations, extension headers of IPv6 as padding, unknown ports and checksums of the payload as zeros.
+//! From a record back to the headers that it was made of: the packet from its IP header to its TCP options, or to the
+//! end of what was kept of an `ICMP` error. What a record does not hold is written as what changes nothing: IPv4
+//! options as no-operations, extension headers of IPv6 as padding, unknown ports and checksums of the payload as zeros.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
-//! What evidence says beside its packets: what the kernel has counted of the established connections of a host under suspicion. Their
-//! segments are too many to be kept, and findings rest on these sums. A statement is a sentence for people, which is read
-//! back as it was written.
+//! What evidence says beside its packets: what the kernel has counted of the established connections of a host under
+//! suspicion. Their segments are too many to be kept, and findings rest on these sums. A statement is a sentence for
+//! people, which is read back as it was written.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 

@@ -1,6 +1,6 @@
-//! Whole packets of a few hosts, by a packet socket (packet(7)) with a filter in the kernel: what is not of these hosts costs its way
-//! through the filter, and is not copied. Opening needs `CAP_NET_RAW`; afterwards no privilege does, whatever interface
-//! appears.
+//! Whole packets of a few hosts, by a packet socket (packet(7)) with a filter in the kernel: what is not of these hosts
+//! costs its way through the filter, and is not copied. Opening needs `CAP_NET_RAW`; afterwards no privilege does,
+//! whatever interface appears.
 
 mod filter;
 
@@ -104,9 +104,12 @@ impl Tap {
             Err(error) => return Err(error.into()),
         };
         let len = received.bytes;
-        let time = received.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::ScmTimestampns(time) => Some(timestamp(time)),
-            _ => None,
+        let time = received.cmsgs()?.find_map(|message| {
+            if let ControlMessageOwned::ScmTimestampns(time) = message {
+                Some(timestamp(time))
+            } else {
+                None
+            }
         });
         let Some(from) = received.address else {
             return Ok(None);

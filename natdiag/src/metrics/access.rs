@@ -1,5 +1,5 @@
-//! Who gets metrics, and by which way: name and password (RFC 7617), and TLS. Both can be replaced while the server runs, so that a
-//! certificate that was renewed needs no restart.
+//! Who gets metrics, and by which way: name and password (RFC 7617), and TLS. Both can be replaced while the server
+//! runs, so that a certificate that was renewed needs no restart.
 
 use std::{
     fmt, fs, io,
@@ -94,8 +94,8 @@ impl Credentials {
         Self::of(&text).ok_or_else(|| AccessError::NoPassword(path.to_owned()))
     }
 
-    /// Compares in a time that does not tell where they differ. The scheme may be written in any case (RFC 9110, section
-    /// 11.1).
+    /// Compares in a time that does not tell where they differ. The scheme may be written in any case (RFC 9110,
+    /// section 11.1).
     pub(super) fn admit(&self, header: &[u8]) -> bool {
         let wanted = self.0.as_bytes();
         let has_scheme = header
@@ -146,14 +146,14 @@ fn unreadable(
     error: pem::Error,
 ) -> AccessError {
     let path = path.to_owned();
-    match error {
-        pem::Error::Io(source) => AccessError::Read { key, path, source },
-        source => AccessError::Pem {
-            key,
-            path,
-            wanted,
-            source,
-        },
+    if let pem::Error::Io(source) = error {
+        return AccessError::Read { key, path, source };
+    }
+    AccessError::Pem {
+        key,
+        path,
+        wanted,
+        source: error,
     }
 }
 

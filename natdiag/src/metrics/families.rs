@@ -1,5 +1,5 @@
-//! From a survey to the metrics of Prometheus. Pure. The number of series is bounded: labels come from closed sets, and a remote
-//! host has series of its own only while a finding about it lasts, as many hosts as were asked for.
+//! From a survey to the metrics of Prometheus. Pure. The number of series is bounded: labels come from closed sets, and
+//! a remote host has series of its own only while a finding about it lasts, as many hosts as were asked for.
 
 use natdiag_common::counter::Counter;
 use prometheus::{

@@ -1,5 +1,5 @@
-//! The server that Prometheus scrapes: few connections, short ones, and nothing but GET. It gives out the last metrics that it was
-//! given, so that a scrape costs the watching nothing.
+//! The server that Prometheus scrapes: few connections, short ones, and nothing but GET. It gives out the last metrics
+//! that it was given, so that a scrape costs the watching nothing.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,5 @@
-//! Giving up what is not needed any more: capabilities, the user root, new privileges, writing anywhere but to a few folders, and
-//! system calls that a watcher has no use for.
+//! Giving up what is not needed any more: capabilities, the user root, new privileges, writing anywhere but to a few
+//! folders, and system calls that a watcher has no use for.
 
 mod calls;
 
@@ -83,8 +83,8 @@ pub fn user(name: &str) -> Result<User, ReduceError> {
     }
 }
 
-/// Gives up everything but what is needed; and from here on writes to these folders only. This must run before there is a second
-/// thread.
+/// Gives up everything but what is needed; and from here on writes to these folders only. This must run before there is
+/// a second thread.
 ///
 /// # Errors
 /// The system refuses, other than for a feature that the kernel lacks.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::trial::{Attempt, Trial};
+use super::connection::{Attempt, Connection};
 use crate::bpf::map::MapsError;
 
 /// Why a test cannot go on.
@@ -46,5 +46,5 @@ pub trait Connector {
     ///
     /// # Errors
     /// It cannot, or the end was asked for.
-    fn attempt(&mut self, attempt: &Attempt) -> Result<Trial, ConnectError>;
+    fn attempt(&mut self, attempt: &Attempt) -> Result<Connection, ConnectError>;
 }

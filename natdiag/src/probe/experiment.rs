@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::{
+    connection::Record,
     connector::{ConnectError, Connector},
     outcome::Posterior,
     plan::{Bounds, Planner},
-    trial::Record,
 };
 
 /// What a test on one address has found.
@@ -36,7 +36,7 @@ pub fn run(
     let mut planner = Planner::new(bounds, random);
     let mut record = Record {
         address,
-        trials: Vec::new(),
+        connections: Vec::new(),
     };
     let mut began_ns = None;
     let mut interrupted = false;
@@ -50,7 +50,7 @@ pub fn run(
             connector.attempt(&step.attempt)
         })();
         match made {
-            Ok(trial) => record.trials.push(trial),
+            Ok(connection) => record.connections.push(connection),
             Err(ConnectError::Skipped(error)) => {
                 tracing::debug!(%error, arm = step.attempt.arm.as_str(), "left out");
             }

@@ -1,10 +1,10 @@
 //! What a test on one address has found, in words: a finding as of any other run, or that nothing is wrong.
 
 use super::{
+    connection::{Arm, Closing, Fate, Record},
     experiment::Experiment,
     hypothesis::Hypothesis,
     outcome::Posterior,
-    trial::{Arm, Closing, Fate, Record},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -37,7 +37,7 @@ pub fn answer(experiment: &Experiment) -> Answer {
     if recycle >= NAMED {
         return found(experiment, self::recycle(record, posterior));
     }
-    let lost = record.trials.len() as u64 - record.total(Fate::Answered);
+    let lost = record.connections.len() as u64 - record.total(Fate::Answered);
     let (best, sure) = posterior.best();
     let is_armed = record.last_closed().is_some();
     if lost == 0 || best == Hypothesis::Sound {
@@ -61,13 +61,13 @@ pub fn answer(experiment: &Experiment) -> Answer {
 fn found(experiment: &Experiment, mut finding: Finding) -> Answer {
     finding.confidence = finding.confidence.min(CERTAIN);
     finding.evidence.extend(evidence(&experiment.record));
-    let named = match finding.cause {
-        // Nothing was dropped.
-        Cause::Blind | Cause::Refused => None,
-        Cause::TwRecycleLatent => Some(Cause::TwRecycle),
-        cause => Some(cause),
-    };
-    if let Some(named) = named {
+    let is_anything_dropped = !matches!(finding.cause, Cause::Blind | Cause::Refused);
+    if is_anything_dropped {
+        let named = if finding.cause == Cause::TwRecycleLatent {
+            Cause::TwRecycle
+        } else {
+            finding.cause
+        };
         let alternatives = experiment.posterior.alternatives(named);
         finding.excluded.extend(alternatives.excluded);
         finding.not_excluded.extend(alternatives.not_excluded);
@@ -152,15 +152,15 @@ fn recycle(record: &Record, posterior: &Posterior) -> Finding {
 /// What the textbook makes of this server: SYNs without timestamps while others are dropped, and nothing else.
 fn textbook_test(record: &Record) -> Option<Evidence> {
     let first_ns = record
-        .trials
+        .connections
         .iter()
-        .find(|trial| trial.fate == Fate::Dropped && trial.tsval.is_some())?
+        .find(|connection| connection.fate == Fate::Dropped && connection.tsval.is_some())?
         .sent_ns;
     let (mut asked, mut answered) = (0, 0);
-    for trial in record.of_arm(Arm::Without) {
-        if trial.sent_ns >= first_ns {
+    for connection in record.of_arm(Arm::Without) {
+        if connection.sent_ns >= first_ns {
             asked += 1;
-            answered += u64::from(trial.fate == Fate::Answered);
+            answered += u64::from(connection.fate == Fate::Answered);
         }
     }
     let verdict = match (asked, answered) {
@@ -210,7 +210,7 @@ fn named(record: &Record, hypothesis: Hypothesis, sure: f64) -> Option<Finding> 
 
 fn sound(record: &Record) -> String {
     let answered = record.total(Fate::Answered);
-    let all = record.trials.len();
+    let all = record.connections.len();
     let low = record.count(Arm::Low, Fate::Answered);
     format!(
         "tcp_tw_recycle is off: after the server had closed a connection of ours it answered {low} SYNs with older timestamps; \
@@ -241,7 +241,7 @@ fn unarmed(experiment: &Experiment) -> Finding {
 
 fn undecided(experiment: &Experiment) -> Finding {
     let record = &experiment.record;
-    let all = record.trials.len();
+    let all = record.connections.len();
     let lost = all as u64 - record.total(Fate::Answered);
     let (why, remedy) = if experiment.interrupted {
         (
@@ -282,7 +282,11 @@ fn evidence(record: &Record) -> Vec<(&'static str, Evidence)> {
         let rounded = (milliseconds * 100.0).round() / 100.0;
         evidence.push(("handshake_ms", Evidence::Ratio(rounded)));
     }
-    let mut ttls: Vec<_> = record.trials.iter().filter_map(|trial| trial.ttl).collect();
+    let mut ttls: Vec<_> = record
+        .connections
+        .iter()
+        .filter_map(|connection| connection.ttl)
+        .collect();
     ttls.sort_unstable();
     ttls.dedup();
     let answers = ttls.iter().map(ToString::to_string).collect();

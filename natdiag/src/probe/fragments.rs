@@ -1,5 +1,5 @@
-//! The test for fragmentation and MTU holes: a large response, asked for with segments of several sizes. Pure: which size
-//! to ask for next. What became of the responses means is said by `answer`.
+//! The test for fragmentation and MTU holes: a large response, asked for with segments of several sizes. Pure: which
+//! size to ask for next. What became of the responses means is said by `answer`.
 
 pub mod answer;
 mod clamp;

@@ -2,8 +2,8 @@
 //! so, how likely it makes what was seen, the cause it goes by, and its words.
 
 use super::{
+    connection::{Arm, Fate, Record},
     series::Series,
-    trial::{Arm, Fate, Record},
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
@@ -163,7 +163,7 @@ const WHY_NOT_RECYCLE: &str = "which SYNs were dropped does not follow their tim
 
 static TIMESTAMPS_FILTERED: Row = Row {
     prior: 0.02,
-    ln_fates: |series| series.ln_rule(|syn| syn.trial.tsval.is_some()),
+    ln_fates: |series| series.ln_rule(|syn| syn.connection.tsval.is_some()),
     repeats: REPEATS_OTHERWISE,
     is_rule: true,
     accused: Some(Accused {
@@ -194,7 +194,7 @@ static FILTERED: Row = Row {
             summary: |record| {
                 format!(
                     "none of {} SYNs was answered, with timestamps of any kind or without",
-                    record.trials.len()
+                    record.connections.len()
                 )
             },
             remedy: "check the address and the port, firewalls on the way, and whether the host is up",
@@ -268,7 +268,7 @@ static OVERLOAD: Row = Row {
 
 static PORT_REUSE: Row = Row {
     prior: 0.03,
-    ln_fates: |series| series.ln_rule(|syn| syn.trial.arm == Arm::Reused),
+    ln_fates: |series| series.ln_rule(|syn| syn.connection.arm == Arm::Reused),
     repeats: REPEATS_OTHERWISE,
     is_rule: true,
     accused: Some(Accused {
@@ -288,7 +288,7 @@ static PORT_REUSE: Row = Row {
 
 /// How many SYNs were not answered, of how many.
 fn lost_of_all(record: &Record) -> String {
-    let trials = record.trials.len();
-    let lost = trials as u64 - record.total(Fate::Answered);
-    format!("{lost} of {trials}")
+    let connections = record.connections.len();
+    let lost = connections as u64 - record.total(Fate::Answered);
+    format!("{lost} of {connections}")
 }

@@ -1,7 +1,7 @@
 //! What the answers mean: how sure one of the hypotheses is, by how likely each makes this very series of answered and
 //! dropped SYNs.
 
-use super::{hypothesis::Hypothesis, series::Series, trial::Record};
+use super::{connection::Record, hypothesis::Hypothesis, series::Series};
 use crate::analysis::{
     diagnosis::Cause,
     verdict::contest::{Alternatives, Contest},

@@ -1,14 +1,14 @@
 //! What to send next. Pure: it sees what was answered, and knows neither socket nor clock.
 //!
-//! First timestamps all around the circle: where somebody else behind our address has made the server remember one, half
-//! of them are dropped, and nothing has to be made remembered. Then connections that the server closes, with the
+//! First timestamps all around the circle: where somebody else behind our address has made the server remember one,
+//! half of them are dropped, and nothing has to be made remembered. Then connections that the server closes, with the
 //! host's own clock, and around what it remembers of them: below, above, without, from a used port. Last, where drops
 //! stay unexplained, bursts and pauses.
 
 use super::{
+    connection::{Arm, Attempt, Closing, Completion, Fate, Record, SynTimestamps},
     hypothesis::Hypothesis,
     outcome::{ENOUGH, ENOUGH_TO_ACCUSE, Posterior},
-    trial::{Arm, Attempt, Closing, Completion, Fate, Record, SynTimestamps},
 };
 use crate::analysis::verdict::NAMED;
 
@@ -146,7 +146,7 @@ impl Planner {
                 attempt: self.attempt(arm, record)?,
             });
         }
-        if record.trials.len() >= self.connections() || now_ns - began_ns > LONGEST_NS {
+        if record.connections.len() >= self.connections() || now_ns - began_ns > LONGEST_NS {
             return self.recover(record);
         }
         self.learn(record);
@@ -177,7 +177,7 @@ impl Planner {
         }
         self.is_recovering = true;
         self.waiting = vec![Arm::Recovered; RECOVERIES - 1];
-        let last_ns = record.trials.last()?.sent_ns;
+        let last_ns = record.connections.last()?.sent_ns;
         let closed_ns = record.last_closed().map(|(closed, _)| closed.at_ns);
         let quiet_ns = closed_ns.unwrap_or(last_ns) + FORGOTTEN_AFTER_NS;
         Some(Step {
@@ -188,7 +188,11 @@ impl Planner {
 
     /// Takes in whether the last attempt at arming worked.
     fn learn(&mut self, record: &Record) {
-        let Some(last) = record.trials.last().filter(|last| last.arm == Arm::Arming) else {
+        let Some(last) = record
+            .connections
+            .last()
+            .filter(|last| last.arm == Arm::Arming)
+        else {
             return;
         };
         if let Some(closed) = last.closed {
@@ -307,8 +311,8 @@ impl Planner {
             Arm::High | Arm::Paced => SynTimestamps::Set(mark.wrapping_add(QUARTER)),
             Arm::Without => SynTimestamps::Without,
             Arm::Reused => {
-                let (closed, trial) = closed?;
-                source_port = Some(trial.source_port);
+                let (closed, connection) = closed?;
+                source_port = Some(connection.source_port);
                 // As a well-behaved host does: later than all that the old connection sent.
                 SynTimestamps::Set(closed.mark.wrapping_add(LATER_TICKS))
             }
@@ -344,18 +348,24 @@ const LATER_TICKS: u32 = 5_000;
 /// How many connections of an arm were made while the server remembered ours.
 fn around_mark(record: &Record, arm: Arm) -> u64 {
     let armed_ns = record
-        .trials
+        .connections
         .iter()
-        .find_map(|trial| trial.closed)
+        .find_map(|connection| connection.closed)
         .map_or(u64::MAX, |closed| closed.at_ns);
-    let after = record.of_arm(arm).filter(|trial| trial.sent_ns >= armed_ns);
+    let after = record
+        .of_arm(arm)
+        .filter(|connection| connection.sent_ns >= armed_ns);
     u64::try_from(after.count()).unwrap_or(u64::MAX)
 }
 
 /// The latest timestamp that was dropped.
 fn last_dropped_tsval(record: &Record) -> Option<u32> {
-    let mut latest = record.trials.iter().rev();
-    latest.find_map(|trial| trial.tsval.filter(|_| trial.fate == Fate::Dropped))
+    let mut latest = record.connections.iter().rev();
+    latest.find_map(|connection| {
+        connection
+            .tsval
+            .filter(|_| connection.fate == Fate::Dropped)
+    })
 }
 
 /// Time between the beginnings of two connections at this rate.

@@ -2,7 +2,7 @@
 
 use natdiag_common::wire::seq::TsVal;
 
-use super::trial::{Arm, Fate, Record, Trial};
+use super::connection::{Arm, Connection, Fate, Record};
 use crate::analysis::{
     fates::Outcomes,
     mark::LIFETIME_NS,
@@ -40,35 +40,35 @@ pub(super) struct Series<'a> {
     pub(super) repeated: bool,
 }
 
-/// One of them.
+/// A SYN that was answered or dropped.
 #[derive(Clone, Copy)]
 pub(super) struct Syn<'a> {
-    pub(super) trial: &'a Trial,
+    pub(super) connection: &'a Connection,
     dropped: bool,
     own_mark: Option<u32>,
 }
 
 impl<'a> Series<'a> {
-    /// Those of a test.
+    /// The SYNs of a test.
     pub(super) fn of(record: &'a Record) -> Self {
         let mut own_mark: Option<(u32, u64)> = None;
         let mut syns = Vec::new();
-        for trial in &record.trials {
-            if trial.arm == Arm::Recovered && own_mark.is_none() {
+        for connection in &record.connections {
+            if connection.arm == Arm::Recovered && own_mark.is_none() {
                 // Whether others have renewed what the server remembers of them is not known.
                 continue;
             }
-            let fresh = own_mark.filter(|(_, at_ns)| is_fresh(*at_ns, trial.sent_ns));
-            let dropped = match trial.fate {
+            let fresh = own_mark.filter(|(_, at_ns)| is_fresh(*at_ns, connection.sent_ns));
+            let dropped = match connection.fate {
                 Fate::Answered | Fate::Refused => false,
                 Fate::Dropped | Fate::Unreachable | Fate::Strayed => true,
             };
             syns.push(Syn {
-                trial,
+                connection,
                 dropped,
                 own_mark: fresh.map(|(mark, _)| mark),
             });
-            if let Some(closed) = trial.closed
+            if let Some(closed) = connection.closed
                 && fresh.is_none_or(|(mark, _)| TsVal(mark).ahead_of(TsVal(closed.mark)) <= 0)
             {
                 own_mark = Some((closed.mark, closed.at_ns));
@@ -76,7 +76,7 @@ impl<'a> Series<'a> {
         }
         let repeated = record
             .of_arm(Arm::Arming)
-            .any(|trial| trial.syn_acks > 1 && trial.closed.is_none());
+            .any(|connection| connection.syn_acks > 1 && connection.closed.is_none());
         Self { syns, repeated }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Series<'a> {
         let with_foreign = |foreign| self.ln_rule(|syn| syn.is_recycled(foreign, drops_without));
         let each = FOREIGN_MARK / f64::from(FOREIGN_MARKS);
         let mut parts = vec![(1.0 - FOREIGN_MARK, with_foreign(None))];
-        let anchor = self.syns.iter().find_map(|syn| syn.trial.tsval);
+        let anchor = self.syns.iter().find_map(|syn| syn.connection.tsval);
         for place in 0..FOREIGN_MARKS {
             // Half a step beside our own timestamps, which lie a quarter of the circle apart.
             let step = u32::MAX / FOREIGN_MARKS + 1;
@@ -124,7 +124,7 @@ impl<'a> Series<'a> {
         let mut before_ns = None;
         let mut ln = 0.0;
         for syn in &self.syns {
-            let now_ns = syn.trial.sent_ns;
+            let now_ns = syn.connection.sent_ns;
             let gap = now_ns.saturating_sub(before_ns.unwrap_or(now_ns));
             before_ns = Some(now_ns);
             level = (level + rate * seconds(gap)).min(burst);
@@ -179,7 +179,7 @@ impl Syn<'_> {
             (Some(own), _) => Some(own),
             (None, foreign) => foreign,
         };
-        match (mark, self.trial.tsval) {
+        match (mark, self.connection.tsval) {
             (Some(mark), Some(tsval)) => TsVal(mark).ahead_of(TsVal(tsval)) > PAWS_WINDOW,
             (Some(_), None) => drops_without,
             (None, _) => false,

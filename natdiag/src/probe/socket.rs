@@ -20,10 +20,10 @@ use nix::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{
+    connection::{Attempt, Closed, Closing, Completion, Connection, Fate, SynTimestamps},
     connector::{ConnectError, Connector},
     conversation::Conversation,
     tls::Tls,
-    trial::{Attempt, Closed, Closing, Completion, Fate, SynTimestamps, Trial},
 };
 use crate::{bpf::probe::ProbeProgram, clock::Clock};
 
@@ -144,7 +144,7 @@ impl Connector for Sockets<'_> {
         self.wait(None, time_ns).map(drop)
     }
 
-    fn attempt(&mut self, attempt: &Attempt) -> Result<Trial, ConnectError> {
+    fn attempt(&mut self, attempt: &Attempt) -> Result<Connection, ConnectError> {
         let socket = self
             .open(attempt.source_port)
             .map_err(ConnectError::Skipped)?;
@@ -164,7 +164,7 @@ impl Connector for Sockets<'_> {
         if seen.syns_sent == 0 || (connected.is_open && seen.syn_acks == 0) {
             return self.unseen(&connected, &seen);
         }
-        Ok(Trial {
+        Ok(Connection {
             arm: attempt.arm,
             sent_ns: seen.syn_sent_ns.max(began_ns),
             tsval: has_timestamps(attempt, &seen).then_some(seen.first_tsval),
@@ -301,7 +301,11 @@ impl Sockets<'_> {
     }
 
     /// The programs saw less than the socket.
-    fn unseen(&self, connected: &Connected, seen: &ProbeConnection) -> Result<Trial, ConnectError> {
+    fn unseen(
+        &self,
+        connected: &Connected,
+        seen: &ProbeConnection,
+    ) -> Result<Connection, ConnectError> {
         if !connected.is_open && seen.syns_sent == 0 {
             let errno = connected.errno.unwrap_or(libc::EIO);
             return Err(ConnectError::Skipped(io::Error::from_raw_os_error(errno)));

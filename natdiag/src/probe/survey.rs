@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use super::{
+    connection::{Fate, Record},
     echo::Echoes,
     experiment::Experiment,
     finding::{Answer, answer},
     fragments::{FragmentsRecord, Response},
-    trial::{Fate, Record},
 };
 use crate::{
     analysis::diagnosis::{Finding, RemoteCounters, RemoteDiagnosis},
@@ -63,7 +63,7 @@ impl Tested {
             remote,
             record: Record {
                 address: remote.ip(),
-                trials: Vec::new(),
+                connections: Vec::new(),
             },
             responses: record.responses,
             answer,
@@ -87,11 +87,11 @@ impl Tested {
         RemoteDiagnosis {
             address: self.remote.ip(),
             counters: RemoteCounters {
-                syn_sent: (record.trials.len() + self.responses.len()) as u64,
+                syn_sent: (record.connections.len() + self.responses.len()) as u64,
                 syn_ack_received: record
-                    .trials
+                    .connections
                     .iter()
-                    .map(|trial| u64::from(trial.syn_acks))
+                    .map(|connection| u64::from(connection.syn_acks))
                     .sum(),
                 rst_answering_syn: record.total(Fate::Refused),
                 ack_answering_syn: record.total(Fate::Strayed),

@@ -1,5 +1,5 @@
-//! The schema of events, `natdiag.event/1`: what happened while natdiag watched unattended, a JSON object each. A finding
-//! has the form that it has in the report.
+//! The schema of events, `natdiag.event/1`: what happened while natdiag watched unattended, a JSON object each. A
+//! finding has the form that it has in the report.
 
 use std::net::IpAddr;
 

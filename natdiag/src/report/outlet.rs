@@ -2,8 +2,8 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 
-/// Standard output. A reader who has seen enough and leaves is no error: the command does what is left to do, and ends as it
-/// would have with him.
+/// Standard output. A reader who has seen enough and leaves is no error: the command does what is left to do, and ends
+/// as it would have with him.
 #[derive(Debug)]
 pub(crate) struct Outlet(Stdout);
 

@@ -12,11 +12,11 @@ use serde_json::Serializer;
 
 use crate::{
     probe::{
+        connection::{Arm, Fate},
         echo::{Echoes, LARGE_OCTETS, SMALL_OCTETS},
         finding::Answer,
         fragments::Ending,
         survey::{ProbeSurvey, Tested},
-        trial::{Arm, Fate},
     },
     report::{
         exit_code::Weight,
@@ -153,7 +153,7 @@ pub(crate) fn write_text(out: &mut dyn Write, probed: &ProbeSurvey) -> io::Resul
     let connections: u64 = probed
         .tested
         .iter()
-        .map(|tested| (tested.record.trials.len() + tested.responses.len()) as u64)
+        .map(|tested| (tested.record.connections.len() + tested.responses.len()) as u64)
         .sum();
     let took = wording::span(survey.end.0.saturating_sub(survey.start.0));
     page.paragraph(
@@ -270,9 +270,9 @@ mod tests {
     use super::*;
     use crate::{
         probe::{
+            connection::{Connection, Record},
             echo::{EchoArm, Echoes},
             fragments::Response,
-            trial::{Record, Trial},
         },
         report::{fixture, schema},
     };
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn rows_of_every_kind_have_the_form_of_the_schema() {
         let remote = SocketAddr::from(([198, 51, 100, 80], 443));
-        let trial = Trial {
+        let connection = Connection {
             arm: Arm::Low,
             sent_ns: 0,
             tsval: Some(7),
@@ -303,7 +303,7 @@ mod tests {
             remote,
             record: Record {
                 address: remote.ip(),
-                trials: vec![trial],
+                connections: vec![connection],
             },
             responses: vec![response],
             answer: Answer::Sound {

@@ -75,7 +75,8 @@ impl Screen {
 
     /// Forgets what is on the screen: the next frame is drawn as a whole.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        // `Terminal::clear` would ask the terminal for the place of the cursor, and the thread of keys takes the answer.
+        // `Terminal::clear` would ask the terminal for the place of the cursor, and the thread of keys takes the
+        // answer.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }

@@ -39,6 +39,10 @@ impl Window {
     }
 
     /// The line that a key goes to, if it goes anywhere.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a new key moves nothing unless it is written here"
+    )]
     pub(crate) const fn moved(self, action: Action) -> Option<usize> {
         let page = if self.height > 1 { self.height - 1 } else { 1 };
         Some(match action {

@@ -1,13 +1,14 @@
 //! Which file needs which, and where they need each other in a circle.
 //!
-//! A file needs another when one of its paths leads there: an import, or a path in its code. A path leads to the file that
-//! defines what it names, and a re-export on the way is followed to where it leads. So neither `mod x;` nor `pub use x::Y;`
-//! is a need of the file that it stands in. A path that ends at a module leads to the file of that module. What is there
-//! for tests only does not count.
+//! A file needs another when one of its paths leads there: an import, or a path in its code. A path leads to the file
+//! that defines what it names, and a re-export on the way is followed to where it leads. So neither `mod x;` nor `pub
+//! use x::Y;` is a need of the file that it stands in. A path that ends at a module leads to the file of that module.
+//! What is there for tests only does not count.
 //!
-//! A module is one house with all that lies under it: it puts its parts together, and they take from it what they share.
-//! Between a module and what lies under it there is no circle. But of the modules that stand side by side, each taken with
-//! all that lies under it, none may need itself by way of others. Any other circle of files is one of these as well.
+//! A module is one house with all that lies under it: it puts its parts together, and they take from it what they
+//! share. Between a module and what lies under it there is no circle. But of the modules that stand side by side, each
+//! taken with all that lies under it, none may need itself by way of others. Any other circle of files is one of these
+//! as well.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

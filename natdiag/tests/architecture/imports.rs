@@ -1,7 +1,11 @@
 //! What one file says of modules, items and names of other files.
 //!
-//! Read are `use` declarations and paths in the code, in attributes and in what is given to macros. Not read is what has
-//! no path: a method that another file gives to a type.
+//! Read are `use` declarations and paths in the code, in attributes and in what is given to macros. Not read is what
+//! has no path: a method that another file gives to a type.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the many forms of Rust's grammar few matter here"
+)]
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{

@@ -1,5 +1,5 @@
-//! What must be absent from the sources, so that dependencies point one way: circles of files, ways from a lower floor to
-//! a higher one, and words that a folder may not hold.
+//! What must be absent from the sources, so that dependencies point one way: circles of files, ways from a lower floor
+//! to a higher one, and words that a folder may not hold.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::form;
 use crate::hooks::BY_TCX;
 use crate::network::{SENDER, WATCHED, in_namespace, run, wait_until};
 
@@ -44,7 +45,7 @@ fn the_hook_that_is_foretold_is_the_one_that_is_attached() {
                     .args(["watch", "-i", WATCHED, "-d", "1ms", "-o", "json"])
                     .output()
                     .unwrap();
-                let watched: Value = serde_json::from_slice(&watched.stdout).unwrap();
+                let watched = form::read(&watched.stdout);
                 assert_eq!(watched["sources"][0]["hooks"], Value::from(chosen));
                 let clsact = steps.iter().find(|step| step["rung"] == "clsact").unwrap();
                 let refused = !taken.is_empty();
@@ -124,8 +125,8 @@ fn check(prefix: &[&str], interfaces: &[&str]) -> (Value, Option<i32>) {
     }
     let output = Command::new(words[0]).args(&words[1..]).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
-    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
-    (report, output.status.code())
+    assert!(!output.stdout.is_empty(), "{error}");
+    (form::read(&output.stdout), output.status.code())
 }
 
 /// All that attaching would change in this namespace.

@@ -1,4 +1,5 @@
-//! `natdiag daemon` as a process: interfaces that come and go, its configuration, its events, and what it tells systemd.
+//! `natdiag daemon` as a process: interfaces that come and go, its configuration, its events, and what it tells
+//! systemd.
 
 use std::{
     fs,
@@ -17,6 +18,7 @@ use nix::{
 use serde_json::Value;
 
 use crate::{
+    form,
     hooks::{BY_TCX, tcx_programs, wait_for_tcx_programs},
     network::{in_namespace, ip, send, wait_until},
 };
@@ -74,7 +76,7 @@ impl Daemon {
         self.log().contains(text)
     }
 
-    /// All events so far, of all files.
+    /// All events so far, of all files. Each has the form of its schema.
     pub(crate) fn events(&self) -> Vec<Value> {
         let mut files: Vec<PathBuf> = fs::read_dir(self.folder.path().join("findings"))
             .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
@@ -85,7 +87,7 @@ impl Daemon {
             .flat_map(|text| {
                 // The last line may be on its way.
                 let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
-                let events = lines.map(|line| serde_json::from_str(line).unwrap());
+                let events = lines.map(|line| form::read(line.as_bytes()));
                 events.collect::<Vec<Value>>()
             })
             .collect()
@@ -101,11 +103,14 @@ impl Daemon {
     /// Ends it, and says its exit code.
     pub(crate) fn end(&mut self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
-        self.child.wait().unwrap().code()
+        self.wait()
     }
 
+    /// Waits for its end, and says its exit code. All its events have the form of their schema then.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        let status = self.child.wait().unwrap();
+        self.events();
+        status.code()
     }
 }
 
@@ -144,7 +149,7 @@ pub(crate) fn fragments() -> Vec<Vec<u8>> {
     fragments_from(SERVER)
 }
 
-/// The same from another one.
+/// Fragments of datagrams, as this server sends them.
 pub(crate) fn fragments_from(server: Ipv4Addr) -> Vec<Vec<u8>> {
     (0..50)
         .flat_map(|identification| {

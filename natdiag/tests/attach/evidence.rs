@@ -1,4 +1,5 @@
-//! The evidence that `natdiag daemon` keeps: each file gives the finding that it was kept for, and named hosts are kept whole.
+//! The evidence that `natdiag daemon` keeps: each file gives the finding that it was kept for, and named hosts are kept
+//! whole.
 
 use std::{
     fs,
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     daemon::{Daemon, fragments},
+    form,
     hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, send, wait_until},
     privileges::{ATTACHING, status},
@@ -133,5 +135,5 @@ pub(crate) fn replay(file: &Path) -> Value {
         .arg(file)
         .output()
         .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
+    form::read(&output.stdout)
 }

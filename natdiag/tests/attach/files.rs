@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     daemon::{Daemon, fragments, fragments_from},
     evidence::replay,
+    form,
     hooks::{BY_TCX, tcx_programs},
     network::{in_namespace, ip, send, wait_until},
     prometheus::page,
@@ -135,7 +136,7 @@ fn finished(folder: &Path) -> Vec<PathBuf> {
 fn events(files: &[PathBuf]) -> Vec<Value> {
     let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
     let events = |text: String| -> Vec<Value> {
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines = text.lines().map(|line| form::read(line.as_bytes()));
         lines.collect()
     };
     texts.flat_map(events).collect()

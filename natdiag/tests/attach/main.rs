@@ -13,6 +13,9 @@ mod daemon;
 mod evidence;
 mod files;
 mod following;
+// Reports and events of real interfaces have the forms that the test `schema` asks of all others.
+#[path = "../schema/form.rs"]
+mod form;
 mod hooks;
 mod kept;
 mod mounted;

@@ -121,7 +121,7 @@ fn what_cannot_be_gone_on_with_is_said_and_removed() {
                 (|kept| {
                     let mark = kept.pinned().join("mark");
                     let text = fs::read_link(&mark).unwrap();
-                    let text = text.to_str().unwrap().replace("abi=1 ", "abi=999 ");
+                    let text = text.to_str().unwrap().replace("abi=2 ", "abi=999 ");
                     fs::remove_file(&mark).unwrap();
                     symlink(text, &mark).unwrap();
                 }) as fn(&Kept),

@@ -1,5 +1,5 @@
-//! Nothing is lost when natdiag is replaced: what it counts over restarts under load is what nftables counts in the same
-//! place, to the packet.
+//! Nothing is lost when natdiag is replaced: what it counts over restarts under load is what nftables counts in the
+//! same place, to the packet.
 
 use std::{
     net::Ipv4Addr,

@@ -1,5 +1,5 @@
-//! `natdiag watch` on a terminal, ended by a signal: the terminal is as it was, with the report on it, and nothing stays
-//! attached.
+//! `natdiag watch` on a terminal, ended by a signal: the terminal is as it was, with the report on it, and nothing
+//! stays attached.
 
 use std::{
     fs::File,

@@ -1,6 +1,6 @@
-//! Healthy traffic, seen as captures see it: one side of it, a part, some of it twice, cut, wrapped and out of order. No
-//! cause may be named for any of that. What is allowed to be said is that answers are not seen, and that evidence does not
-//! suffice.
+//! Healthy traffic, seen as captures see it: one side of it, a part, some of it twice, cut, wrapped and out of order.
+//! No cause may be named for any of that. What is allowed to be said is that answers are not seen, and that evidence
+//! does not suffice.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -51,8 +51,8 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// What is named about anything in a capture of these packets, but for what is allowed. What harms nobody (`info`) is no
-/// accusation: some of these servers have no timestamps, and that is said of them.
+/// What is named about anything in a capture of these packets, but for what is allowed. What harms nobody (`info`) is
+/// no accusation: some of these servers have no timestamps, and that is said of them.
 pub(crate) fn named(packets: &[Packet]) -> Vec<Cause> {
     let survey = play(packets);
     let diagnoses = survey.sources.iter().map(|source| &source.diagnosis);

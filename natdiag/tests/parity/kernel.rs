@@ -146,6 +146,7 @@ impl Kernel {
     }
 
     /// Waits until the attached program has seen so many packets since it was loaded.
+    #[expect(clippy::disallowed_methods, reason = "the kernel takes its time")]
     pub(crate) fn wait_for(&mut self, packets: u64) -> Seen {
         let start = Instant::now();
         while self.packets() < packets {

@@ -247,7 +247,8 @@ impl Step {
     /// The local end. Where no `port=` is set, a whole connection has one of its own, and single segments share one for
     /// each repetition and each `c=`.
     pub(crate) fn local(&self) -> Result<SocketAddr> {
-        /// Ports of one repetition: more than its connections, and an odd number, so that no kind of line has odd ports alone.
+        /// Ports of one repetition: more than its connections, and an odd number, so that no kind of line has odd ports
+        /// alone.
         const SLOTS: u32 = 17;
         let value = self.text("from").context("no `from=` is set")?;
         let address = value.parse().with_context(|| format!("`from={value}`"))?;

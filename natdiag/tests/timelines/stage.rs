@@ -1,24 +1,14 @@
-//! Plays a timeline: makes the frames, and takes them the way that frames from a wire or a capture take.
+//! The frames that a line of a timeline sends.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
-use anyhow::{Context as _, Result, bail};
-use natdiag::{
-    analysis::{Analysis, diagnosis::Diagnosis, suspicion::SUSPICION_PERIOD_NS},
-    event::{Event, Timestamp},
-};
+use anyhow::{Result, bail};
 use natdiag_common::{
-    Direction, LinkType,
-    classify::{Keep, classify},
-    counter::{Counter, Totals},
-    follow,
-    packet::{self, PacketMeta, Transport},
-    record::Record,
-    sample,
+    Direction,
     testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
 };
 
-use crate::script::{Script, Step};
+use crate::script::Step;
 
 /// Sequence numbers of the SYN and of the SYN-ACK, where a line says nothing else.
 const ISN: u32 = 1000;
@@ -26,92 +16,15 @@ const SERVER_ISN: u32 = 500_000;
 /// Time to live as it arrives from the server and as it leaves.
 const REMOTE_TTL: u32 = 52;
 const LOCAL_TTL: u32 = 63;
-/// When the first line is: any time will do.
-const START_NS: u64 = 1_700_000_000_000_000_000;
-/// How long is watched after the last packet: until datagrams are given up.
-const AFTERWARDS: Duration = Duration::from_secs(35);
-
-struct Sent {
-    time_us: u64,
-    direction: Direction,
-    frame: Vec<u8>,
-}
-
-/// Plays a timeline and says what natdiag says.
-pub(crate) fn play(script: &Script) -> Result<Diagnosis> {
-    let mut sent = Vec::new();
-    for step in &script.steps {
-        perform(step, &mut sent).with_context(|| format!("`{}`", step.what))?;
-    }
-    sent.sort_by_key(|sent| sent.time_us);
-    let mut analysis = Analysis::default();
-    if script.shows_ordinary {
-        analysis.shows_ordinary();
-    }
-    let mut totals = Totals::ZERO;
-    let mut now = Timestamp(START_NS);
-    let mut suspected = now;
-    for sent in &sent {
-        now = Timestamp(START_NS + sent.time_us * 1000);
-        let Some(packet) = packet::parse(sent.frame.as_slice(), LinkType::Ethernet)
-            .map_err(|error| anyhow::anyhow!("{error:?}"))?
-        else {
-            bail!("no IP packet");
-        };
-        if now.since(suspected) >= SUSPICION_PERIOD_NS {
-            suspected = now;
-            analysis.advance(now);
-            analysis.suspects(now);
-        }
-        look(&mut analysis, sent, &packet, script.shows_ordinary, now);
-        let seen = classify(sent.frame.as_slice(), &packet, sent.direction);
-        if let Some(tally) = seen.tally {
-            totals.increment(Counter::Charged);
-            analysis.count(tally.remote, &tally.counts(), now);
-        }
-        let is_ordinary = matches!(packet.transport, Transport::Tcp { .. }) && !packet.is_notable();
-        if seen.keep != Keep::Never || (script.shows_ordinary && is_ordinary) {
-            let record = Record::new(
-                sent.frame.as_slice(),
-                &packet,
-                seen.tally,
-                sent.direction,
-                now.0,
-            );
-            analysis.observe(&Event::from_record(&record, 0).context("a record")?);
-        }
-        analysis.set_totals(&totals, now);
-    }
-    let end = now.plus(u64::try_from(AFTERWARDS.as_nanos())?);
-    analysis.advance(end);
-    Ok(analysis.diagnose(end, 100))
-}
-
-/// Has the segments of suspects looked at, and all of them where all are seen.
-fn look(
-    analysis: &mut Analysis,
-    sent: &Sent,
-    packet: &PacketMeta,
-    is_captured: bool,
-    now: Timestamp,
-) {
-    let frame = sent.frame.as_slice();
-    let Some((segment, ports)) = follow::segment(frame, packet, packet.total_len) else {
-        return;
-    };
-    let Some(ends) = sample::ends(frame, packet, sent.direction, ports) else {
-        return;
-    };
-    if is_captured {
-        analysis.converse(sent.direction, &ends, &segment, now);
-    }
-    if analysis.follows(ends.remote) {
-        analysis.follow(sent.direction, &ends, &segment, now);
-    }
+/// What is sent by a line.
+pub(crate) struct Sent {
+    pub(crate) time_us: u64,
+    pub(crate) direction: Direction,
+    pub(crate) frame: Vec<u8>,
 }
 
 /// Adds the packets of one line.
-fn perform(step: &Step, sent: &mut Vec<Sent>) -> Result<()> {
+pub(crate) fn perform(step: &Step, sent: &mut Vec<Sent>) -> Result<()> {
     match step.what.as_str() {
         "served" => {
             at(step, sent, 0.0, syn)?;
@@ -281,7 +194,7 @@ fn fin_in(step: &Step, late: u32) -> Result<Piece> {
     fin_of_server(step, late, step.number("acked", 100)?)
 }
 
-/// The same once it has seen our FIN.
+/// The server's FIN once it has seen ours.
 fn last_fin(step: &Step, late: u32) -> Result<Piece> {
     fin_of_server(step, late, 101)
 }

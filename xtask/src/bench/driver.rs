@@ -138,10 +138,14 @@ impl Driver {
             repeat: packets,
             ..TestRunOptions::default()
         };
-        let (time, result) = clock::time(|| match program {
-            Program::Xdp(program) => Ok(program.test_run(options)?),
-            Program::SchedClassifier(program) => Ok(program.test_run(options)?),
-            _ => Err(anyhow!("a program has another type")),
+        let (time, result) = clock::time(|| {
+            if let Program::Xdp(program) = program {
+                Ok(program.test_run(options)?)
+            } else if let Program::SchedClassifier(program) = program {
+                Ok(program.test_run(options)?)
+            } else {
+                Err(anyhow!("a program has another type"))
+            }
         })?;
         let returned = result.return_value;
         ensure!(returned == passed, "{}: returned {returned}", hook.program);
@@ -159,10 +163,12 @@ fn program_mut<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut Program> 
 }
 
 fn fd_of(program: &Program) -> Result<&ProgramFd> {
-    match program {
-        Program::Xdp(program) => Ok(program.fd()?),
-        Program::SchedClassifier(program) => Ok(program.fd()?),
-        _ => Err(anyhow!("a program has another type")),
+    if let Program::Xdp(program) = program {
+        Ok(program.fd()?)
+    } else if let Program::SchedClassifier(program) = program {
+        Ok(program.fd()?)
+    } else {
+        Err(anyhow!("a program has another type"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the simulation is made of: how many remote hosts, which troubles and how often, how much loss, which clocks, and
-//! the seed. The shares of the troubles are the priors of the verdict.
+//! What the simulation is made of: how many remote hosts, which troubles and how often, how much loss, which clocks,
+//! and the seed. The shares of the troubles are the priors of the verdict.
 
 pub(crate) use natdiag::analysis::verdict::SynTrouble;
 
@@ -18,9 +18,9 @@ pub(crate) const GUILTY: u64 = 12_000;
 /// How many are played for one of these: somewhat more than are needed.
 pub(crate) const PLAYED_FOR_ONE: u64 = 5;
 /// SYNs predicted to be dropped, and to pass, that are enough evidence. A prediction is one where it is known what the
-/// server remembers: where all hosts that share the address pass the watcher, and no mark may count that was made before
-/// it looked. Hosts that have so many only by a mark of which the watcher cannot know whether it is in force are counted
-/// apart.
+/// server remembers: where all hosts that share the address pass the watcher, and no mark may count that was made
+/// before it looked. Hosts that have so many only by a mark of which the watcher cannot know whether it is in force are
+/// counted apart.
 pub(crate) const ENOUGH: u64 = 10;
 /// Remote hosts with a trouble, for the matrix and the calibration.
 pub(crate) const TROUBLED: u64 = 80_000;
@@ -57,8 +57,8 @@ pub(crate) const VANTAGES: [f64; 3] = [0.6, 0.2, 0.2];
 pub(crate) const CLOSERS: [f64; 3] = [0.45, 0.25, 0.3];
 /// Shares of a client's clock: fixed for the host, random per connection, none.
 pub(crate) const CLOCKS: [f64; 3] = [0.65, 0.15, 0.2];
-/// Share of servers that do not recycle and have one clock for all connections, as before Linux 4.10; the others' offsets
-/// are random.
+/// Share of servers that do not recycle and have one clock for all connections, as before Linux 4.10; the others'
+/// offsets are random.
 pub(crate) const ONE_CLOCK: f64 = 0.5;
 /// Share of hosts behind the NAT that do not pass the watcher.
 pub(crate) const UNSEEN: f64 = 0.2;

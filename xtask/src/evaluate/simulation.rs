@@ -245,10 +245,10 @@ fn guilty(outcome: &mut Outcome, seed: u64, hosts: u64) {
     let said = in_parallel(hosts * mix::PLAYED_FOR_ONE, |number| {
         let diagnosed = diagnose(seed, number, Some(SynTrouble::Recycle));
         diagnosed.predicted.is_enough().then(|| {
-            let sight = match diagnosed.sight {
-                Sight::Late if diagnosed.predicted_when_settled.is_enough() => Sight::Settled,
-                sight => sight,
-            };
+            let mut sight = diagnosed.sight;
+            if sight == Sight::Late && diagnosed.predicted_when_settled.is_enough() {
+                sight = Sight::Settled;
+            }
             let findings = diagnosed.findings;
             let missed_as = (!names(&findings, Cause::TwRecycle))
                 .then(|| findings.first().map_or("none", |it| it.cause.as_str()));

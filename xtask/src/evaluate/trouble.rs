@@ -76,7 +76,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Draws a world with this trouble. `ports` are those of the service, `clients` the hosts; the run takes `length_us`.
+    /// Draws a world with this trouble. `ports` are those of the service, `clients` the hosts; the run takes
+    /// `length_us`.
     pub(crate) fn draw(
         dice: &mut Dice,
         trouble: Option<SynTrouble>,
@@ -316,7 +317,8 @@ impl World {
         passed < RACE_US && arrival.hash.is_multiple_of(3)
     }
 
-    /// What natdiag has no rule for: first SYNs from odd ports, or of some clients; half of all in every other half minute.
+    /// What natdiag has no rule for: first SYNs from odd ports, or of some clients; half of all in every other half
+    /// minute.
     fn is_unlucky(&self, arrival: Arrival) -> bool {
         match self.paths % 3 {
             0 => arrival.port_is_odd && arrival.attempt == 0,

@@ -1,8 +1,9 @@
-//! Troubles of which natdiag has no hypothesis that fits: what it names about hosts with them, how sure it is, and whether
-//! it stays away from tcp_tw_recycle.
+//! Troubles of which natdiag has no hypothesis that fits: what it names about hosts with them, how sure it is, and
+//! whether it stays away from tcp_tw_recycle.
 //!
-//! Their hosts are drawn by a seed of their own, so that those of the other parts stay what they are. They are drawn with
-//! the freedom that trouble reports show: rates of any size, limits of any height, drops that repeats escape or do not.
+//! Their hosts are drawn by a seed of their own, so that those of the other parts stay what they are. They are drawn
+//! with the freedom that trouble reports show: rates of any size, limits of any height, drops that repeats escape or do
+//! not.
 
 use std::{collections::BTreeMap, net::IpAddr};
 

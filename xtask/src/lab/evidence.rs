@@ -1,4 +1,5 @@
-//! Lets natdiag's daemon keep evidence of a scenario, and holds the replay of each file against the findings that it was kept for.
+//! Lets natdiag's daemon keep evidence of a scenario, and holds the replay of each file against the findings that it
+//! was kept for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

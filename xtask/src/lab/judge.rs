@@ -241,10 +241,10 @@ fn compare_causes(live: &Report, replay: &Report) -> Option<String> {
     })
 }
 
-/// Every decided SYN has a fate in both, and few are ambiguous in one and not in the other. A packet's stamp is natdiag's
-/// own clock in its hook, but tcpdump's in the capture: microseconds apart, on a loaded machine tenths of a millisecond.
-/// A SYN that close to the end of the 20 ms (or two round trips) after a change of the mark lies on the other side of it.
-/// In 177 runs on a loaded machine 1, 1 and 3 SYNs did so, of 387, 859 and 670.
+/// Every decided SYN has a fate in both, and few are ambiguous in one and not in the other. A packet's stamp is
+/// natdiag's own clock in its hook, but tcpdump's in the capture: microseconds apart, on a loaded machine tenths of a
+/// millisecond. A SYN that close to the end of the 20 ms (or two round trips) after a change of the mark lies on the
+/// other side of it. In 177 runs on a loaded machine 1, 1 and 3 SYNs did so, of 387, 859 and 670.
 fn compare_fates(host: IpAddr, live: &Report, replay: &Report) -> Option<String> {
     let count = |report: &Report, names: &[&str]| -> Vec<u64> {
         let counts = names.iter().map(|name| report.counter(host, name));

@@ -23,7 +23,7 @@ pub(crate) const NAT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 pub(crate) const NAT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1);
 /// The server that a scenario is about.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
-/// The same server's IPv6 address.
+/// The IPv6 address of that server.
 pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x80, 0, 0, 0, 0, 0x80);
 /// A second address of the server, with which nothing is wrong.
 pub(crate) const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 81);

@@ -1,5 +1,5 @@
-//! The package on trial: a Debian of its own is made once, boots under systemd in namespaces, installs the package, runs
-//! its services and removes it again.
+//! The package on trial: a Debian of its own is made once, boots under systemd in namespaces, installs the package,
+//! runs its services and removes it again.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
-//! A tour of the screen on a real terminal: what is wrong stands on it within a bounded time, and every key that help names
-//! does what help says.
+//! A tour of the screen on a real terminal: what is wrong stands on it within a bounded time, and every key that help
+//! names does what help says.
 
 use std::time::Duration;
 

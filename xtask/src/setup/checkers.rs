@@ -1,5 +1,5 @@
-//! Checkers of the tests that Debian does not have. What their authors give to Python's package index is installed from there, in an
-//! environment below `target`. Without it the tests leave out what it would check, and say so.
+//! Checkers of the tests that Debian does not have. What their authors give to Python's package index is installed from
+//! there, in an environment below `target`. Without it the tests leave out what it would check, and say so.
 
 use std::{
     fs,
@@ -14,8 +14,8 @@ use crate::exec::{self, say};
 
 /// Checks manifests against the schemas of Kubernetes.
 pub(crate) const KUBERNETES_VALIDATE: &str = "kubernetes-validate";
-/// Checks licences and sources of the dependencies. It is not installed: building it takes longer than most tests, and its
-/// authors give it ready-made to no index that is used here.
+/// Checks licences and sources of the dependencies. It is not installed: building it takes longer than most tests, and
+/// its authors give it ready-made to no index that is used here.
 pub(crate) const CARGO_DENY: &str = "cargo-deny";
 
 /// What pip installs.

@@ -1,4 +1,5 @@
-//! Connections that open and close at a watched device, and fragments: frames that are made once and stamped anew each time.
+//! Connections that open and close at a watched device, and fragments: frames that are made once and stamped anew each
+//! time.
 
 use std::{
     net::Ipv4Addr,

@@ -63,9 +63,9 @@ pub struct Data {
     /// Times that the oldest segment under way was sent again, of those that were taken at last: what is never taken is
     /// not lost by chance.
     pub sent_again: u64,
-    /// Received.
+    /// Segments with data received.
     pub received: u64,
-    /// Of these, segments with nothing that had not been received before.
+    /// Segments received with nothing that had not been received before.
     pub received_again: u64,
 }
 
@@ -116,7 +116,7 @@ impl ConversationEvidence {
         self.stuck() + self.unanswered + self.windows_closed + self.ended_closed
     }
 
-    /// The same without what no finding rests on.
+    /// These sums without what no finding rests on.
     #[must_use]
     pub fn without_round_trips(&self) -> Self {
         Self {

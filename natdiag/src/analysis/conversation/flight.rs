@@ -8,7 +8,7 @@ use crate::event::Timestamp;
 /// Times that the beginning of a flight was sent again, from which on it counts as stuck: loss of one in five leaves
 /// one flight in 3,000 so.
 const STUCK: u32 = 4;
-/// The same where we then ended the connection.
+/// Times that it was sent again from which on it counts as stuck where we then ended the connection.
 const GIVEN_UP: u32 = 2;
 /// It is not stuck before that time: stacks that repeat every few milliseconds are not that patient.
 const STUCK_NS: u64 = 1_000_000_000;
@@ -24,7 +24,7 @@ pub enum FlightFate {
     Taken,
     /// It was sent again and again, and nothing of this connection came back, though the host spoke on others.
     Silent,
-    /// The same, and the host was not heard at all meanwhile.
+    /// It was sent again and again, and the host was not heard at all meanwhile.
     Gone,
     /// It was sent again and again, and the host acknowledged what was before it each time: what stands behind its
     /// beginning has arrived.
@@ -57,7 +57,8 @@ pub(super) struct Flight {
     segments: u32,
     since: Timestamp,
     tries: u32,
-    /// Whether the host was heard, on any connection, before one of these: behind the last it may be the end of an outage.
+    /// Whether the host was heard, on any connection, before one of these: behind the last it may be the end of an
+    /// outage.
     is_heard: bool,
     /// Whether the host said again that it waits for the beginning.
     is_asked_for: bool,
@@ -87,8 +88,8 @@ impl Flight {
         self.segments += 1;
     }
 
-    /// Takes data that was sent before, or a keep-alive, which may have none. `heard` is when the host was heard last on
-    /// any connection.
+    /// Takes data that was sent before, or a keep-alive, which may have none. `heard` is when the host was heard last
+    /// on any connection.
     pub(super) fn again(&mut self, segment: &FollowedSegment, heard: Option<Timestamp>) {
         let end = segment.seq.plus(segment.data_octets.max(1));
         if self.start.at_or_after(segment.seq) && !self.start.at_or_after(end) {

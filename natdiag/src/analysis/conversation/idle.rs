@@ -1,5 +1,5 @@
-//! Silences before flights, and whether the connection was still alive after them: who forgets idle connections lets live
-//! what was idle for less than its limit, and nothing else.
+//! Silences before flights, and whether the connection was still alive after them: who forgets idle connections lets
+//! live what was idle for less than its limit, and nothing else.
 
 use serde::{Deserialize, Serialize};
 

@@ -17,7 +17,7 @@ use crate::event::Timestamp;
 
 /// Silence from which on a flight is one after a silence.
 const SILENCE_NS: u64 = 1_000_000_000;
-/// The same for the first flight: who opens a connection may think for a while.
+/// Silence from which on the first flight is one after a silence: who opens a connection may think for a while.
 const SILENCE_BEFORE_FIRST_NS: u64 = 5_000_000_000;
 /// Segments whose acknowledgment is timed at once.
 const TIMED: usize = 8;

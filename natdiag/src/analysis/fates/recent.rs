@@ -1,4 +1,5 @@
-//! The newest SYNs to a remote host one by one, from whose order verdicts conclude and which a closer look shows. Bounded.
+//! The newest SYNs to a remote host one by one, from whose order verdicts conclude and which a closer look shows.
+//! Bounded.
 
 use std::collections::VecDeque;
 
@@ -8,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{class::SynClass, outcomes::Fate};
 use crate::{analysis::mark::Prediction, event::Timestamp};
 
-/// Most SYNs kept of one remote host, at 40 octets each: more than a terminal shows in a line, and enough for a limit or
-/// an outage to show.
+/// Most SYNs kept of one remote host, at 40 octets each: more than a terminal shows in a line, and enough for a limit
+/// or an outage to show.
 pub const RECENT_SYNS: usize = 256;
 
 /// One SYN sent.

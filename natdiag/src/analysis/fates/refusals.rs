@@ -17,7 +17,7 @@ pub struct PortRefusals {
     pub port: u16,
     /// SYNs that a RST answered.
     pub by_reset: u64,
-    /// Of these, those whose RST came from another distance than the host's own packets.
+    /// SYNs that a RST answered which came from another distance than the host's own packets.
     pub by_other: u64,
     /// SYNs that an `ICMP` error answered.
     pub by_error: u64,
@@ -41,7 +41,7 @@ pub struct RefusalEvidence {
     newest: VecDeque<Refusal>,
     /// Connections that a RST refused and that the host opened all the same.
     pub opened: u64,
-    /// Of these, those whose RST came from another distance than the host's own packets.
+    /// Such connections whose RST came from another distance than the host's own packets.
     pub opened_by_other: u64,
     /// SYNs that an `ICMP` error answered which says that no way leads there.
     pub no_way: u64,

@@ -10,8 +10,8 @@ const MAX_KINDS: usize = 128;
 pub mod signal {
     /// Its time to live tells another distance than that of the SYN-ACK: another machine sent it.
     pub const OTHER_TTL: u8 = 1;
-    /// Don't Fragment is not as in the SYN-ACK, or it has an identification where the SYN-ACK has none, or no ACK and yet a
-    /// window.
+    /// Don't Fragment is not as in the SYN-ACK, or it has an identification where the SYN-ACK has none, or no ACK and
+    /// yet a window.
     pub const OTHER_HEADER: u8 = 2;
     /// Several RSTs came with different sequence numbers: somebody guesses.
     pub const STEPPED: u8 = 4;

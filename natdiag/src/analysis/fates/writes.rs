@@ -1,5 +1,5 @@
-//! The timestamps that connections wrote, or tried to write, as the mark of a server with tcp_tw_recycle. Whether it took
-//! one over depends on what it held, which cannot be known where unseen hosts write too.
+//! The timestamps that connections wrote, or tried to write, as the mark of a server with tcp_tw_recycle. Whether it
+//! took one over depends on what it held, which cannot be known where unseen hosts write too.
 
 use std::collections::VecDeque;
 

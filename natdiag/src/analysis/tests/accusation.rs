@@ -1,5 +1,5 @@
-//! Troubles that are not tcp_tw_recycle, with clocks as clients behind a NAT have them: whatever rule drops the SYNs, and
-//! however the marks fall, no server is accused.
+//! Troubles that are not tcp_tw_recycle, with clocks as clients behind a NAT have them: whatever rule drops the SYNs,
+//! and however the marks fall, no server is accused.
 
 use natdiag_common::{
     testkit::Random,

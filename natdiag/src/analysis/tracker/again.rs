@@ -1,6 +1,6 @@
 //! SYN-ACKs that come again though they had arrived. A server whose accept queue is full does not take our ACK, nor the
-//! data behind it. But one that waits for data (`TCP_DEFER_ACCEPT`, tcp(7)) does the same to a client that has nothing to
-//! say yet, and any server to one that never confirms, as in a scan.
+//! data behind it. But one that waits for data (`TCP_DEFER_ACCEPT`, tcp(7)) does the same to a client that has nothing
+//! to say yet, and any server to one that never confirms, as in a scan.
 
 use natdiag_common::wire::seq::SeqNumber;
 

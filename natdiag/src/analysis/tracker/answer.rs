@@ -4,7 +4,7 @@
 use natdiag_common::wire::seq::{SeqNumber, TsVal};
 
 use super::{
-    FourTuple, Tracker,
+    FourTuple, RemoteState, Tracker,
     again::{REPEAT_NS, note_repeat},
     fate::{settle, unanswered},
     flow::{Baseline, Flow},
@@ -67,35 +67,7 @@ impl Tracker {
             .map(|timestamps| timestamps.tsecr);
         let taken = flow.taken(echo);
         note_handshake(flow, &mut state.evidence, echo, taken);
-        let is_last = taken.is_some_and(|taken| taken + 1 == flow.transmissions.len());
-        for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
-            let fate = if Some(place) == taken {
-                let sample = now.since(transmission.sent);
-                let usual = state
-                    .handshake_ns
-                    .unwrap_or(sample)
-                    .max(REPEAT_NS / LATE_HANDSHAKES);
-                if is_last {
-                    state.handshake_ns = Some(smooth(state.handshake_ns, sample));
-                } else if sample > LATE_HANDSHAKES * usual {
-                    state.evidence.syn_acks_lost += 1;
-                }
-                Fate::Answered
-            } else if taken.is_none_or(|taken| place > taken) {
-                Fate::Undecided
-            } else if transmission.fate == Fate::Pending {
-                unanswered(self.missed, transmission.sent, now)
-            } else {
-                continue;
-            };
-            settle(
-                &mut state.evidence,
-                &mut flow.fates,
-                transmission,
-                fate,
-                now,
-            );
-        }
+        settle_syns(flow, state, taken, self.missed, now);
         self.adopt_resets_before(tuple, now);
     }
 
@@ -143,6 +115,45 @@ fn note_handshake(
         }
         (Some(_), None, _) => evidence.echo_missing += 1,
         (None, ..) => {}
+    }
+}
+
+/// Gives the SYNs of a connection their fates, of which the server has `taken` one, as far as its answer tells.
+fn settle_syns(
+    flow: &mut Flow,
+    state: &mut RemoteState,
+    taken: Option<usize>,
+    missed: Option<(Timestamp, Timestamp)>,
+    now: Timestamp,
+) {
+    let is_last = taken.is_some_and(|taken| taken + 1 == flow.transmissions.len());
+    for (place, transmission) in flow.transmissions.iter_mut().enumerate() {
+        let fate = if Some(place) == taken {
+            let sample = now.since(transmission.sent);
+            let usual = state
+                .handshake_ns
+                .unwrap_or(sample)
+                .max(REPEAT_NS / LATE_HANDSHAKES);
+            if is_last {
+                state.handshake_ns = Some(smooth(state.handshake_ns, sample));
+            } else if sample > LATE_HANDSHAKES * usual {
+                state.evidence.syn_acks_lost += 1;
+            }
+            Fate::Answered
+        } else if taken.is_none_or(|taken| place > taken) {
+            Fate::Undecided
+        } else if transmission.fate == Fate::Pending {
+            unanswered(missed, transmission.sent, now)
+        } else {
+            continue;
+        };
+        settle(
+            &mut state.evidence,
+            &mut flow.fates,
+            transmission,
+            fate,
+            now,
+        );
     }
 }
 

@@ -14,11 +14,12 @@ use crate::{
     event::{Event, Segment, Timestamp},
 };
 
-/// How long a connection that the server ends must have taken to count as one that waited to be accepted: longer than most
-/// requests take.
+/// How long a connection that the server ends must have taken to count as one that waited to be accepted: longer than
+/// most requests take.
 const WAITED_NS: u64 = 300_000_000;
-/// Age from which on a connection that ends may have been idle: servers keep one open for 5 s and more for another request
-/// (`KeepAliveTimeout` of Apache, `keepAliveTimeout` of Node.js), and how long it had waited before that is not known.
+/// Age from which on a connection that ends may have been idle: servers keep one open for 5 s and more for another
+/// request (`KeepAliveTimeout` of Apache, `keepAliveTimeout` of Node.js), and how long it had waited before that is not
+/// known.
 const KEPT_OPEN_NS: u64 = 4_500_000_000;
 /// How long a connection must have waited for a response to count as one that got none.
 const RESPONSE_TIME_NS: u64 = 1_000_000_000;
@@ -152,8 +153,8 @@ impl Tracker {
 }
 
 impl Flow {
-    /// How long we had waited for the server when it closed the connection with this FIN. `None` where that is not known, or
-    /// where it closes what nobody used.
+    /// How long we had waited for the server when it closed the connection with this FIN. `None` where that is not
+    /// known, or where it closes what nobody used.
     fn waited_ns(&self, fin: &Segment, now: Timestamp) -> Option<u64> {
         let since = self.talk.asked_at.or(self.established_at)?;
         if let Some(responded_at) = self.talk.responded_at {

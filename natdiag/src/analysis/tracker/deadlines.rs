@@ -1,5 +1,5 @@
-//! When each SYN's time to be answered is over. Nearly all have the same time, so that they come in their order and a queue
-//! does for them; only the others need a search.
+//! When each SYN's time to be answered is over. Nearly all have the same time, so that they come in their order and a
+//! queue does for them; only the others need a search.
 
 use std::{
     cmp::Reverse,

@@ -43,8 +43,8 @@ pub(super) struct Transmission {
 }
 
 impl Transmission {
-    /// Whether a SYN of the same connection is this very packet, seen again: a mirror port, or an interface and the bridge
-    /// that it belongs to, show a packet twice.
+    /// Whether a SYN of the same connection is this very packet, seen again: a mirror port, or an interface and the
+    /// bridge that it belongs to, show a packet twice.
     pub(super) fn is_seen_again(&self, event: &Event, tsval: Option<TsVal>) -> bool {
         self.tsval == tsval
             && self.identification == event.identification
@@ -236,8 +236,8 @@ impl Flow {
         self.reset.as_mut()?.signals.as_mut()
     }
 
-    /// Place of the transmission that a SYN-ACK with this timestamp echo answers. Without timestamps on either side it is
-    /// the last; with an echo of none of them something rewrote it, and it cannot be said.
+    /// Place of the transmission that a SYN-ACK with this timestamp echo answers. Without timestamps on either side it
+    /// is the last; with an echo of none of them something rewrote it, and it cannot be said.
     pub(super) fn taken(&self, echo: Option<TsVal>) -> Option<usize> {
         let last = self.transmissions.len().checked_sub(1)?;
         match (echo, self.transmissions.first()?.tsval) {
@@ -269,8 +269,8 @@ impl Flow {
         (request_octets != 0 && now.since(established_at) >= patience_ns).then_some(false)
     }
 
-    /// Whether of a long response only the end came, as our FIN tells: it does not acknowledge what the remote host's FIN
-    /// stands behind. A full-size segment at least is missing.
+    /// Whether of a long response only the end came, as our FIN tells: it does not acknowledge what the remote host's
+    /// FIN stands behind. A full-size segment at least is missing.
     pub(super) fn has_hole(&self, fin: &Segment) -> bool {
         /// MSS of a host that offers none (RFC 9293, section 3.7.1).
         const DEFAULT_MSS: u16 = 536;

@@ -1,5 +1,6 @@
-//! What ordinary segments tell, where they are seen: captures show them, and watching programs do not. Ours say that the SYN
-//! was answered, and since when the server has something to do; those of the remote host, that it takes what we send.
+//! What ordinary segments tell, where they are seen: captures show them, and watching programs do not. Ours say that
+//! the SYN was answered, and since when the server has something to do; those of the remote host, that it takes what we
+//! send.
 
 use natdiag_common::{
     Direction,
@@ -16,8 +17,8 @@ use crate::event::{Event, Segment, Timestamp};
 /// How far behind the SYN a number may be for the segment to belong to its connection: the largest window (RFC 7323,
 /// section 2.3). Others are of an earlier connection on these ports.
 const LARGEST_WINDOW: u32 = 1 << 30;
-/// The same for what the remote host acknowledges: it may answer a SYN with the number of an earlier connection, which lies
-/// anywhere.
+/// How far behind our SYN what the remote host acknowledges may be: it may answer a SYN with the number of an earlier
+/// connection, which lies anywhere.
 const FIRST_OCTETS: u32 = 1 << 22;
 
 /// Which sides of connections were seen, over all remote hosts.

@@ -9,10 +9,10 @@ use crate::{
     event::{Event, Segment},
 };
 
-/// How long after its FIN a host may reset what crossed it: the FIN on its way to the client, the request on its way
-/// back.
+/// How long after its FIN a host may reset what crossed it, in smoothed handshake times: the FIN on its way to the
+/// client, the request on its way back.
 const CROSSING_HANDSHAKES: u64 = 2;
-/// The same beside: what timers and schedulers take.
+/// What timers and schedulers take beside that.
 const CROSSING_NS: u64 = 100_000_000;
 /// Age from which on a connection that the host closes may have been idle. Servers wait for seconds at least.
 const IDLE_NS: u64 = 1_000_000_000;

@@ -21,10 +21,10 @@ use crate::{
 
 /// Age from which on a connection is older than most requests and their responses take.
 pub(super) const OLD_NS: u64 = 4_000_000_000;
-/// How long a server with `tcp_abort_on_overflow` may take to answer our ACK: less than an application that has accepted
-/// a connection and read a request, and more than timers vary by.
+/// How long a server with `tcp_abort_on_overflow` may take to answer our ACK: less than an application that has
+/// accepted a connection and read a request, and more than timers vary by.
 const ABORT_NS: u64 = 50_000_000;
-/// The same in smoothed handshake times.
+/// How long such a server may take, in smoothed handshake times, where that is longer.
 const ABORT_HANDSHAKES: u64 = 2;
 
 impl Tracker {
@@ -166,8 +166,8 @@ impl Tracker {
             Fate::Undecided,
             now,
         );
-        // Our side has given up, or an answer came that did not pass here; or it refuses a SYN-ACK to another SYN. Else it
-        // refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
+        // Our side has given up, or an answer came that did not pass here; or it refuses a SYN-ACK to another SYN. Else
+        // it refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
         let gives_up = flow.isn.map(|isn| isn.plus(1)) == Some(segment.seq);
         if !gives_up && !flow.is_misnumbered {
             state.evidence.acks += 1;

@@ -1,5 +1,5 @@
-//! Answers that do not come from where the SYN went: a reply that was not translated back has the ports and numbers of our
-//! SYN and another address; and a SYN of ours that comes back was sent to ourselves.
+//! Answers that do not come from where the SYN went: a reply that was not translated back has the ports and numbers of
+//! our SYN and another address; and a SYN of ours that comes back was sent to ourselves.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -73,8 +73,8 @@ impl SynEvidence {
 }
 
 impl Tracker {
-    /// Whether a SYN that arrives is one that we have sent. It is noted, unless it has not been anywhere: what a host sends to
-    /// itself, or through a bridge of its own, is seen on its way out and on its way in.
+    /// Whether a SYN that arrives is one that we have sent. It is noted, unless it has not been anywhere: what a host
+    /// sends to itself, or through a bridge of its own, is seen on its way out and on its way in.
     pub(super) fn is_returned(&mut self, tuple: FourTuple, event: &Event, isn: SeqNumber) -> bool {
         let sent = FourTuple {
             local: tuple.remote,

@@ -1,5 +1,5 @@
-//! Answers that did not pass here. A connection that is used or closed was open: then its SYN was answered, and who looked
-//! at the traffic has missed that.
+//! Answers that did not pass here. A connection that is used or closed was open: then its SYN was answered, and who
+//! looked at the traffic has missed that.
 
 use natdiag_common::wire::seq::SeqNumber;
 
@@ -7,9 +7,9 @@ use super::{FourTuple, Tracker, fate::settle};
 use crate::{analysis::fates::Fate, event::Timestamp};
 
 impl Tracker {
-    /// Takes note of a segment of the connection whose SYN this sequence number comes after: our own number of one that we
-    /// send, or what one of the remote host acknowledges. No host sends data, a FIN, or a RST with ACK before the handshake
-    /// is over (RFC 9293, section 3.10). Returns whether the connection is known.
+    /// Takes note of a segment of the connection whose SYN this sequence number comes after: our own number of one that
+    /// we send, or what one of the remote host acknowledges. No host sends data, a FIN, or a RST with ACK before the
+    /// handshake is over (RFC 9293, section 3.10). Returns whether the connection is known.
     pub(super) fn lived(&mut self, tuple: FourTuple, reached: SeqNumber, now: Timestamp) -> bool {
         let Some(flow) = self.flows.get_mut(&tuple) else {
             return false;

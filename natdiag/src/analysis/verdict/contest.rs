@@ -1,5 +1,5 @@
-//! The contest of hypotheses about one set of observations: prior times likelihood gives each its share, the best may be
-//! named, and the others are ruled out or left. Everything that names a cause goes through here.
+//! The contest of hypotheses about one set of observations: prior times likelihood gives each its share, the best may
+//! be named, and the others are ruled out or left. Everything that names a cause goes through here.
 
 use super::likelihood::normalise;
 use crate::analysis::diagnosis::{Alternative, Cause};
@@ -52,7 +52,7 @@ impl<T: Copy> Contest<T> {
         self.shares().max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// The same hypotheses with other shares: `change` gets each with its share.
+    /// A contest of these hypotheses with other shares: `change` gets each with its share.
     pub(crate) fn with_shares(&self, change: impl Fn(T, f64) -> f64) -> Self {
         let changed = self
             .shares()
@@ -60,7 +60,7 @@ impl<T: Copy> Contest<T> {
         Self(changed.collect())
     }
 
-    /// The same contest with the hypotheses of one cause put together: the first stands for all, with what they have
+    /// The contest with the hypotheses of one cause put together: the first stands for all, with what they have
     /// together. What names no cause stays as it is.
     pub(crate) fn together(&self, cause: impl Fn(T) -> Option<Cause>) -> Self {
         let mut together = Vec::<(T, f64)>::new();
@@ -77,9 +77,9 @@ impl<T: Copy> Contest<T> {
         Self(together)
     }
 
-    /// The causes of all hypotheses that are not `named`, each cause once. `cause` is `None` for what names no cause. A cause
-    /// is ruled out where all its hypotheses are; of several that are left the first speaks for it. `why` is asked with
-    /// the hypothesis, its share, and whether its cause is ruled out.
+    /// The causes of all hypotheses that are not `named`, each cause once. `cause` is `None` for what names no cause. A
+    /// cause is ruled out where all its hypotheses are; of several that are left the first speaks for it. `why` is
+    /// asked with the hypothesis, its share, and whether its cause is ruled out.
     pub(crate) fn alternatives(
         &self,
         named: Option<Cause>,
@@ -89,7 +89,8 @@ impl<T: Copy> Contest<T> {
         self.alternatives_from(RULED_OUT, named, cause, why)
     }
 
-    /// The same where a cause counts as ruled out up to another probability than [`RULED_OUT`].
+    /// [`alternatives`](Self::alternatives), where a cause counts as ruled out up to another probability than
+    /// [`RULED_OUT`].
     pub(crate) fn alternatives_from(
         &self,
         ruled_out: f64,

@@ -2,18 +2,18 @@
 //! interface, and which hosts behind the NAT are hit.
 
 mod full_table;
-mod hypothesis;
 mod local;
 mod ports;
 mod race;
+mod trouble;
 
 use std::net::IpAddr;
 
 use self::{
     full_table::FULL_TABLE,
-    hypothesis::{Hypothesis, Seen, Words},
     ports::PORTS,
     race::RACE,
+    trouble::{Seen, Trouble, Words},
 };
 use super::{
     contest::{CERTAIN, Contest, NAMED},
@@ -29,7 +29,7 @@ use crate::analysis::{
 };
 
 /// All that may make a NAT host swallow SYNs.
-static HYPOTHESES: [Hypothesis; 3] = [PORTS, RACE, FULL_TABLE];
+static TROUBLES: [Trouble; 3] = [PORTS, RACE, FULL_TABLE];
 
 /// SYNs that must be swallowed for that to be no accident of watching.
 const SWALLOWED: u64 = 3;
@@ -182,17 +182,15 @@ fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding
         seen.here.total()
     );
     let parts = parts(&seen, evidence.again);
-    let contest = Contest::of(HYPOTHESES.iter().map(|hypothesis| {
-        (
-            hypothesis,
-            hypothesis.prior,
-            (hypothesis.ln_likelihood)(&seen),
-        )
-    }))
-    .together(|hypothesis| Some(hypothesis.words.cause));
+    let contest = Contest::of(
+        TROUBLES
+            .iter()
+            .map(|trouble| (trouble, trouble.prior, (trouble.ln_likelihood)(&seen))),
+    )
+    .together(|trouble| Some(trouble.words.cause));
     let named = contest.best().filter(|(_, share)| *share >= NAMED);
     let left = |why: fn(&Words) -> Option<&'static str>| -> Vec<Alternative> {
-        let words = contest.shares().map(|(hypothesis, _)| hypothesis.words);
+        let words = contest.shares().map(|(trouble, _)| trouble.words);
         words
             .filter(|words| named.is_none_or(|(named, _)| named.words.cause != words.cause))
             .filter_map(|words| {
@@ -203,7 +201,7 @@ fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding
             })
             .collect()
     };
-    let Some((hypothesis, confidence)) = named else {
+    let Some((trouble, confidence)) = named else {
         let remedy = vec![
             "open connections to another host meanwhile: where they pass, it is the ports"
                 .to_owned(),
@@ -213,7 +211,7 @@ fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding
             ..insufficient(what, parts, remedy)
         });
     };
-    let words = hypothesis.words;
+    let words = trouble.words;
     Some(Finding {
         confidence: confidence.min(CERTAIN),
         not_excluded: left(|words| words.why_left_beside),

@@ -1,5 +1,5 @@
-//! Loss on data as a control: what loses SYNs at random loses data of established connections too, and a filter, a limit,
-//! a queue or tcp_tw_recycle leaves that alone.
+//! Loss on data as a control: what loses SYNs at random loses data of established connections too, and a filter, a
+//! limit, a queue or tcp_tw_recycle leaves that alone.
 
 use natdiag_common::follow::{FollowCounter, FollowCounts};
 
@@ -38,8 +38,8 @@ impl Data {
             .map(|established| Self::of(&established.counts()))
     }
 
-    /// The same without what is never taken, which is not lost by chance: the sums do not tell it, and connections that are
-    /// looked at one by one do.
+    /// Loss of data by chance: without flights that are never taken. The sums do not tell these apart; connections that
+    /// are looked at one by one do.
     fn by_chance(case: &Case) -> Option<Self> {
         let counted = Self::of_case(case)?;
         let stuck = case.conversations.filter(|evidence| evidence.stuck() > 0);

@@ -1,5 +1,5 @@
-//! Answers that come from elsewhere than the SYNs went to. Ports and numbers are those of the SYN, so that chance has no part
-//! in it: a reply was not translated back, or a SYN has come back to who sent it.
+//! Answers that come from elsewhere than the SYNs went to. Ports and numbers are those of the SYN, so that chance has
+//! no part in it: a reply was not translated back, or a SYN has come back to who sent it.
 
 use super::finding;
 use crate::analysis::{

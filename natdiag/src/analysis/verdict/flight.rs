@@ -34,8 +34,8 @@ pub(super) fn has_symptom(case: &Case) -> bool {
         .is_some_and(|evidence| evidence.stuck() > 0)
 }
 
-/// What keeps what we send from being taken. Where it `is_explained` by what SYNs have shown, it is not said that nobody
-/// knows.
+/// What keeps what we send from being taken. Where it `is_explained` by what SYNs have shown, it is not said that
+/// nobody knows.
 pub(super) fn findings(case: &Case, is_explained: bool) -> Option<Finding> {
     let seen = Seen::of(case).filter(|seen| seen.stuck() > 0)?;
     let contest = contest(seen);

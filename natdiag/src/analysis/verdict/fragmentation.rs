@@ -21,8 +21,8 @@ use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
 const FRAGMENT_UNIT: u64 = 8;
-/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6 needs
-/// more (RFC 8200, section 5).
+/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6
+/// needs more (RFC 8200, section 5).
 const SMALLEST_MTU: u64 = 68;
 /// Octets of an IPv4 and a TCP header without options: what an MTU is more than its MSS (RFC 6691).
 const IPV4_TCP_HEADERS: u64 = 40;
@@ -185,7 +185,6 @@ fn tcp(case: &Case) -> Option<Finding> {
         format!("{fragments} fragments of {firsts} segments, the first up to {largest} octets");
     let harm = "behind a managed NAT gateway these never arrive";
     let remedy = remedy(case, largest);
-    let other = other_maker(maker.cause);
     if maker.confidence < NAMED {
         let summary = format!(
             "TCP comes in fragments: {what}; {harm}; who makes them cannot be told, as no SYN-ACK was seen"
@@ -198,33 +197,46 @@ fn tcp(case: &Case) -> Option<Finding> {
             ),
         };
         return Some(Finding {
-            not_excluded: vec![likelier, other],
+            not_excluded: vec![likelier, other_maker(maker.cause)],
             ..insufficient(summary, evidence, remedy)
         });
     }
+    let severity = if harmful {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    Some(Finding {
+        evidence,
+        remedy,
+        confidence: maker.confidence,
+        ..made_by(maker.cause, severity, &format!("{what}; {harm}"))
+    })
+}
+
+/// The finding that names who makes fragments of TCP, but for its confidence, evidence and remedy.
+fn made_by(maker: Cause, severity: Severity, what: &str) -> Finding {
+    let other = other_maker(maker);
     let udp = Alternative {
         cause: Cause::UdpFragmentation,
         why: "these fragments carry TCP".to_owned(),
     };
-    let (who, excluded, not_excluded) = if maker.cause == Cause::PathFragmentation {
+    let (who, excluded, not_excluded) = if maker == Cause::PathFragmentation {
         ("a hop on the path", vec![udp], vec![other])
     } else {
         ("the server itself", vec![other, udp], Vec::new())
     };
-    Some(Finding {
-        cause: maker.cause,
-        confidence: maker.confidence,
-        severity: if harmful {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        },
-        summary: format!("TCP comes in fragments, made by {who}: {what}; {harm}"),
-        evidence,
+    Finding {
         excluded,
         not_excluded,
-        remedy,
-    })
+        ..finding(
+            maker,
+            severity,
+            format!("TCP comes in fragments, made by {who}: {what}"),
+            Vec::new(),
+            Vec::new(),
+        )
+    }
 }
 
 /// Octets that an MTU is more than its MSS.

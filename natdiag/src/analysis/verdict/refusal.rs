@@ -16,7 +16,8 @@ const GENUINE: f64 = 0.99;
 /// An `ICMP` error that says that a rule forbids a packet says so itself; only a forged one lies.
 const BY_ITS_OWN_WORDS: f64 = 0.99;
 
-/// Refused SYNs from which on that is more than somebody who tries a port: who wants a service that is away tries again.
+/// Refused SYNs from which on that is more than somebody who tries a port: who wants a service that is away tries
+/// again.
 const REFUSED: u64 = 3;
 
 /// The worst that [`findings`] may say.

@@ -33,12 +33,13 @@ use crate::analysis::{
 /// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
 /// balancers that have lost their server.
 const ABORT_ON_OVERFLOW: f64 = 0.9;
-/// The same where other connections to the host went well: the queue was not full then.
+/// Share of aborted handshakes that such a queue explains where other connections to the host went well: the queue was
+/// not full then.
 const ABORT_NOW_AND_THEN: f64 = 0.97;
 /// Of RSTs that come from this machine with a forwarded connection's addresses, nearly all are its own connection
 /// tracking's doing.
 const OWN: f64 = 0.97;
-/// The same where the segments that it takes for invalid were seen to be so.
+/// Share of such RSTs that are its connection tracking's doing where the segments that it takes for invalid were seen.
 const OWN_SEEN: f64 = 0.99;
 
 /// All that may reset open connections.
@@ -66,8 +67,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     findings
 }
 
-/// Whether resets explain that SYNs were answered by a bare ACK: who reset a connection only towards us leaves it to the
-/// host, which answers a SYN on the same ports for it (RFC 9293, section 3.10.7.4).
+/// Whether resets explain that SYNs were answered by a bare ACK: who reset a connection only towards us leaves it to
+/// the host, which answers a SYN on the same ports for it (RFC 9293, section 3.10.7.4).
 pub(super) fn explains_bare_acks(syns: &SynEvidence) -> bool {
     let resets = syns.resets.as_deref().map_or(0, ResetEvidence::total);
     syns.acks <= resets && syns.all().dropped + syns.reused.dropped + syns.syn_acks_lost == 0

@@ -1,5 +1,5 @@
-//! Connections open, requests go out, and the response does not come, or only a part of it: full-size segments that find
-//! no way through, segments that the receiver takes for old ones, or fragments that a NAT dropped.
+//! Connections open, requests go out, and the response does not come, or only a part of it: full-size segments that
+//! find no way through, segments that the receiver takes for old ones, or fragments that a NAT dropped.
 
 use natdiag_common::counter::FragmentPosition;
 

@@ -38,11 +38,17 @@ pub(super) fn retain_unexplained(findings: &mut Vec<Finding>, syns: &SynEvidence
     let resets = syns.resets.as_deref().map_or(0, ResetEvidence::total);
     let is_reset_then = absence.old_resets * 10 >= resets * TENTHS;
     let is_refused_then = absence.refused * 10 >= syns.refused * TENTHS;
-    findings.retain(|finding| match finding.cause {
-        Cause::PacketLoss | Cause::ReturnPathLoss | Cause::BacklogOverflow => !is_lost_then,
-        Cause::Refused => !is_refused_then,
-        Cause::InsufficientEvidence => !((is_lost_then || dropped == 0) && is_reset_then),
-        _ => true,
+    let of_loss = [
+        Cause::PacketLoss,
+        Cause::ReturnPathLoss,
+        Cause::BacklogOverflow,
+    ];
+    findings.retain(|Finding { cause, .. }| {
+        let is_unclear = *cause == Cause::InsufficientEvidence;
+        let is_explained = (is_lost_then && of_loss.contains(cause))
+            || (is_refused_then && *cause == Cause::Refused)
+            || (is_unclear && (is_lost_then || dropped == 0) && is_reset_then);
+        !is_explained
     });
 }
 

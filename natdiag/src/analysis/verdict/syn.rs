@@ -1,5 +1,5 @@
 //! Why SYNs to a remote host stay unanswered. Each trouble that may be why has a file beside this one, with all that is
-//! true of it; what is asked of each is in `syn/room.rs`.
+//! true of it; what is asked of each is in `syn/trouble.rs`.
 
 mod authentication;
 mod backlog;
@@ -26,12 +26,12 @@ mod rates;
 mod recycle;
 mod recycle_of_some;
 mod return_loss;
-mod room;
 mod spell;
 #[cfg(test)]
 mod tests;
 mod timestamps_demanded;
 mod timestamps_filtered;
+mod trouble;
 mod unknown;
 mod unreachable;
 
@@ -39,7 +39,7 @@ use self::{
     finding::{evidence, finding},
     loss::{confidence_beside, loss},
     port_reuse::port_reuse,
-    room::{Room, Seen},
+    trouble::{Seen, Trouble},
 };
 use super::{
     case::{Case, insufficient},
@@ -56,8 +56,8 @@ const REPEATS: u64 = 3;
 const ACKS: u64 = 2;
 /// SYNs dropped beside the named trouble from which on loss is looked for.
 const BESIDE: u64 = 3;
-/// How often none of the rules of chance, spells, queues and limits is quite that of a host: two queues in a row, a limit
-/// that others use up too, an application that is slow now and then. What the fates then say for one of these and
+/// How often none of the rules of chance, spells, queues and limits is quite that of a host: two queues in a row, a
+/// limit that others use up too, an application that is slow now and then. What the fates then say for one of these and
 /// against another is an accident of the rules, and only priors are left. In the simulation, of limits and queues that
 /// were taken for each other or for loss by odds of a hundred to one and more, there were about as many as with this.
 const MISFIT: f64 = 0.01;
@@ -107,43 +107,47 @@ pub enum SynTrouble {
     Unknown,
 }
 
-/// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs evidence
-/// that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a confidence can
-/// be held against how often it is right.
-static ROOMS: [(SynTrouble, Room); 20] = [
-    (SynTrouble::Loss, loss::ROOM),
-    (SynTrouble::Filter, filter::ROOM),
-    (SynTrouble::ReturnLoss, return_loss::ROOM),
-    (SynTrouble::Backlog, backlog::ROOM),
-    (SynTrouble::Outage, outage::ROOM),
-    (SynTrouble::OneOfSeveral, one_of_several::ROOM),
-    (SynTrouble::Recycle, recycle::ROOM),
-    (SynTrouble::RateLimit, rate_limit::ROOM),
-    (SynTrouble::PortReuse, port_reuse::ROOM),
-    (SynTrouble::Unknown, unknown::ROOM),
-    (SynTrouble::PortLimit, port_limit::ROOM),
-    (SynTrouble::Authentication, authentication::ROOM),
-    (SynTrouble::OptionDropped, option::ROOM),
-    (SynTrouble::PortRace, port_race::ROOM),
-    (SynTrouble::RecycleOfSome, recycle_of_some::ROOM),
-    (SynTrouble::NewHosts, new_hosts::ROOM),
-    (SynTrouble::TimestampsFiltered, timestamps_filtered::ROOM),
-    (SynTrouble::Unreachable, unreachable::ROOM),
-    (SynTrouble::FilterOfClients, filter_of_clients::ROOM),
-    (SynTrouble::TimestampsDemanded, timestamps_demanded::ROOM),
+/// The troubles, each with its file. Priors are judgement, not measurement: what counts is that a verdict needs
+/// evidence that outweighs them. `cargo xtask evaluate` draws the remote hosts of its simulation by them, so that a
+/// confidence can be held against how often it is right.
+static TROUBLES: [(SynTrouble, Trouble); 20] = [
+    (SynTrouble::Loss, loss::TROUBLE),
+    (SynTrouble::Filter, filter::TROUBLE),
+    (SynTrouble::ReturnLoss, return_loss::TROUBLE),
+    (SynTrouble::Backlog, backlog::TROUBLE),
+    (SynTrouble::Outage, outage::TROUBLE),
+    (SynTrouble::OneOfSeveral, one_of_several::TROUBLE),
+    (SynTrouble::Recycle, recycle::TROUBLE),
+    (SynTrouble::RateLimit, rate_limit::TROUBLE),
+    (SynTrouble::PortReuse, port_reuse::TROUBLE),
+    (SynTrouble::Unknown, unknown::TROUBLE),
+    (SynTrouble::PortLimit, port_limit::TROUBLE),
+    (SynTrouble::Authentication, authentication::TROUBLE),
+    (SynTrouble::OptionDropped, option::TROUBLE),
+    (SynTrouble::PortRace, port_race::TROUBLE),
+    (SynTrouble::RecycleOfSome, recycle_of_some::TROUBLE),
+    (SynTrouble::NewHosts, new_hosts::TROUBLE),
+    (SynTrouble::TimestampsFiltered, timestamps_filtered::TROUBLE),
+    (SynTrouble::Unreachable, unreachable::TROUBLE),
+    (SynTrouble::FilterOfClients, filter_of_clients::TROUBLE),
+    (SynTrouble::TimestampsDemanded, timestamps_demanded::TROUBLE),
 ];
 
 impl SynTrouble {
-    /// All troubles, each with its share among remote hosts with unanswered SYNs.
+    /// All troubles, each with its share among remote hosts with unanswered SYNs. Priors need not add up to one, so
+    /// that a new trouble changes no other.
     pub fn shares() -> impl Iterator<Item = (Self, f64)> {
-        ROOMS.iter().map(|(trouble, room)| (*trouble, room.prior))
+        let whole: f64 = TROUBLES.iter().map(|(_, trouble)| trouble.prior).sum();
+        TROUBLES
+            .iter()
+            .map(move |(name, trouble)| (*name, trouble.prior / whole))
     }
 
     /// Whether it is right to name a cause where this is the trouble: its own, or one that is often beside it.
     #[must_use]
     pub fn is_named_by(self, cause: Cause) -> bool {
-        ROOMS.iter().any(|(trouble, room)| {
-            *trouble == self && (room.goes_by(cause) || room.beside.contains(&cause))
+        TROUBLES.iter().any(|(name, trouble)| {
+            *name == self && (trouble.goes_by(cause) || trouble.beside.contains(&cause))
         })
     }
 }
@@ -170,7 +174,12 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
         .best()
         .map(|(best, _)| best)
         .filter(|best| (best.can_be_named)(&seen, &contest))
-        .map(|best| (best, with_misfit.share_of(|room| room.goes_by(best.cause))))
+        .map(|best| {
+            (
+                best,
+                with_misfit.share_of(|trouble| trouble.goes_by(best.cause)),
+            )
+        })
         .filter(|(_, confidence)| *confidence >= NAMED);
     let Some((best, confidence)) = best else {
         let failures = syns.all().dropped + syns.acks + syns.reused.dropped;
@@ -182,8 +191,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
     };
     let others = contest.alternatives(
         Some(best.cause),
-        |room| (room.cause != Cause::InsufficientEvidence).then_some(room.cause),
-        |room, _, is_excluded| room.why(best, syns, is_excluded),
+        |trouble| (trouble.cause != Cause::InsufficientEvidence).then_some(trouble.cause),
+        |trouble, _, is_excluded| trouble.why(best, syns, is_excluded),
     );
     let mut findings = vec![Finding {
         confidence,
@@ -196,23 +205,23 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
 }
 
 /// How likely each trouble is, given what was seen.
-fn contest(seen: &Seen) -> Contest<&'static Room> {
+fn contest(seen: &Seen) -> Contest<&'static Trouble> {
     Contest::of(
-        ROOMS
+        TROUBLES
             .iter()
-            .map(|(_, room)| (room, room.prior, room.ln_likelihood(seen))),
+            .map(|(_, trouble)| (trouble, trouble.prior, trouble.ln_likelihood(seen))),
     )
 }
 
-/// The same where the rules that are alike may not fit: what no observation tells apart is shared out by priors. What
-/// all of them have together stays.
-fn with_misfit(contest: &Contest<&'static Room>) -> Contest<&'static Room> {
-    let whole = contest.share_of(|room| room.is_alike);
-    let alike = ROOMS.iter().filter(|(_, room)| room.is_alike);
-    let priors: f64 = alike.map(|(_, room)| room.prior).sum();
-    contest.with_shares(|room, share| {
-        if room.is_alike {
-            let by_prior = whole * room.prior / priors;
+/// The contest where the rules that are alike may not fit: what no observation tells apart is shared out by priors.
+/// What all of them have together stays.
+fn with_misfit(contest: &Contest<&'static Trouble>) -> Contest<&'static Trouble> {
+    let whole = contest.share_of(|trouble| trouble.is_alike);
+    let alike = TROUBLES.iter().filter(|(_, trouble)| trouble.is_alike);
+    let priors: f64 = alike.map(|(_, trouble)| trouble.prior).sum();
+    contest.with_shares(|trouble, share| {
+        if trouble.is_alike {
+            let by_prior = whole * trouble.prior / priors;
             (1.0 - MISFIT) * share + MISFIT * by_prior
         } else {
             share
@@ -221,7 +230,7 @@ fn with_misfit(contest: &Contest<&'static Room>) -> Contest<&'static Room> {
 }
 
 /// What else is wrong beside the trouble that explains most.
-fn beside(best: &Room, syns: &SynEvidence) -> Vec<Finding> {
+fn beside(best: &Trouble, syns: &SynEvidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     let others = (best.others)(syns).filter(|others| others.dropped >= BESIDE);
     if let Some(others) = others {
@@ -244,26 +253,26 @@ fn beside(best: &Room, syns: &SynEvidence) -> Vec<Finding> {
     findings
 }
 
-/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much less
-/// likely than it was before anything was seen: then nothing speaks for it.
-fn candidates(contest: &Contest<&'static Room>, syns: &SynEvidence) -> Vec<Alternative> {
+/// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much
+/// less likely than it was before anything was seen: then nothing speaks for it.
+fn candidates(contest: &Contest<&'static Trouble>, syns: &SynEvidence) -> Vec<Alternative> {
     /// Part of its prior that a cause must have kept.
     const KEPT: f64 = 0.1;
     let mut left: Vec<_> = contest
         .shares()
-        .filter(|(room, share)| {
-            room.cause != Cause::InsufficientEvidence
+        .filter(|(trouble, share)| {
+            trouble.cause != Cause::InsufficientEvidence
                 && *share > RULED_OUT
-                && *share >= KEPT * room.prior
+                && *share >= KEPT * trouble.prior
         })
         .collect();
     left.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut candidates = Vec::<Alternative>::new();
-    for (room, _) in left {
-        if !candidates.iter().any(|known| known.cause == room.cause) {
+    for (trouble, _) in left {
+        if !candidates.iter().any(|known| known.cause == trouble.cause) {
             candidates.push(Alternative {
-                cause: room.cause,
-                why: (room.why_left)(syns).to_owned(),
+                cause: trouble.cause,
+                why: (trouble.why_left)(syns).to_owned(),
             });
         }
     }

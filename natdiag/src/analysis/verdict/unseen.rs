@@ -58,8 +58,8 @@ pub(super) fn is_symptom(syns: &SynEvidence) -> bool {
     syns.answers_unseen >= UNSEEN
 }
 
-/// What is said of a source whose packets carry, for the most part, something that is not looked into; or anything of the
-/// kind, where nothing else tells of connections.
+/// What is said of a source whose packets carry, for the most part, something that is not looked into; or anything of
+/// the kind, where nothing else tells of connections.
 #[must_use]
 pub fn not_looked_into(unread: u64, packets: u64, has_seen_nothing: bool) -> Option<Finding> {
     let is_most = unread > packets.saturating_sub(unread);
@@ -120,8 +120,8 @@ pub enum Middle {
     LookedAt,
 }
 
-/// What is said of a source that shows nothing of the middle of connections: that all is well there is not known. `data` is
-/// how many segments with data were looked at.
+/// What is said of a source that shows nothing of the middle of connections: that all is well there is not known.
+/// `data` is how many segments with data were looked at.
 #[must_use]
 pub fn middle_unseen(middle: Middle, sides: &Sides, data: u64) -> Option<Finding> {
     /// Handshakes from which on it is no accident that no data was seen.

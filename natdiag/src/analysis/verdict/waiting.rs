@@ -1,5 +1,5 @@
-//! The host is there and does not go on: it takes requests and never answers, or it does not read what it gets. Neither is a
-//! fault of the network, and both look like one.
+//! The host is there and does not go on: it takes requests and never answers, or it does not read what it gets. Neither
+//! is a fault of the network, and both look like one.
 
 use super::case::{Case, finding};
 use crate::analysis::{
@@ -14,8 +14,8 @@ const ENDED: u64 = 2;
 /// How sure it is. Something on the way may acknowledge in place of the host.
 const CERTAIN_ENOUGH: f64 = 0.97;
 
-/// Whether the host takes requests and never answers. A host that has never answered any is one that only listens, such as
-/// a collector of logs, for all that can be known.
+/// Whether the host takes requests and never answers. A host that has never answered any is one that only listens, such
+/// as a collector of logs, for all that can be known.
 pub(super) fn is_silent(case: &Case) -> bool {
     case.conversations
         .is_some_and(|evidence| evidence.unanswered >= UNANSWERED && evidence.responses > 0)

@@ -58,7 +58,7 @@ fn pin(hook: Hook, object: &mut WatchObject, folder: &PinFolder) -> Result<Hook,
             mem::forget(link);
             Guard::KeptFilter(owner)
         }
-        kept => kept,
+        kept @ (Guard::PinnedLink(_) | Guard::KeptFilter(_)) => kept,
     };
     Ok(Hook { guard, ..hook })
 }

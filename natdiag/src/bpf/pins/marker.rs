@@ -11,7 +11,8 @@ use natdiag_common::{
 
 use crate::{bpf::program::LoadOptions, host::link::Link};
 
-/// The mark of what is pinned for an interface: version and layout, and which interface of which network namespace it is.
+/// The mark of what is pinned for an interface: version and layout, and which interface of which network namespace it
+/// is.
 pub(super) fn text(link: &Link, options: LoadOptions) -> io::Result<String> {
     Ok(format!(
         "abi={ABI_VERSION} totals={} slots={SLOTS}*{} spill={} record={} rings={}+{} link={:?} interface={} of={}",

@@ -3,7 +3,7 @@
 use aya::{
     Ebpf,
     maps::{Array, Map, MapData, ProgramArray},
-    programs::{Program, ProgramFd, SchedClassifier, Xdp},
+    programs::{Program, ProgramError, ProgramFd, SchedClassifier, Xdp},
 };
 use natdiag_common::names;
 
@@ -54,7 +54,7 @@ impl Draw {
     ) -> Result<(), SampleError> {
         let name = sampler_name(watching);
         let program = object.program_mut(name).ok_or(LoadError::Missing(name))?;
-        let program = loaded(program).map_err(|error| refusal(name, error))?;
+        let program = loaded(watching, program).map_err(|error| refusal(name, error))?;
         for (of, array) in &mut self.samplers {
             if *of == watching {
                 array
@@ -85,18 +85,19 @@ impl Drop for Draw {
     }
 }
 
-/// Has the kernel take a program.
-fn loaded(program: &mut Program) -> Result<&ProgramFd, aya::programs::ProgramError> {
-    match program {
-        Program::Xdp(program) => {
-            Xdp::load(program)?;
+/// Has the kernel take a program of the type of the one that goes on with it.
+fn loaded(watching: WatchProgram, program: &mut Program) -> Result<&ProgramFd, ProgramError> {
+    match watching {
+        WatchProgram::Xdp | WatchProgram::XdpFrags => {
+            let program: &mut Xdp = program.try_into()?;
+            program.load()?;
             program.fd()
         }
-        Program::SchedClassifier(program) => {
-            SchedClassifier::load(program)?;
+        WatchProgram::TcIngress | WatchProgram::TcEgress => {
+            let program: &mut SchedClassifier = program.try_into()?;
+            program.load()?;
             program.fd()
         }
-        _ => Err(aya::programs::ProgramError::UnexpectedProgramType),
     }
 }
 

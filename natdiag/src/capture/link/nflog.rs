@@ -105,8 +105,8 @@ fn attribute(frame: &CapturedFrame<'_>, offset: usize) -> Option<Attribute> {
     })
 }
 
-/// Hooks of `linux/netfilter.h`: before routing and towards this host, and those of what leaves. What is only forwarded may
-/// be seen as either.
+/// Hooks of `linux/netfilter.h`: before routing and towards this host, and those of what leaves. What is only forwarded
+/// may be seen as either.
 const fn direction(hook: u8) -> Option<Direction> {
     match hook {
         0 | 1 => Some(Direction::Ingress),
@@ -115,7 +115,8 @@ const fn direction(hook: u8) -> Option<Direction> {
     }
 }
 
-/// The packet that was logged: a rule may have kept less of it than there was (`--nflog-size`), which only the packet tells.
+/// The packet that was logged: a rule may have kept less of it than there was (`--nflog-size`), which only the packet
+/// tells.
 fn logged<'a>(frame: CapturedFrame<'a>, attribute: &Attribute) -> CapturedFrame<'a> {
     let frame = rest(frame, attribute.start);
     let octets = frame.octets.get(..attribute.len).unwrap_or(frame.octets);

@@ -37,7 +37,7 @@ pub struct Assignment {
 /// A configuration file: its path without the leading slash, and its text.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Such as `etc/sysctl.d/10-network.conf`.
+    /// Where it is, such as `etc/sysctl.d/10-network.conf`.
     pub path: String,
     /// What is in it.
     pub text: String,

@@ -1,5 +1,5 @@
-//! Keeps the packets that findings rest on, as many for each remote host as are allowed. What both sides of a NAT host show together is
-//! kept from every interface.
+//! Keeps the packets that findings rest on, as many for each remote host as are allowed. What both sides of a NAT host
+//! show together is kept from every interface.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -29,10 +29,12 @@ use crate::{
     value::limits::Limits,
 };
 
-/// Packets with which a new file begins for a host that has some in the file before: each file shall give the finding by itself.
+/// Packets with which a new file begins for a host that has some in the file before: each file shall give the finding
+/// by itself.
 const CARRIED: usize = 512;
 
-/// Hosts beside one that the NAT has no port left for: that it passes on what is meant for them is part of that finding.
+/// Hosts beside one that the NAT has no port left for: that it passes on what is meant for them is part of that
+/// finding.
 const WITNESSES: usize = 8;
 
 /// The files, and how much of each finding is in them.
@@ -195,7 +197,8 @@ fn in_words(findings: &[&Finding]) -> String {
     words.join("\n")
 }
 
-/// Why a packet is evidence: the causes that it may speak for, what it is, and for a SYN what was predicted and what became of it.
+/// Why a packet is evidence: the causes that it may speak for, what it is, and for a SYN what was predicted and what
+/// became of it.
 fn why(record: &Record, remote: Option<&RemoteDiagnosis>, findings: &[&Finding]) -> String {
     let causes: BTreeSet<_> = findings
         .iter()

@@ -1,5 +1,5 @@
-//! Has the kernel measure what the programs cost, for one second in sixty: measuring costs each packet of everybody's programs
-//! some 90 ns.
+//! Has the kernel measure what the programs cost, for one second in sixty: measuring costs each packet of everybody's
+//! programs some 90 ns.
 
 use std::time::Duration;
 

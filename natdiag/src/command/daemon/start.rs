@@ -1,4 +1,5 @@
-//! How a run begins: folders, an earlier run's state, metrics, the first interfaces; then without the privileges for that.
+//! How a run begins: folders, an earlier run's state, metrics, the first interfaces; then without the privileges for
+//! that.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -41,25 +42,7 @@ impl Daemon {
             events_lost = earlier.events_lost;
         }
         let now = engine.now();
-        let findings = config.findings.folder.as_deref();
-        let findings = findings
-            .map(|folder| open(folder, "findings", "jsonl", config.findings.limits, now))
-            .transpose()?;
-        let evidence = config.evidence.as_ref();
-        let evidence = evidence
-            .map(|evidence| {
-                let spool = open(&evidence.folder, "evidence", "pcapng", evidence.limits, now)?;
-                Ok::<_, DaemonError>(EvidenceFiles::new(spool, evidence.packets))
-            })
-            .transpose()?;
-        let full = config.evidence.as_ref();
-        let full = full
-            .filter(|evidence| !evidence.full.is_empty())
-            .map(|evidence| {
-                let spool = open(&evidence.folder, "full", "pcapng", evidence.limits, now)?;
-                FullFiles::open(&evidence.full, spool).map_err(DaemonError::Full)
-            })
-            .transpose()?;
+        let folders = Folders::open(&config, now)?;
         let measures = config.metrics.as_ref().is_some_and(|it| it.measure_cost);
         let measure = Measure::new(measures)?;
         let metrics = match &config.metrics {
@@ -73,10 +56,10 @@ impl Daemon {
             config,
             engine,
             changes,
-            journal: Journal::new(findings),
+            journal: Journal::new(folders.findings),
             state,
-            evidence,
-            full,
+            evidence: folders.evidence,
+            full: folders.full,
             notice: Notice::new(),
             refused: BTreeMap::new(),
             is_closed: false,
@@ -131,6 +114,41 @@ impl Daemon {
             reached.map_err(|source| DaemonError::folder(spool, source))?;
         }
         Ok(())
+    }
+}
+
+/// The folders that a run writes to, as far as it was told to.
+struct Folders {
+    findings: Option<Spool>,
+    evidence: Option<EvidenceFiles>,
+    full: Option<FullFiles>,
+}
+
+impl Folders {
+    fn open(config: &DaemonConfig, now: Timestamp) -> Result<Self, DaemonError> {
+        let findings = config.findings.folder.as_deref();
+        let findings = findings
+            .map(|folder| open(folder, "findings", "jsonl", config.findings.limits, now))
+            .transpose()?;
+        let Some(kept) = &config.evidence else {
+            return Ok(Self {
+                findings,
+                evidence: None,
+                full: None,
+            });
+        };
+        let spool = |key| open(&kept.folder, key, "pcapng", kept.limits, now);
+        let evidence = EvidenceFiles::new(spool("evidence")?, kept.packets);
+        let full = if kept.full.is_empty() {
+            None
+        } else {
+            Some(FullFiles::open(&kept.full, spool("full")?).map_err(DaemonError::Full)?)
+        };
+        Ok(Self {
+            findings,
+            evidence: Some(evidence),
+            full,
+        })
     }
 }
 

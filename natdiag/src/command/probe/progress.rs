@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use console::{Term, truncate_str};
 
 use crate::probe::{
+    connection::{Fate, Record},
     fragments::{Ending, FragmentsRecord},
-    trial::{Fate, Record},
 };
 
 /// A pause that is spoken of.
@@ -64,7 +64,7 @@ fn line(remote: SocketAddr, (place, addresses): (usize, usize), stand: &str) -> 
 
 /// How a test of timestamps stands before the next connection, which is made after a pause.
 pub(super) fn of_timestamps(record: &Record, most: usize, pause_ns: u64) -> String {
-    let made = record.trials.len();
+    let made = record.connections.len();
     let dropped = record.total(Fate::Dropped);
     let wait = if pause_ns > LONG_PAUSE_NS {
         format!("; quiet for {} s", pause_ns / NS_PER_SEC)
@@ -111,7 +111,7 @@ mod tests {
         let address = "192.0.2.80".parse().unwrap();
         let record = Record {
             address,
-            trials: Vec::new(),
+            connections: Vec::new(),
         };
         assert_eq!(
             of_timestamps(&record, 60, 62 * NS_PER_SEC),

@@ -1,5 +1,5 @@
-//! What the kernel tells while the analysis of an interface is being saved and must stay as it is: it is taken from the rings, so
-//! that these do not run full, and kept aside, bounded.
+//! What the kernel tells while the analysis of an interface is being saved and must stay as it is: it is taken from the
+//! rings, so that these do not run full, and kept aside, bounded.
 
 use super::{RECORDS_PER_TURN, SPILLS_PER_TURN, WatchedInterface, count};
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     engine::saved::SavedInterface,
 };
 
-/// Most records and spills that are kept aside, some 70 and 45 MB: nearly a second of all that two cores can open. What comes
-/// then waits in the rings.
+/// Most records and spills that are kept aside, some 70 and 45 MB: nearly a second of all that two cores can open. What
+/// comes then waits in the rings.
 const RECORDS_ASIDE: usize = 1 << 19;
 const SPILLS_ASIDE: usize = 1 << 18;
 
@@ -52,8 +52,8 @@ impl Aside<'_> {
 }
 
 impl WatchedInterface {
-    /// What is to be saved, if it is of any use to another run, and the rings that can be emptied meanwhile. `is_last` says
-    /// that nothing will be taken from the kernel after this.
+    /// What is to be saved, if it is of any use to another run, and the rings that can be emptied meanwhile. `is_last`
+    /// says that nothing will be taken from the kernel after this.
     pub(in crate::engine) fn divide(
         &mut self,
         is_last: bool,

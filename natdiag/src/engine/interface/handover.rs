@@ -38,7 +38,8 @@ impl WatchedInterface {
         Ok(())
     }
 
-    /// Takes everything up to now, and nothing any more. Returns whether the programs stay, for another run to go on with.
+    /// Takes everything up to now, and nothing any more. Returns whether the programs stay, for another run to go on
+    /// with.
     pub(in crate::engine) fn pause(&mut self) -> Result<bool, MapsError> {
         if !self.attachment.as_ref().is_some_and(Attachment::is_pinned) {
             return Ok(false);

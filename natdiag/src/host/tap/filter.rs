@@ -1,4 +1,5 @@
-//! A filter of classic BPF (`Documentation/networking/filter.rst`) for the packets of a few hosts, which begin with their IP header.
+//! A filter of classic BPF (`Documentation/networking/filter.rst`) for the packets of a few hosts, which begin with
+//! their IP header.
 
 use std::net::IpAddr;
 

@@ -1,12 +1,14 @@
-//! Refuses system calls that a watcher never makes and an intruder would want (seccomp(2)). What is refused is named, and everything
-//! else passes: C libraries, resolvers and the runtime differ in what they call, and the list of what is allowed is the unit's.
+//! Refuses system calls that a watcher never makes and an intruder would want (seccomp(2)). What is refused is named,
+//! and everything else passes: C libraries, resolvers and the runtime differ in what they call, and the list of what is
+//! allowed is the unit's.
 
 use std::collections::BTreeMap;
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 use thiserror::Error;
 
-/// Running programs, looking into other processes, changing the machine, leaving the namespaces, keys, and other people's files.
+/// Running programs, looking into other processes, changing the machine, leaving the namespaces, keys, and other
+/// people's files.
 const REFUSED: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
@@ -64,8 +66,8 @@ pub(super) enum RefusalError {
     Kernel(#[from] seccompiler::Error),
 }
 
-/// Refuses them to this thread and to those that it starts, from here on, as if they were not permitted. New privileges must have been
-/// refused before.
+/// Refuses them to this thread and to those that it starts, from here on, as if they were not permitted. New privileges
+/// must have been refused before.
 pub(super) fn refuse() -> Result<(), RefusalError> {
     let processor: TargetArch = std::env::consts::ARCH
         .try_into()

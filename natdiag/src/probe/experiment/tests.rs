@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     analysis::diagnosis::Cause,
     probe::{
+        connection::{Arm, Attempt, Closed, Closing, Completion, Connection, Fate, SynTimestamps},
         finding::{Answer, answer},
-        trial::{Arm, Attempt, Closed, Closing, Completion, Fate, SynTimestamps, Trial},
     },
 };
 
@@ -123,7 +123,7 @@ impl Connector for Server {
         Ok(())
     }
 
-    fn attempt(&mut self, attempt: &Attempt) -> Result<Trial, ConnectError> {
+    fn attempt(&mut self, attempt: &Attempt) -> Result<Connection, ConnectError> {
         let sent_ns = self.now_ns;
         let clock = u32::try_from(sent_ns / NS_PER_MS % (1 << 32)).unwrap();
         let tsval = match attempt.timestamps {
@@ -163,7 +163,7 @@ impl Connector for Server {
             attempt.arm == Arm::Arming || attempt.completion == Completion::Refuse,
             "a connection with a changed timestamp is completed"
         );
-        Ok(Trial {
+        Ok(Connection {
             arm: attempt.arm,
             sent_ns,
             tsval,
@@ -198,7 +198,7 @@ fn judge(habits: Habits, seed: u64) -> (Option<Cause>, usize, u64, Answer) {
         Answer::Found(finding) => Some(finding.cause),
     };
     let seconds = (server.now_ns - 1_000 * NS_PER_SEC) / NS_PER_SEC;
-    (cause, experiment.record.trials.len(), seconds, said)
+    (cause, experiment.record.connections.len(), seconds, said)
 }
 
 /// Judges a server under many seeds; so many in a hundred at least must be right, and nothing else may be named.
@@ -390,17 +390,21 @@ fn the_textbook_test_alone_would_mislead_on_later_kernels() {
     let experiment = run(address, BOUNDS, random, &mut server, &mut |_, _| {}).unwrap();
     let armed_ns = experiment
         .record
-        .trials
+        .connections
         .iter()
-        .find_map(|trial| trial.closed);
+        .find_map(|connection| connection.closed);
     let textbook: Vec<_> = experiment
         .record
         .of_arm(Arm::Without)
-        .filter(|trial| trial.sent_ns > armed_ns.unwrap().at_ns)
+        .filter(|connection| connection.sent_ns > armed_ns.unwrap().at_ns)
         .collect();
     // Turning timestamps off does not help, which the textbook takes for an all-clear.
     assert!(textbook.len() >= 3);
-    assert!(textbook.iter().all(|trial| trial.fate == Fate::Dropped));
+    assert!(
+        textbook
+            .iter()
+            .all(|connection| connection.fate == Fate::Dropped)
+    );
 }
 
 #[test]
@@ -420,11 +424,13 @@ fn a_thorough_test_sees_the_server_forget() {
             let random = fastrand::Rng::with_seed(seed);
             let experiment = run(address, bounds, random, &mut server, &mut |_, _| {}).unwrap();
             let record = &experiment.record;
-            assert!(record.trials.len() <= 60);
+            assert!(record.connections.len() <= 60);
             assert_eq!(record.count(Arm::Recovered, Fate::Answered), 3, "{seed}");
             let (closed, _) = record.last_closed().unwrap();
             let mut recovered = record.of_arm(Arm::Recovered);
-            assert!(recovered.all(|trial| trial.sent_ns > closed.at_ns + 60 * NS_PER_SEC));
+            assert!(
+                recovered.all(|connection| connection.sent_ns > closed.at_ns + 60 * NS_PER_SEC)
+            );
             let Answer::Found(finding) = answer(&experiment) else {
                 panic!("{seed}");
             };

@@ -49,7 +49,8 @@ fn fragmented(record: &FragmentsRecord, sighting: &Sighting) -> Finding {
     });
     match record.uncut_mss() {
         Some(mss) => {
-            // Those that were tried out, and are complete, take the place of what is added to a table that may be there.
+            // Those that were tried out, and are complete, take the place of what is added to a table that may be
+            // there.
             finding.remedy.retain(|remedy| !clamp::is_rule(remedy));
             finding.remedy.splice(..0, clamp::advice(record, mss));
         }

@@ -198,7 +198,7 @@ struct Outlooks<'a> {
     offloads: Offloads,
     addresses: Vec<String>,
     programs: Vec<Program<'a>>,
-    hooks: Vec<Trial<'a>>,
+    hooks: Vec<Candidate<'a>>,
     capabilities: Vec<Capability>,
     connections_tracked: Option<u64>,
     blind_to: Vec<String>,
@@ -230,7 +230,7 @@ struct Holder<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Trial<'a> {
+struct Candidate<'a> {
     hook: &'static str,
     rung: String,
     direction: &'static str,
@@ -265,7 +265,7 @@ impl<'a> From<&'a Facts> for Outlooks<'a> {
             },
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
             programs: facts.programs.iter().map(Program::from).collect(),
-            hooks: facts.steps.iter().map(Trial::from).collect(),
+            hooks: facts.steps.iter().map(Candidate::from).collect(),
             capabilities: facts
                 .capabilities
                 .iter()
@@ -294,7 +294,7 @@ impl<'a> From<&'a Attached> for Program<'a> {
     }
 }
 
-impl<'a> From<&'a Step> for Trial<'a> {
+impl<'a> From<&'a Step> for Candidate<'a> {
     fn from(step: &'a Step) -> Self {
         Self {
             hook: step.rung.as_str(),

@@ -268,7 +268,9 @@ fn evidence((name, evidence): &(&'static str, Evidence)) -> Option<String> {
         Evidence::Ratio(ratio) if name.ends_with("_share") => {
             Some(format!("{}: {:.1} %", label(stem), ratio * 100.0))
         }
-        evidence => Some(format!("{}: {}", label(stem), value(unit, evidence))),
+        Evidence::Count(_) | Evidence::Ratio(_) | Evidence::Text(_) | Evidence::List(_) => {
+            Some(format!("{}: {}", label(stem), value(unit, evidence)))
+        }
     }
 }
 

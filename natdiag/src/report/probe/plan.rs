@@ -8,10 +8,10 @@ use std::{
 use crate::{
     host::path::Path,
     probe::{
+        connection::Arm,
         echo::{LARGE_OCTETS, SMALL_OCTETS, TIMES},
         plan::Bounds,
         target::Target,
-        trial::Arm,
     },
     report::text::{page::Page, paper::Paper},
 };

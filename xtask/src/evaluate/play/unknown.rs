@@ -14,7 +14,7 @@ use crate::evaluate::{
 const TOGETHER: (u32, f64) = (6, 30_000.0);
 
 impl Play {
-    /// The same play with an unknown trouble, and as many connections more as it takes to meet it.
+    /// Adds an unknown trouble to the play, and as many connections as it takes to meet it.
     pub(crate) fn with_unknown(mut self, kind: Kind, dice: &mut Dice) -> Self {
         let last = self.connections.last().map_or(0, |last| last.start_us);
         let mechanism = Mechanism::draw(kind, dice, self.clients.len(), last);

@@ -1,5 +1,5 @@
-//! A server that turns its IPv6 TCP packets into fragments. Linux's own TCP never does: its packets go through a TUN device to
-//! this program, which cuts them (RFC 8200, section 4.5) and sends the fragments on.
+//! A server that turns its IPv6 TCP packets into fragments. Linux's own TCP never does: its packets go through a TUN
+//! device to this program, which cuts them (RFC 8200, section 4.5) and sends the fragments on.
 
 use std::{
     fs::{File, OpenOptions},

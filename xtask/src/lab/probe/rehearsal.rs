@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::{
     Outcome, Play, Stage, Vantage,
-    bystander::{Bystander, Kind},
+    bystander::{Bystander, Counts, Kind},
     case::{Case, Test},
     company::Company,
     cure, judge, killing,
@@ -125,22 +125,12 @@ fn rehearse(outcome: &mut Outcome, stage: &Stage) -> Result<()> {
     let scene = Scene::build(outcome.play, &mut random)?;
     let (host, interface) = scene.stage(outcome.play)?;
     let (neighbour, port) = (scene.neighbour()?, scene.port);
-    let both_ends = case
-        .is_compared
-        .then(|| BothEnds::capture(neighbour, &scene.network.router, port))
-        .transpose()?;
-    let bystander = case
-        .bystander
-        .map(|kind| Bystander::start(neighbour, port, kind))
-        .transpose()?;
+    let others = Others::start(case, &scene, neighbour, port)?;
     let _all_others = match case.test {
         Test::Remedy(_) => Some(Bystander::start(scene.tester()?, port, Kind::Polite)?),
         Test::Timestamps | Test::Fragments => None,
     };
-    if bystander.is_some() {
-        interrupt::wait(ALONE)?;
-    }
-    let alone = bystander.as_ref().map(Bystander::counts);
+    let alone = others.wait_alone()?;
     let before = State::of(host)?;
     // A test that is killed comes to no verdict that could be compared.
     let company = (case.is_watched && stage.kill_on.is_none())
@@ -169,31 +159,68 @@ fn rehearse(outcome: &mut Outcome, stage: &Stage) -> Result<()> {
     }
     let after = State::of(host)?;
     outcome.differences.extend(before.differences(&after));
-    if let (Some(bystander), Some(alone)) = (bystander, alone) {
-        let all = bystander.finish();
-        outcome.notes.push(format!(
-            "bystander: lost {} of {} SYNs before, {} of {} with natdiag",
-            alone.lost,
-            alone.tried,
-            all.lost - alone.lost,
-            all.tried - alone.tried
-        ));
-        if case.bystander_is_safe && all.lost > 0 {
-            outcome
-                .differences
-                .push("the bystander lost SYNs".to_owned());
-        }
-    }
-    if let Some(both_ends) = both_ends {
-        let compared = both_ends.compare()?;
-        outcome.notes.push(compared.summary);
-        outcome.differences.extend(compared.differences);
-    }
+    others.judge(outcome, alone)?;
     if let Some(finding) = said.filter(|_| case.is_cured && outcome.differences.is_empty()) {
         let failed = cure::try_out(&finding, host, &natdiag)?;
         outcome.differences.extend(failed);
     }
     Ok(())
+}
+
+/// Who else connects from behind the NAT while natdiag tests, and what is captured of it.
+struct Others {
+    bystander: Option<Bystander>,
+    both_ends: Option<BothEnds>,
+}
+
+impl Others {
+    fn start(case: &Case, scene: &Scene, neighbour: &Namespace, port: u16) -> Result<Self> {
+        let both_ends = case
+            .is_compared
+            .then(|| BothEnds::capture(neighbour, &scene.network.router, port))
+            .transpose()?;
+        let bystander = case
+            .bystander
+            .map(|kind| Bystander::start(neighbour, port, kind))
+            .transpose()?;
+        Ok(Self {
+            bystander,
+            both_ends,
+        })
+    }
+
+    /// Leaves the bystander alone for a while, and says what it loses then.
+    fn wait_alone(&self) -> Result<Option<Counts>> {
+        if self.bystander.is_some() {
+            interrupt::wait(ALONE)?;
+        }
+        Ok(self.bystander.as_ref().map(Bystander::counts))
+    }
+
+    /// Compares how the bystander fared with natdiag and `alone`, and its packets at both ends.
+    fn judge(self, outcome: &mut Outcome, alone: Option<Counts>) -> Result<()> {
+        if let (Some(bystander), Some(alone)) = (self.bystander, alone) {
+            let all = bystander.finish();
+            outcome.notes.push(format!(
+                "bystander: lost {} of {} SYNs before, {} of {} with natdiag",
+                alone.lost,
+                alone.tried,
+                all.lost - alone.lost,
+                all.tried - alone.tried
+            ));
+            if outcome.play.case.bystander_is_safe && all.lost > 0 {
+                outcome
+                    .differences
+                    .push("the bystander lost SYNs".to_owned());
+            }
+        }
+        if let Some(both_ends) = self.both_ends {
+            let compared = both_ends.compare()?;
+            outcome.notes.push(compared.summary);
+            outcome.differences.extend(compared.differences);
+        }
+        Ok(())
+    }
 }
 
 /// natdiag, about to test.

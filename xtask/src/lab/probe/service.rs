@@ -35,17 +35,17 @@ pub(crate) enum Kind {
     Http,
     /// It waits for the client to close.
     Waits,
-    /// As the first, with a queue of one and spells in which it takes nobody.
+    /// It says something and closes; it has a queue of one, and spells in which it takes nobody.
     Overloaded,
-    /// The same over TLS.
+    /// It speaks HTTP over TLS, and closes when asked to.
     Https,
     /// It answers each request over TLS, and closes.
     HttpsCloses,
     /// It answers with much, and closes.
     Large,
-    /// The same over TLS.
+    /// It answers with much over TLS, and closes.
     LargeHttps,
-    /// As `Large`, and has its kernel fragment what does not fit the device.
+    /// It answers with much and closes, and has its kernel fragment what does not fit the device.
     LargeCut,
     /// Nobody listens.
     Absent,

@@ -1,5 +1,5 @@
-//! Connections that hang in their middle, where nobody says so: no RST, no `ICMP`. Times are shortened: devices forget after 2
-//! to 3 s what real ones forget after minutes, and clients give up after 3 s.
+//! Connections that hang in their middle, where nobody says so: no RST, no `ICMP`. Times are shortened: devices forget
+//! after 2 to 3 s what real ones forget after minutes, and clients give up after 3 s.
 
 use super::{
     Scenario,

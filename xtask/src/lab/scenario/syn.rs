@@ -167,7 +167,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 // Clients that close first use no port again that the server still holds: only chance drops a SYN.
                 ..CLIENT_FIRST
             }),
-            // Some that the server closes first: its mark is known, SYNs below it are answered, and nobody waits for it.
+            // Some that the server closes first: its mark is known, SYNs below it are answered, and nobody waits for
+            // it.
             Traffic::Connections(Connections {
                 patience_ms: 5000,
                 workers: 12,

@@ -1,15 +1,15 @@
 //! The table of connections is full.
 
 use super::{
-    hypothesis::{Hypothesis, ln_in_turns},
     local::LOCAL,
+    trouble::{Trouble, ln_in_turns},
 };
 use crate::analysis::{
     fates::Outcomes,
     verdict::likelihood::{Rate, ln_series},
 };
 
-pub(super) const FULL_TABLE: Hypothesis = Hypothesis {
+pub(super) const FULL_TABLE: Trouble = Trouble {
     // Distributions leave the limit to the size of the memory, and small hosts reach it.
     prior: 0.3,
     // It refuses whoever comes, and about as many everywhere.

@@ -1,6 +1,6 @@
 //! What is said where this host's own NAT or filter drops SYNs, be it for a race or for a full table.
 
-use super::hypothesis::Words;
+use super::trouble::Words;
 use crate::analysis::diagnosis::Cause;
 
 pub(super) static LOCAL: Words = Words {

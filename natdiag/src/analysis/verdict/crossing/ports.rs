@@ -1,6 +1,6 @@
 //! No port of the NAT is free for this destination.
 
-use super::hypothesis::{Hypothesis, Words, ln_in_turns};
+use super::trouble::{Trouble, Words, ln_in_turns};
 use crate::analysis::{
     diagnosis::Cause,
     verdict::likelihood::{Rate, ln_series},
@@ -9,7 +9,7 @@ use crate::analysis::{
 /// Share of SYNs to other hosts that are swallowed where ports run out for one: mostly none.
 const ELSEWHERE: Rate = Rate::new(0.25, 9.0);
 
-pub(super) const PORTS: Hypothesis = Hypothesis {
+pub(super) const PORTS: Trouble = Trouble {
     // The usual trouble of a NAT with one address and one busy destination.
     prior: 0.4,
     // Ports run out for each host by itself, and for few at a time.

@@ -1,5 +1,5 @@
-//! Large segments that we send find no way through, and nobody says so: a path MTU black hole (RFC 2923, section 2.1). What
-//! stands behind them and is small arrives.
+//! Large segments that we send find no way through, and nobody says so: a path MTU black hole (RFC 2923, section 2.1).
+//! What stands behind them and is small arrives.
 
 use super::{
     seen::Seen,

@@ -1,5 +1,5 @@
-//! A device on the path keeps what it does not like, or something does that nobody has thought of: any share of any kind of
-//! flight. It is never named.
+//! A device on the path keeps what it does not like, or something does that nobody has thought of: any share of any
+//! kind of flight. It is never named.
 
 use super::{seen::Seen, trouble::Trouble};
 use crate::analysis::{

@@ -1,5 +1,5 @@
-//! A middlebox swallows first flights of several segments: a `ClientHello` with post-quantum key shares takes two, and it looks
-//! for the name in the first.
+//! A middlebox swallows first flights of several segments: a `ClientHello` with post-quantum key shares takes two, and
+//! it looks for the name in the first.
 
 use super::trouble::{
     Named, Trouble, counted, ln_few_tails, ln_stray, ln_stray_in_use, ln_stray_silence,

@@ -1,4 +1,5 @@
-//! A NAT, firewall or load balancer forgot the connection while it was idle, and says nothing: what is sent then is lost.
+//! A NAT, firewall or load balancer forgot the connection while it was idle, and says nothing: what is sent then is
+//! lost.
 
 use super::{
     seen::Seen,

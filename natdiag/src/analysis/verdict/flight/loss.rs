@@ -1,4 +1,5 @@
-//! Loss so heavy that what is sent again is lost too. Loss is named by SYNs and by data that was sent again, and not by this.
+//! Loss so heavy that what is sent again is lost too. Loss is named by SYNs and by data that was sent again, and not by
+//! this.
 
 use super::{seen::Seen, trouble::Trouble};
 use crate::analysis::{

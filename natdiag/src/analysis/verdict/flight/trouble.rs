@@ -1,4 +1,5 @@
-//! What is true of a trouble that keeps what we send from being taken: each has a row of this form in a file of its own.
+//! What is true of a trouble that keeps what we send from being taken: each has a row of this form in a file of its
+//! own.
 
 use super::seen::Seen;
 use crate::analysis::{

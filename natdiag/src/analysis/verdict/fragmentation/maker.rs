@@ -13,9 +13,10 @@ const ONLY_ENDPOINT: f64 = 0.999;
 /// The endpoint fragments at its own MTU, which its MSS tells; a hop with just this MTU is rare (1 in 50, as first
 /// fragments at other sizes are about 1 in 20 from endpoints with a tunnel of their own).
 const AT_ENDPOINT_MTU: f64 = 0.98;
-/// As above, the other way round.
+/// A hop fragments where first fragments are smaller than the endpoint's own MTU, which its MSS tells; few endpoints do
+/// so.
 const BELOW_ENDPOINT_MTU: f64 = 0.96;
-/// The same where no MSS was seen and that of Ethernet is supposed.
+/// A hop fragments where first fragments are smaller than the MTU of Ethernet, which is supposed where no MSS was seen.
 const SUPPOSED_MTU: f64 = 0.75;
 
 /// Who makes fragments, how sure that is, and what tells.

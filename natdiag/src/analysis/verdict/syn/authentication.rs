@@ -1,12 +1,12 @@
-//! Protection against floods that lets nobody in at first: the first SYN of a connection or of a client goes unanswered, and
-//! whoever sends it again is let in (TCP's own patience as a proof, RFC 4987, section 3).
+//! Protection against floods that lets nobody in at first: the first SYN of a connection or of a client goes
+//! unanswered, and whoever sends it again is let in (TCP's own patience as a proof, RFC 4987, section 3).
 
 use super::{
     channel,
     data::ln_data,
     finding::finding,
     rates::{BACKGROUND, OPEN, STRAY_LOSS},
-    room::{CONNECTIONS, Excluded, Room, no_others},
+    trouble::{CONNECTIONS, Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -14,7 +14,7 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.006,
     cause: Cause::SynAuthentication,
     also: None,
@@ -79,7 +79,8 @@ fn again_of_new(syns: &SynEvidence) -> Outcomes {
     }
 }
 
-/// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so much.
+/// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so
+/// much.
 fn is_shown(syns: &SynEvidence) -> bool {
     /// Odds of a thousand to one.
     const CLEARLY: f64 = 6.9;

@@ -5,7 +5,7 @@ use super::{
     data::{ln_data_of, ln_left_alone},
     finding::finding,
     rates::NOW_AND_THEN,
-    room::{CONNECTIONS, Excluded, Room, Seen, no_others},
+    trouble::{CONNECTIONS, Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -31,7 +31,7 @@ const ABORTS: f64 = 0.15;
 /// A server whose accept queue is full drops the request behind the ACK that it did not take, and often.
 const NOT_TAKEN: Rate = Rate::new(1.0, 2.0);
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.08,
     cause: Cause::BacklogOverflow,
     also: None,
@@ -90,8 +90,8 @@ fn ln_fates(seen: &Seen) -> f64 {
     ])
 }
 
-/// Whether the server itself has shown a full queue: it did not take our ACK, cut handshakes off, or had most of those wait
-/// that it let in. SYNs that get no answer may be anybody's work.
+/// Whether the server itself has shown a full queue: it did not take our ACK, cut handshakes off, or had most of those
+/// wait that it let in. SYNs that get no answer may be anybody's work.
 fn is_shown(syns: &SynEvidence) -> bool {
     let resets = syns.resets.as_deref();
     let have_waited =
@@ -99,8 +99,8 @@ fn is_shown(syns: &SynEvidence) -> bool {
     syns.untaken() > 0 || have_waited || resets.is_some_and(|resets| resets.aborted_handshakes > 0)
 }
 
-/// Whether anything got through: where not one connection did, what we send may get lost on another way than the answers
-/// take.
+/// Whether anything got through: where not one connection did, what we send may get lost on another way than the
+/// answers take.
 fn is_reached(syns: &SynEvidence) -> bool {
     let got_through = syns.taken + syns.orderly + syns.served.total() + syns.answered_requests;
     syns.all().dropped + got_through > 0

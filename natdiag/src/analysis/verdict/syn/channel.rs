@@ -1,9 +1,10 @@
-//! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused four-tuples,
-//! clocks, neighbours. A function named after a channel alone says what holds for troubles that have nothing to do with it.
+//! What else than the fates of SYNs tells troubles apart: SYN-ACKs that were lost or came again, RSTs, reused
+//! four-tuples, clocks, neighbours. A function named after a channel alone says what holds for troubles that have
+//! nothing to do with it.
 
 use super::{
     rates::{BACKGROUND, MOSTLY, NOW_AND_THEN, OPEN, outcomes},
-    room::Seen,
+    trouble::Seen,
 };
 use crate::analysis::{
     fates::{Outcomes, SynEvidence},

@@ -1,7 +1,7 @@
 //! Data of established connections as a control: what loses SYNs at random loses data too, and a rule about SYNs leaves
 //! it alone.
 
-use super::room::Seen;
+use super::trouble::Seen;
 use crate::analysis::{
     fates::Outcomes,
     verdict::{

@@ -5,7 +5,7 @@ use super::{
     data::ln_data,
     finding::finding,
     group::{by_port, ln_filter},
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -15,7 +15,7 @@ use crate::analysis::{
 
 pub(super) const ASK_FOR_FILTERS: &str = "ask for the filters on the way and at the server: firewall rules, security groups, network ACLs";
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.24,
     cause: Cause::Filtered,
     also: None,

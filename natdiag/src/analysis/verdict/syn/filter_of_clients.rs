@@ -6,14 +6,14 @@ use super::{
     filter::{ASK_FOR_FILTERS, MAY_LOOK_THE_SAME, NOT_ALL_OR_NOTHING, blocked, follows_the_port},
     finding::finding,
     group::ln_filter,
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     service::Port,
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     // It must stand before the NAT and yet care about one destination.
     prior: 0.001,
     cause: Cause::Filtered,

@@ -1,9 +1,10 @@
-//! What a server with tcp_tw_recycle would have done to the newest SYNs where hosts that we do not see share our address:
-//! they write marks too, so what the server holds is hidden. But each fate tells something about it, each of our own
-//! closings may have replaced it, and it stays what it is in between: a hidden Markov chain, and the forward algorithm.
+//! What a server with tcp_tw_recycle would have done to the newest SYNs where hosts that we do not see share our
+//! address: they write marks too, so what the server holds is hidden. But each fate tells something about it, each of
+//! our own closings may have replaced it, and it stays what it is in between: a hidden Markov chain, and the forward
+//! algorithm.
 //!
-//! Timestamps lie on a circle, on which of three hosts each may be ahead of the next. So a mark of ours is no lower bound:
-//! an unseen host may move it to where a SYN that is older than ours passes.
+//! Timestamps lie on a circle, on which of three hosts each may be ahead of the next. So a mark of ours is no lower
+//! bound: an unseen host may move it to where a SYN that is older than ours passes.
 
 mod arc;
 
@@ -23,8 +24,8 @@ use crate::{
 
 /// How often unseen hosts write a mark, a second.
 const WRITES_PER_SECOND: [f64; 3] = [0.03, 0.3, 3.0];
-/// Shares of what unseen hosts do: nothing; nothing any more, but what they or ours wrote before is in force; one of them
-/// writes, whose clock has one base; they write from anywhere (several hosts, or a base per connection).
+/// Shares of what unseen hosts do: nothing; nothing any more, but what they or ours wrote before is in force; one of
+/// them writes, whose clock has one base; they write from anywhere (several hosts, or a base per connection).
 const SILENT: f64 = 0.4;
 const BEFORE: f64 = 0.1;
 const ONE: f64 = 0.3;

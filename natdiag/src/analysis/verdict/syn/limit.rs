@@ -22,14 +22,14 @@ pub(super) const BEYOND: Rate = Rate::new(24.0, 1.0);
 /// Part of a SYN's room for which it cannot be said whether there was room.
 const DOUBT: f64 = 0.25;
 
-/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes one
-/// whenever there is room makes each fate predictable from those before.
+/// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes
+/// one whenever there is room makes each fate predictable from those before.
 pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
     let newest = decided(syns);
     ln_older(syns, counted(&newest)) + ln_number_a_second(&newest)
 }
 
-/// The same for just these SYNs.
+/// How likely these fates are where so many SYNs pass a second, whatever the number is.
 pub(in crate::analysis::verdict) fn ln_number_a_second(newest: &[Decided]) -> f64 {
     let weight = 1.0 / (f64::from(LIMITS) * count(BURSTS.len() as u64));
     let mut limits = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
     ln_older(syns, counted(&newest)) + ln_number_open(&newest)
 }
 
-/// The same for just these SYNs.
+/// How likely these fates are where so many connections may be open, whatever the number is.
 pub(in crate::analysis::verdict) fn ln_number_open(newest: &[Decided]) -> f64 {
     let mut within = [Outcomes::default(); MAX_OPEN];
     let mut beyond = within;

@@ -5,7 +5,7 @@ use super::{
     data::ln_data_of,
     finding::finding,
     rates::{BACKGROUND, NOW_AND_THEN},
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -20,7 +20,7 @@ use crate::analysis::{
 /// Loss below this share of SYNs hardly matters to anybody.
 const NOTICEABLE: f64 = 0.01;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.332,
     cause: Cause::PacketLoss,
     also: None,

@@ -5,7 +5,7 @@ use super::{
     channel,
     data::ln_data,
     rates::{BACKGROUND, MOSTLY, STRAY_LOSS},
-    room::{Excluded, Room, Seen, no_others},
+    trouble::{Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::Cause,
@@ -15,7 +15,7 @@ use crate::analysis::{
 /// Clients that must be seen for a queue kept for known ones to be told from a filter.
 const CLIENTS: usize = 3;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.004,
     cause: Cause::BacklogOverflow,
     also: None,

@@ -1,5 +1,5 @@
-//! The newest SYNs in their order, for hypotheses by which the fate of one depends on those before. What is older counts
-//! as under mere loss.
+//! The newest SYNs in their order, for hypotheses by which the fate of one depends on those before. What is older
+//! counts as under mere loss.
 
 use natdiag_common::wire::seq::TsVal;
 

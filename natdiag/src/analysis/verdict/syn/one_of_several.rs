@@ -4,7 +4,7 @@ use super::{
     channel,
     data::ln_data,
     group::ln_four_tuple,
-    room::{Excluded, Room, no_others},
+    trouble::{Excluded, Trouble, no_others},
     unreachable::unreachable,
 };
 use crate::analysis::diagnosis::Cause;
@@ -12,7 +12,7 @@ use crate::analysis::diagnosis::Cause;
 /// Of addresses of which one of several servers or paths is dead, those that show several clocks.
 const CLOCKS: f64 = 0.35;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.05,
     cause: Cause::Routing,
     also: None,

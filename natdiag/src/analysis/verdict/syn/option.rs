@@ -1,5 +1,5 @@
-//! Middleboxes that drop SYNs for an option or flag that they do not know: ECN, Multipath TCP, Fast Open, window scale, SACK
-//! permitted. Linux leaves most of these out of a SYN that it repeats, so that the connection comes about late.
+//! Middleboxes that drop SYNs for an option or flag that they do not know: ECN, Multipath TCP, Fast Open, window scale,
+//! SACK permitted. Linux leaves most of these out of a SYN that it repeats, so that the connection comes about late.
 
 use super::{
     channel,
@@ -7,7 +7,7 @@ use super::{
     finding::finding,
     group::ln_selective,
     rates::{BACKGROUND, MOSTLY},
-    room::{CONNECTIONS, Excluded, Room, no_others},
+    trouble::{CONNECTIONS, Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -18,7 +18,7 @@ use crate::analysis::{
     verdict::likelihood::{ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.006,
     cause: Cause::SynOptionDropped,
     also: None,

@@ -4,7 +4,7 @@ use super::{
     channel,
     data::ln_data_of,
     finding::finding,
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -14,7 +14,7 @@ use crate::analysis::{
     },
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.06,
     cause: Cause::PacketLoss,
     also: None,

@@ -1,12 +1,12 @@
-//! A NAT beyond the watcher that has no port left: so many connections, open or closed a short time ago, and no more. What
-//! the server does is no part of it, so nothing is repeated and nobody waits.
+//! A NAT beyond the watcher that has no port left: so many connections, open or closed a short time ago, and no more.
+//! What the server does is no part of it, so nothing is repeated and nobody waits.
 
 use super::{
     channel,
     data::ln_data,
     finding::finding,
     ports::likeliest_limit,
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -14,7 +14,7 @@ use crate::analysis::{
     verdict::likelihood::ln_mixture,
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.008,
     cause: Cause::NatPortExhaustion,
     also: None,

@@ -1,6 +1,6 @@
-//! A race for ports in a NAT: two SYNs that come at the same time get the same port, and one is dropped when its entry is
-//! to be confirmed (`insert_failed`). So SYNs are lost that come within milliseconds of another to the same host, and no
-//! others. Kernel: `net/netfilter/nf_conntrack_core.c:__nf_conntrack_confirm` (v4.9).
+//! A race for ports in a NAT: two SYNs that come at the same time get the same port, and one is dropped when its entry
+//! is to be confirmed (`insert_failed`). So SYNs are lost that come within milliseconds of another to the same host,
+//! and no others. Kernel: `net/netfilter/nf_conntrack_core.c:__nf_conntrack_confirm` (v4.9).
 
 use super::{
     channel,
@@ -8,7 +8,7 @@ use super::{
     finding::finding,
     newest::ln_older,
     rates::{NOW_AND_THEN, STRAY_LOSS, count},
-    room::{Excluded, Room, no_others},
+    trouble::{Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -16,7 +16,7 @@ use crate::analysis::{
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.003,
     cause: Cause::NatPortRace,
     also: None,

@@ -5,7 +5,7 @@ use super::{
     data::ln_data,
     finding::finding,
     rates::{BACKGROUND, OPEN},
-    room::{Excluded, Room, Seen, no_others},
+    trouble::{Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -13,7 +13,7 @@ use crate::analysis::{
     verdict::likelihood::{ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.03,
     cause: Cause::PortReuse,
     also: None,

@@ -18,8 +18,8 @@ use crate::{
 const RESTS_S: [u64; 3] = [0, 60, 120];
 /// Fewest ports that are looked for: a NAT gives no client less.
 const FEWEST: usize = 8;
-/// Parts of a limit in which it cannot be said whether it is reached: not each connection is seen to begin and to end just
-/// when the NAT sees it.
+/// Parts of a limit in which it cannot be said whether it is reached: not each connection is seen to begin and to end
+/// just when the NAT sees it.
 const DOUBTS: [f64; 3] = [0.0, 0.05, 0.12];
 
 /// A SYN and how many ports were held when it was sent.

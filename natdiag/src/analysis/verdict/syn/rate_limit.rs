@@ -4,14 +4,14 @@ use super::{
     channel,
     data::ln_data,
     finding::finding,
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     verdict::likelihood::ln_mixture,
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.03,
     cause: Cause::RateLimit,
     also: None,

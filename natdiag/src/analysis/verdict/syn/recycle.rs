@@ -11,7 +11,7 @@ use super::{
     channel,
     data::ln_data,
     rates::OPEN,
-    room::{Excluded, Room, Seen},
+    trouble::{Excluded, Seen, Trouble},
 };
 use crate::analysis::{
     diagnosis::Cause,
@@ -37,7 +37,7 @@ const ODDS_AGAINST_UNLIKE: f64 = 20.0;
 /// Share of servers with tcp_tw_recycle that are reached on ports used again too early as well.
 const BESIDE: f64 = 0.03;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     // Servers older than Linux 4.12 (2017) whose administrators turned it on.
     prior: 0.04,
     cause: Cause::TwRecycle,
@@ -79,10 +79,10 @@ pub(super) fn ln_reuse(seen: &Seen) -> f64 {
 }
 
 /// Whether chance is no match for it.
-pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Room>) -> bool {
-    let recycle = contest.share_of(|room| room.cause == Cause::TwRecycle);
-    let chance = contest.share_of(|room| room.is_random);
-    let unlike = contest.share_of(|room| UNLIKE.contains(&room.cause));
+pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Trouble>) -> bool {
+    let recycle = contest.share_of(|trouble| trouble.cause == Cause::TwRecycle);
+    let chance = contest.share_of(|trouble| trouble.is_random);
+    let unlike = contest.share_of(|trouble| UNLIKE.contains(&trouble.cause));
     // Marks that nobody saw prove nothing.
     predicted_hit(seen.syns).dropped > 0
         && recycle >= chance * ODDS_OF_AN_ACCUSATION
@@ -90,9 +90,9 @@ pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Room>) -> boo
         && follows_marks(seen.syns)
 }
 
-/// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below it
-/// are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of these
-/// kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
+/// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below
+/// it are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of
+/// these kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
 fn follows_marks(syns: &SynEvidence) -> bool {
     /// Twenty to one, as a logarithm.
     const CLEARLY: f64 = 3.0;

@@ -9,14 +9,14 @@ use super::{
         rule::{predicted_hit, predicted_pass},
         words::{drops_follow_timestamps, recycle, why_excluded},
     },
-    room::{Excluded, Room, Seen, no_others},
+    trouble::{Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{diagnosis::Cause, verdict::likelihood::ln_series};
 
 /// Of addresses that recycle in part, those that show several clocks.
 const CLOCKS: f64 = 0.7;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.005,
     cause: Cause::TwRecycle,
     also: None,
@@ -40,8 +40,8 @@ pub(super) const ROOM: Room = Room {
     why_left: |_| "several servers may share this address",
 };
 
-/// A SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN reaches the same
-/// server.
+/// A SYN below the mark may reach a server that does not recycle, or has another mark. What repeats a SYN reaches the
+/// same server.
 fn ln_fates(seen: &Seen) -> f64 {
     let syns = seen.syns;
     let hit = predicted_hit(syns);

@@ -5,7 +5,7 @@ use super::{
     data::{ln_data_of, ln_left_alone},
     finding::finding,
     rates::{NOW_AND_THEN, outcomes},
-    room::{CONNECTIONS, Excluded, Room, Seen, no_others},
+    trouble::{CONNECTIONS, Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -15,7 +15,7 @@ use crate::analysis::{
     },
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.08,
     cause: Cause::ReturnPathLoss,
     also: Some(Cause::PacketLoss),

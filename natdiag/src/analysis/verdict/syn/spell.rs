@@ -67,8 +67,8 @@ fn ln_in_turns(syns: &SynEvidence, all: &[(f64, Turns)]) -> f64 {
     ln_older(syns, counted(&newest)) + ln_mixture(&chains)
 }
 
-/// A hidden Markov chain of two states in continuous time; the forward algorithm. Less the case that no SYN has met a bad
-/// time, which is mere loss.
+/// A hidden Markov chain of two states in continuous time; the forward algorithm. Less the case that no SYN has met a
+/// bad time, which is mere loss.
 fn ln_chain(newest: &[Decided], turns: &Turns) -> f64 {
     let Turns {
         length_s,

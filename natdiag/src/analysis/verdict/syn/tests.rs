@@ -46,25 +46,27 @@ const fn outcomes(dropped: u64, answered: u64) -> Outcomes {
     Outcomes { dropped, answered }
 }
 
-fn room(wanted: SynTrouble) -> &'static Room {
-    ROOMS
+fn trouble(wanted: SynTrouble) -> &'static Trouble {
+    TROUBLES
         .iter()
         .find(|(trouble, _)| *trouble == wanted)
-        .map(|(_, room)| room)
+        .map(|(_, trouble)| trouble)
         .unwrap()
 }
 
 #[test]
-fn shares_add_up_to_one() {
-    let whole: f64 = SynTrouble::shares().map(|(_, share)| share).sum();
-    assert!((whole - 1.0).abs() < 0.001, "{whole}");
+fn priors_are_shares_but_for_what_new_troubles_add() {
+    let whole: f64 = TROUBLES.iter().map(|(_, trouble)| trouble.prior).sum();
+    assert!((whole - 1.0).abs() < 0.05, "{whole}");
+    let shares: f64 = SynTrouble::shares().map(|(_, share)| share).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
 }
 
 #[test]
 fn each_trouble_is_listed_once() {
-    for (trouble, _) in &ROOMS {
-        let listed = ROOMS.iter().filter(|(it, _)| it == trouble).count();
-        assert_eq!(listed, 1, "{trouble:?}");
+    for (name, _) in &TROUBLES {
+        let listed = TROUBLES.iter().filter(|(it, _)| it == name).count();
+        assert_eq!(listed, 1, "{name:?}");
     }
 }
 
@@ -115,12 +117,12 @@ fn silence() -> SynEvidence {
 fn table(data: &FollowCounts, syns: &SynEvidence) -> String {
     with_seen(data, syns, |seen| {
         let mut table = format!("{:<20}", "");
-        for (channel, _) in ROOMS[0].1.channels() {
+        for (channel, _) in TROUBLES[0].1.channels() {
             write!(table, "{channel:>13}").unwrap();
         }
-        for (trouble, room) in &ROOMS {
-            write!(table, "\n{:<20}", format!("{trouble:?}")).unwrap();
-            for (_, ln) in room.channels() {
+        for (name, trouble) in &TROUBLES {
+            write!(table, "\n{:<20}", format!("{name:?}")).unwrap();
+            for (_, ln) in trouble.channels() {
                 write!(table, "{:>13.3}", ln(seen)).unwrap();
             }
         }
@@ -150,7 +152,7 @@ fn ln_odds(data: &FollowCounts, against: SynTrouble) -> f64 {
         ..SynEvidence::default()
     };
     with_seen(data, &syns, |seen| {
-        (room(SynTrouble::Loss).ln_data)(seen) - (room(against).ln_data)(seen)
+        (trouble(SynTrouble::Loss).ln_data)(seen) - (trouble(against).ln_data)(seen)
     })
 }
 

@@ -6,14 +6,14 @@ use super::{
     filter::ASK_FOR_FILTERS,
     finding::finding,
     group::{ln_selective, with_timestamps, without_timestamps},
-    room::{Excluded, Room, Seen, are_several_hit, no_others},
+    trouble::{Excluded, Seen, Trouble, are_several_hit, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding, Severity},
     fates::SynEvidence,
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     // Nobody is known to do so.
     prior: 0.000_01,
     cause: Cause::Filtered,

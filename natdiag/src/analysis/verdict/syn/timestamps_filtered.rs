@@ -5,14 +5,14 @@ use super::{
     data::ln_data,
     finding::finding,
     group::{ln_selective, with_timestamps, without_timestamps},
-    room::{Excluded, Room, Seen, are_several_hit},
+    trouble::{Excluded, Seen, Trouble, are_several_hit},
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding, Severity},
     fates::SynEvidence,
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.005,
     cause: Cause::TimestampsFiltered,
     also: None,

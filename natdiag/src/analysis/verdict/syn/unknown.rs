@@ -1,6 +1,6 @@
-//! A trouble that nobody has thought of: drops depend on something about a SYN, whatever that is. It has the freedom that
-//! each rule takes for itself, a rate of its own for each kind of SYN, and so takes what no rule explains clearly better.
-//! It names nothing.
+//! A trouble that nobody has thought of: drops depend on something about a SYN, whatever that is. It has the freedom
+//! that each rule takes for itself, a rate of its own for each kind of SYN, and so takes what no rule explains clearly
+//! better. It names nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
     data::ln_data,
     finding::finding,
     rates::count,
-    room::{Excluded, Room, no_others},
+    trouble::{Excluded, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
@@ -20,7 +20,7 @@ use crate::analysis::{
     verdict::likelihood::{LOSS, Rate, ln_mixture, ln_series},
 };
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     // Public trouble reports are full of what natdiag has no rule for.
     prior: 0.015,
     cause: Cause::InsufficientEvidence,
@@ -58,8 +58,8 @@ const ALL_OR_NOTHING: Rate = Rate::new(0.5, 0.5);
 /// Lengths of time, in seconds, in which drops may have a rate of their own: seconds, tens of seconds, minutes.
 const BLOCKS_S: [u64; 3] = [5, 20, 60];
 
-/// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated SYNs
-/// alone fare better is no unknown.
+/// Dependences that are looked for: each is as common as another, whether or not these SYNs can show it. That repeated
+/// SYNs alone fare better is no unknown.
 const DEPENDENCES: u64 = 19;
 
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.
@@ -98,7 +98,8 @@ fn client(syns: &SynEvidence, kind: SynKind) -> u64 {
     first.unwrap_or_default() as u64
 }
 
-/// `None` where all SYNs are of one group: nothing depends on what they have in common.
+/// How likely the fates are where each group of SYNs has a rate of its own. `None` where all are of one group: nothing
+/// depends on what they have in common.
 fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64> {
     let mut groups = BTreeMap::<u64, Outcomes>::new();
     for (kind, outcomes) in syns.kinds.iter() {
@@ -108,7 +109,7 @@ fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64>
     ln_of_groups(syns, groups.into_values())
 }
 
-/// The same for groups of seconds.
+/// How likely the fates are where each block of so many seconds has a rate of its own. `None` where there is one block.
 fn ln_by_time(syns: &SynEvidence, block_s: u64) -> Option<f64> {
     let mut blocks = BTreeMap::<u64, Outcomes>::new();
     for spell in syns.spells.iter() {

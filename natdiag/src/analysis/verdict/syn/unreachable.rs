@@ -5,7 +5,7 @@ use super::{
     data::ln_data,
     finding::finding,
     rates::EXCEPTIONS,
-    room::{Excluded, Room, Seen, no_others},
+    trouble::{Excluded, Seen, Trouble, no_others},
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
@@ -17,7 +17,7 @@ const NEIGHBOURS: u64 = 2;
 /// What fails on the way to a network fails for its other hosts too: the share of neighbours that are silent.
 const SILENT: f64 = 0.95;
 
-pub(super) const ROOM: Room = Room {
+pub(super) const TROUBLE: Trouble = Trouble {
     prior: 0.005,
     cause: Cause::Routing,
     also: None,

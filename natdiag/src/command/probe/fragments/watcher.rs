@@ -175,6 +175,6 @@ fn note(sighting: &mut Sighting, remote: SocketAddr, event: &Event) {
                 sighting.too_big.push(mtu);
             }
         }
-        _ => {}
+        Content::Segment(_) | Content::Other => {}
     }
 }

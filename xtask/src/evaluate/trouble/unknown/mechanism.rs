@@ -147,7 +147,8 @@ impl Mechanism {
         }
     }
 
-    /// What a transmission of a client's SYN carries. What was asked for by flags is not asked for again (`tcp_ecn_clear_syn`).
+    /// What a transmission of a client's SYN carries. What was asked for by flags is not asked for again
+    /// (`tcp_ecn_clear_syn`).
     pub(crate) fn mark(&self, client: usize, hash: u32, attempt: usize) -> SynMark {
         let Rule::Option { mark, clients } = &self.rule else {
             return SynMark::default();
@@ -171,7 +172,15 @@ impl Mechanism {
                 within_s: if *rest_us == 0 { BUSY_S } else { WITHIN_S },
             },
             Rule::Race { .. } => Company::Together,
-            _ => Company::Usual,
+            Rule::First { .. }
+            | Rule::New { .. }
+            | Rule::Option { .. }
+            | Rule::Clients { .. }
+            | Rule::Ports { .. }
+            | Rule::Hashes(_)
+            | Rule::Times(_)
+            | Rule::Bit(_)
+            | Rule::Arc { .. } => Company::Usual,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Arcs of the circle of timestamps, in which the clock of a host that nobody sees is looked for. Where it stands among
-//! the clocks that are seen decides all; where exactly, nothing. So the circle is cut at those, and evenly for clocks that
-//! are other for each connection: of an arc that such a timestamp falls into, a part is ahead of it.
+//! the clocks that are seen decides all; where exactly, nothing. So the circle is cut at those, and evenly for clocks
+//! that are other for each connection: of an arc that such a timestamp falls into, a part is ahead of it.
 
 use std::collections::BTreeSet;
 

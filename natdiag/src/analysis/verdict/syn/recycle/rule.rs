@@ -19,8 +19,8 @@ const UNSEEN_RIVALS: Rate = Rate::new(1.0, 3.0);
 /// How often our marks are the only ones there, so that just the SYNs below them are dropped; else most of these are.
 const STANDS: f64 = 0.7;
 
-/// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made that
-/// we did not see: by hosts that do not pass here, or before we looked.
+/// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made
+/// that we did not see: by hosts that do not pass here, or before we looked.
 pub(in super::super) fn ln_recycle(syns: &SynEvidence) -> f64 {
     let may_be_unseen = syns.shared_address || syns.early.dropped > 0;
     let unseen = match (predicted_hit(syns).dropped, may_be_unseen) {
@@ -36,8 +36,8 @@ pub(in super::super) fn ln_recycle(syns: &SynEvidence) -> f64 {
     }
 }
 
-/// Where nobody shares our address whom we do not see. Before the first mark that we saw being made there may have been one
-/// already: then it decided, again and again.
+/// Where nobody shares our address whom we do not see. Before the first mark that we saw being made there may have been
+/// one already: then it decided, again and again.
 fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
     let ln_early = ln_series(OPEN, syns.early.less(syns.repeated_early))
         + ln_series(AGAIN, syns.repeated_early);
@@ -53,8 +53,8 @@ fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
         })
 }
 
-/// What is older than the newest SYNs, where hosts that we do not see share our address. What met a mark unseen by us meets
-/// it again.
+/// What is older than the newest SYNs, where hosts that we do not see share our address. What met a mark unseen by us
+/// meets it again.
 fn ln_older_among_unseen(syns: &SynEvidence, newest: &[Decided]) -> f64 {
     let is = |wanted| move |syn: &Decided| syn.prediction == wanted;
     let hit = syns

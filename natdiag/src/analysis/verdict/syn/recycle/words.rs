@@ -1,7 +1,7 @@
 //! tcp_tw_recycle in words: the finding, what speaks against it, and what it has to say against others.
 
 use super::{
-    super::{finding::finding, room::Seen},
+    super::{finding::finding, trouble::Seen},
     rule::{predicted_hit, predicted_pass},
 };
 use crate::analysis::{

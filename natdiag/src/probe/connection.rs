@@ -166,7 +166,7 @@ pub enum Fate {
 
 /// A connection that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trial {
+pub struct Connection {
     /// Its arm.
     pub arm: Arm,
     /// When its first SYN left.
@@ -206,20 +206,24 @@ pub struct Record {
     /// The address tested.
     pub address: IpAddr,
     /// The connections, in the order of their SYNs.
-    pub trials: Vec<Trial>,
+    pub connections: Vec<Connection>,
 }
 
 impl Record {
     /// The connections of one arm.
-    pub fn of_arm(&self, arm: Arm) -> impl Iterator<Item = &Trial> {
-        self.trials.iter().filter(move |trial| trial.arm == arm)
+    pub fn of_arm(&self, arm: Arm) -> impl Iterator<Item = &Connection> {
+        self.connections
+            .iter()
+            .filter(move |connection| connection.arm == arm)
     }
 
     /// How many connections of an arm had this fate.
     #[must_use]
     pub fn count(&self, arm: Arm, fate: Fate) -> u64 {
-        let trials = self.of_arm(arm).filter(|trial| trial.fate == fate);
-        u64::try_from(trials.count()).unwrap_or(u64::MAX)
+        let connections = self
+            .of_arm(arm)
+            .filter(|connection| connection.fate == fate);
+        u64::try_from(connections.count()).unwrap_or(u64::MAX)
     }
 
     /// How many connections had this fate.
@@ -230,18 +234,18 @@ impl Record {
 
     /// The latest connection that the server closed first.
     #[must_use]
-    pub fn last_closed(&self) -> Option<(Closed, &Trial)> {
-        let mut latest = self.trials.iter().rev();
-        latest.find_map(|trial| Some((trial.closed?, trial)))
+    pub fn last_closed(&self) -> Option<(Closed, &Connection)> {
+        let mut latest = self.connections.iter().rev();
+        latest.find_map(|connection| Some((connection.closed?, connection)))
     }
 
     /// Mean time from SYN to answer.
     #[must_use]
     pub fn handshake_ns(&self) -> Option<u64> {
         let times: Vec<u64> = self
-            .trials
+            .connections
             .iter()
-            .filter_map(|trial| trial.handshake_ns)
+            .filter_map(|connection| connection.handshake_ns)
             .collect();
         let count = u64::try_from(times.len()).ok()?;
         times.iter().sum::<u64>().checked_div(count)

@@ -1,4 +1,4 @@
-//! What is true of a hypothesis about SYNs that a NAT host swallows: each has a row of this form in a file of its own.
+//! What is true of a trouble by which a NAT host swallows SYNs: each has a row of this form in a file of its own.
 
 use crate::analysis::{
     diagnosis::Cause,
@@ -26,7 +26,7 @@ pub(super) struct Seen {
 
 /// Why this host may swallow SYNs.
 #[derive(Debug)]
-pub(super) struct Hypothesis {
+pub(super) struct Trouble {
     /// Share of it among NAT hosts that swallow SYNs. Judgement, not measurement.
     pub(super) prior: f64,
     /// How likely it makes what was seen, as a logarithm.

@@ -1,5 +1,5 @@
-//! What is asked of every trouble that may keep SYNs from being answered. Each has a file of its own beside this one that
-//! answers all of it; the list of them is in `syn.rs`.
+//! What is asked of every trouble that may keep SYNs from being answered. Each has a file of its own beside this one
+//! that answers all of it; the list of them is in `syn.rs`.
 
 use super::{
     limit::{ln_limit, ln_open_limit},
@@ -19,7 +19,7 @@ pub(super) const CONNECTIONS: u64 = 2;
 pub(super) type Channel = fn(&Seen) -> f64;
 
 /// All that is true of one trouble. There are no defaults, so that the compiler asks for what is missing.
-pub(super) struct Room {
+pub(super) struct Trouble {
     /// How often it is what is wrong with a remote host that leaves SYNs unanswered.
     pub(super) prior: f64,
     /// The cause it goes by. Several troubles may go by one.
@@ -51,7 +51,7 @@ pub(super) struct Room {
     pub(super) ln_data: fn(&Seen) -> f64,
 
     /// Whether what was seen can tell it from all that look like it, where it is the likeliest.
-    pub(super) can_be_named: fn(&Seen, &Contest<&'static Room>) -> bool,
+    pub(super) can_be_named: fn(&Seen, &Contest<&'static Trouble>) -> bool,
     /// The finding, but for its confidence and the alternatives.
     pub(super) finding: fn(&Seen) -> Finding,
     /// SYNs that it has nothing to do with: loss is looked for among them.
@@ -74,7 +74,7 @@ pub(super) enum Excluded {
     AtLeast(fn(&SynEvidence) -> String),
 }
 
-impl Room {
+impl Trouble {
     /// Whether a cause is true of the trouble: loss on the way back is loss.
     pub(super) fn goes_by(&self, cause: Cause) -> bool {
         self.cause == cause || self.also == Some(cause)
@@ -155,7 +155,7 @@ impl InOrder {
 }
 
 /// Whether enough connections have a symptom.
-pub(super) fn are_several_hit(seen: &Seen, _: &Contest<&'static Room>) -> bool {
+pub(super) fn are_several_hit(seen: &Seen, _: &Contest<&'static Trouble>) -> bool {
     seen.connections_hit() >= CONNECTIONS
 }
 
