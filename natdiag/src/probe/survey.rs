@@ -6,7 +6,7 @@ use super::{
     echo::Echoes,
     experiment::Experiment,
     finding::{Answer, answer},
-    fragments::{FragmentsRecord, Response},
+    fragments::{Ending, FragmentsRecord, Response},
     trial::{Fate, Record},
 };
 use crate::{
@@ -93,7 +93,12 @@ impl Tested {
                     .iter()
                     .map(|trial| u64::from(trial.syn_acks))
                     .sum(),
-                rst_answering_syn: record.total(Fate::Refused),
+                rst_answering_syn: record.total(Fate::Refused)
+                    + self
+                        .responses
+                        .iter()
+                        .filter(|response| response.ending == Ending::Refused)
+                        .count() as u64,
                 ack_answering_syn: record.total(Fate::Strayed),
                 ..RemoteCounters::default()
             },
