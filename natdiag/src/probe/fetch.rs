@@ -1,7 +1,9 @@
-//! Fetches one response over a socket whose MSS is bounded, and says whether it came whole.
+//! Fetches one response over a socket whose MSS is bounded, and says whether it came whole. The connection has no
+//! timestamps, so that a server with `tcp_tw_recycle` remembers none of it, and drops nobody for it.
 
 use std::{io, net::SocketAddr, os::fd::AsFd as _, time::Duration};
 
+use natdiag_common::probe::{ProbeConnection, STRIP};
 use nix::poll::PollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -12,7 +14,7 @@ use super::{
     socket::{Signals, Waited},
     tls::Tls,
 };
-use crate::clock::Clock;
+use crate::{bpf::probe::ProbeProgram, clock::Clock};
 
 /// How long the handshake may take: one repeated SYN is waited for.
 const HANDSHAKE_NS: u64 = 3_000_000_000;
@@ -52,13 +54,26 @@ impl Source<'_> {
     /// Fetches the response with segments of at most `mss` octets. `turn` is called many times a second.
     ///
     /// # Errors
-    /// A socket cannot be used, or the end was asked for.
-    pub fn fetch(&self, mss: Option<u16>, turn: &mut dyn FnMut()) -> Result<Fetched, ConnectError> {
+    /// A socket or the program that takes timestamps away cannot be used, or the end was asked for.
+    pub fn fetch(
+        &self,
+        mss: Option<u16>,
+        program: &mut ProbeProgram,
+        turn: &mut dyn FnMut(),
+    ) -> Result<Fetched, ConnectError> {
         let socket = self.open(mss).map_err(ConnectError::Socket)?;
+        let cookie = socket.cookie().map_err(ConnectError::Socket)?;
+        let without_timestamps = ProbeConnection {
+            mode: STRIP,
+            ..ProbeConnection::default()
+        };
+        program.add(cookie, &without_timestamps)?;
         let fetched = self.transfer(&socket, turn);
         let local = socket.local_addr().ok();
         // Ended by a RST: what is on its way is of no use any more.
         let _ = socket.set_linger(Some(Duration::ZERO));
+        drop(socket);
+        program.remove(cookie)?;
         let (octets, ending) = fetched?;
         Ok(Fetched {
             port: local.and_then(|address| Some(address.as_socket()?.port())),
@@ -84,15 +99,15 @@ impl Source<'_> {
     ) -> Result<(u64, Ending), ConnectError> {
         match socket.connect(&self.remote.into()) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
-                return Ok((0, Ending::Unanswered));
+                return Ok((0, unopened(&error)));
             }
             _ => {}
         }
         if !self.wait(socket, PollFlags::POLLOUT, HANDSHAKE_NS, turn)? {
             return Ok((0, Ending::Unanswered));
         }
-        if socket.take_error().map_err(ConnectError::Socket)?.is_some() {
-            return Ok((0, Ending::Unanswered));
+        if let Some(error) = socket.take_error().map_err(ConnectError::Socket)? {
+            return Ok((0, unopened(&error)));
         }
         let Ok(mut conversation) = Conversation::ask(socket, self.tls, self.request) else {
             return Ok((0, Ending::Reset));
@@ -131,5 +146,14 @@ impl Source<'_> {
                 return Ok(false);
             }
         }
+    }
+}
+
+/// How a connection ended that did not come about.
+fn unopened(error: &io::Error) -> Ending {
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        Ending::Refused
+    } else {
+        Ending::Unanswered
     }
 }

@@ -31,7 +31,7 @@ pub fn answer(experiment: &Experiment) -> Answer {
     let record = &experiment.record;
     let posterior = &experiment.posterior;
     if record.total(Fate::Answered) == 0 && record.total(Fate::Refused) > 0 {
-        return found(experiment, refused(record));
+        return found(experiment, refused(record.total(Fate::Refused)));
     }
     let recycle = posterior.recycle();
     if recycle >= NAMED {
@@ -187,8 +187,8 @@ fn is_foreign(record: &Record) -> bool {
     around(Fate::Dropped) >= 2 && around(Fate::Answered) >= 2
 }
 
-fn refused(record: &Record) -> Finding {
-    let refused = record.total(Fate::Refused);
+/// Nobody listens: so many SYNs were answered by a RST.
+pub(super) fn refused(refused: u64) -> Finding {
     let mut finding = Finding::new(
         Cause::Refused,
         CERTAIN,

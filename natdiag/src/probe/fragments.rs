@@ -27,6 +27,11 @@ const LEAST_MSS: u16 = 88;
 const CLOSE_ENOUGH: u16 = 16;
 /// Responses of the default size, and of the smallest, before anything is concluded.
 const REPEATS: usize = 2;
+/// Connections that do not come about, before the search ends: alone, and beside others that do.
+const UNOPENED_ALONE: usize = 4;
+const UNOPENED: usize = 10;
+/// Refusals that end it.
+const REFUSALS: usize = 2;
 /// Headers of IP and TCP without options.
 const HEADERS_V4: u64 = 40;
 const HEADERS_V6: u64 = 60;
@@ -46,8 +51,18 @@ pub enum Ending {
     Stalled,
     /// The connection was reset.
     Reset,
-    /// The connection did not come about.
+    /// The connection did not come about: its SYNs had no answer.
     Unanswered,
+    /// The connection did not come about: its SYN was answered by a RST.
+    Refused,
+}
+
+impl Ending {
+    /// Whether there was a connection. Without one, nothing is known about the size of anything.
+    #[must_use]
+    pub const fn is_of_connection(self) -> bool {
+        !matches!(self, Self::Unanswered | Self::Refused)
+    }
 }
 
 /// A response.
@@ -95,6 +110,9 @@ impl FragmentsRecord {
     /// The MSS to ask for next: `None` is the end, `Some(None)` the default.
     #[must_use]
     pub fn next(&self) -> Option<Option<u16>> {
+        if self.is_closed() {
+            return None;
+        }
         let of_default = self.of(None).count();
         if of_default < REPEATS {
             return Some(None);
@@ -125,7 +143,44 @@ impl FragmentsRecord {
         let fails = |response: &Response| !self.passes(response);
         self.of(None).all(fails)
             && self.of(small).all(|response| self.passes(response))
-            && self.of(small).next().is_some()
+            && [None, small]
+                .map(|mss| self.of(mss).next())
+                .iter()
+                .all(Option::is_some)
+    }
+
+    /// How many connections did not come about.
+    #[must_use]
+    pub fn unopened(&self) -> usize {
+        self.responses.len() - self.opened().count()
+    }
+
+    /// How many SYNs were answered by a RST.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        let responses = self.responses.iter();
+        responses
+            .filter(|response| response.ending == Ending::Refused)
+            .count()
+    }
+
+    /// Whether the server opens no connection, or so few that asking on is of no use.
+    fn is_closed(&self) -> bool {
+        let most = if self.opened().next().is_some() {
+            UNOPENED
+        } else if self.refused() > 0 {
+            REFUSALS
+        } else {
+            UNOPENED_ALONE
+        };
+        self.unopened() >= most
+    }
+
+    /// Those of connections that came about.
+    fn opened(&self) -> impl Iterator<Item = &Response> {
+        self.responses
+            .iter()
+            .filter(|response| response.ending.is_of_connection())
     }
 
     /// The largest MSS that passed.
@@ -168,7 +223,7 @@ impl FragmentsRecord {
     #[must_use]
     pub fn confidence_of_hole(&self) -> f64 {
         let mut outcomes = Outcomes::default();
-        for response in &self.responses {
+        for response in self.opened() {
             if self.passes(response) {
                 outcomes.answered += 1;
             } else {
@@ -203,8 +258,7 @@ impl FragmentsRecord {
     fn bounds(&self) -> (u16, u16) {
         let asked = |passes: bool| {
             let of_kind = self
-                .responses
-                .iter()
+                .opened()
                 .filter(move |response| self.passes(response) == passes);
             of_kind.filter_map(|response| response.mss)
         };
@@ -214,9 +268,7 @@ impl FragmentsRecord {
     }
 
     fn of(&self, mss: Option<u16>) -> impl Iterator<Item = &Response> {
-        self.responses
-            .iter()
-            .filter(move |response| response.mss == mss)
+        self.opened().filter(move |response| response.mss == mss)
     }
 
     const fn smallest(&self) -> u16 {
@@ -242,150 +294,4 @@ impl FragmentsRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{answer::answer, *};
-    use crate::{
-        analysis::diagnosis::{Cause, Finding, Severity},
-        probe::finding::Answer,
-    };
-
-    /// A test of a path that carries segments up to `limit` only.
-    fn tested(limit: u16, octets: u64) -> FragmentsRecord {
-        tested_by(octets, |mss| (mss <= limit, 0))
-    }
-
-    /// A test of a path that does this to segments: whether they pass, and the size of fragments that they come in.
-    fn tested_by(octets: u64, path: impl Fn(u16) -> (bool, u32)) -> FragmentsRecord {
-        let mut record = FragmentsRecord {
-            address: "192.0.2.80".parse().unwrap(),
-            responses: Vec::new(),
-        };
-        while let Some(mss) = record.next() {
-            assert!(record.responses.len() < 20, "{record:?}");
-            let (passes, fragment) = path(mss.unwrap_or(USUAL_MSS_V4));
-            record.responses.push(Response {
-                mss,
-                octets: if passes { octets } else { 0 },
-                ending: if passes {
-                    Ending::Complete
-                } else {
-                    Ending::Stalled
-                },
-                fragments: u64::from(fragment > 0) * 12,
-                largest_fragment_octets: fragment,
-            });
-        }
-        record
-    }
-
-    fn cause(record: &FragmentsRecord, sighting: &Sighting) -> Option<Cause> {
-        match answer(record, sighting) {
-            Answer::Sound { .. } => None,
-            Answer::Found(finding) => Some(finding.cause),
-        }
-    }
-
-    #[test]
-    fn the_size_at_which_it_breaks_is_found() {
-        for limit in [536, 537, 800, 1200, 1356, 1459] {
-            let record = tested(limit, 20_000);
-            let found = record.largest_passing();
-            assert!(
-                found <= limit && limit - found <= CLOSE_ENOUGH,
-                "{limit}: {found}"
-            );
-            assert!(record.responses.len() <= 12, "{limit}");
-        }
-    }
-
-    #[test]
-    fn dont_fragment_tells_dropped_fragments_from_a_black_hole() {
-        let record = tested(1360, 20_000);
-        for (dont_fragment, want) in [
-            (Some(false), Cause::PathFragmentation),
-            (Some(true), Cause::PmtuBlackHole),
-            (None, Cause::PmtuBlackHole),
-        ] {
-            let sighting = Sighting {
-                dont_fragment,
-                ..Sighting::default()
-            };
-            assert_eq!(cause(&record, &sighting), Some(want));
-        }
-    }
-
-    #[test]
-    fn whole_responses_are_sound_if_they_are_large() {
-        let sighting = Sighting::default();
-        assert_eq!(cause(&tested(1460, 20_000), &sighting), None);
-        let small = tested(1460, 900);
-        assert_eq!(cause(&small, &sighting), Some(Cause::InsufficientEvidence));
-        let nothing = tested(0, 0);
-        assert_eq!(
-            cause(&nothing, &sighting),
-            Some(Cause::InsufficientEvidence)
-        );
-    }
-
-    /// The remedies for a path that cuts packets above `mtu`, and perhaps all.
-    fn remedies(mtu: u16, cuts_all: bool) -> Vec<String> {
-        let record = tested_by(20_000, |mss| {
-            let is_cut = cuts_all || mss + 40 > mtu;
-            (
-                true,
-                if is_cut {
-                    u32::from(mtu - mtu % 8 + 4)
-                } else {
-                    0
-                },
-            )
-        });
-        let sighting = Sighting {
-            fragments: 12,
-            largest_first_fragment_octets: 1396,
-            findings: vec![Finding {
-                remedy: vec![
-                    "clamp the MSS: `nft add rule inet filter forward tcp option maxseg size set 1356`".to_owned(),
-                    "ask the owner".to_owned(),
-                ],
-                ..Finding::new(Cause::PathFragmentation, 0.999, Severity::Warning, String::new())
-            }],
-            ..Sighting::default()
-        };
-        match answer(&record, &sighting) {
-            Answer::Found(finding) => finding.remedy,
-            Answer::Sound { .. } => panic!("fragments are not sound"),
-        }
-    }
-
-    #[test]
-    fn the_clamp_fits_the_largest_fragment_and_is_seen_to_do() {
-        let said = remedies(1396, false).join("\n");
-        for words in [
-            "size set 1356'`",
-            "--set-mss 1356`",
-            "2 of 2 responses came whole",
-        ] {
-            assert!(said.contains(words), "{words}: {said}");
-        }
-        assert!(
-            !said.contains("inet filter"),
-            "a rule for a table that may not be there: {said}"
-        );
-        assert!(said.ends_with("ask the owner"), "{said}");
-    }
-
-    #[test]
-    fn a_clamp_that_does_not_help_is_not_recommended() {
-        let said = remedies(1396, true).join("\n");
-        assert!(said.contains("no clamp helps"), "{said}");
-        assert!(!said.contains("set-mss"), "{said}");
-    }
-
-    #[test]
-    fn a_difference_of_sizes_is_surer_the_more_often_it_shows() {
-        let at_once = tested(536, 20_000);
-        let confidence = at_once.confidence_of_hole();
-        assert!((0.99..=CERTAIN).contains(&confidence), "{confidence}");
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use super::{
     echo::Echoes,
     experiment::Experiment,
     finding::{Answer, answer},
-    fragments::{FragmentsRecord, Response},
+    fragments::{Ending, FragmentsRecord, Response},
 };
 use crate::{
     analysis::diagnosis::{Finding, RemoteCounters, RemoteDiagnosis},
@@ -93,7 +93,12 @@ impl Tested {
                     .iter()
                     .map(|connection| u64::from(connection.syn_acks))
                     .sum(),
-                rst_answering_syn: record.total(Fate::Refused),
+                rst_answering_syn: record.total(Fate::Refused)
+                    + self
+                        .responses
+                        .iter()
+                        .filter(|response| response.ending == Ending::Refused)
+                        .count() as u64,
                 ack_answering_syn: record.total(Fate::Strayed),
                 ..RemoteCounters::default()
             },

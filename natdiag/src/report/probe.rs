@@ -124,6 +124,7 @@ const fn ending(ending: Ending) -> &'static str {
         Ending::Stalled => "stalled",
         Ending::Reset => "reset",
         Ending::Unanswered => "unanswered",
+        Ending::Refused => "refused",
     }
 }
 

@@ -7,13 +7,13 @@ use std::io::Write;
 
 use self::watcher::Watcher;
 use super::{
-    ProbeError, find,
+    ProbeError, find, link_type,
     progress::{self, Progress},
     tls_of, write,
 };
 use crate::{
     analysis::diagnosis::Diagnosis,
-    bpf::order::HOLD_BACK_NS,
+    bpf::{order::HOLD_BACK_NS, probe::ProbeProgram},
     cli::probe::FragmentsArgs,
     clock::Clock,
     host::{address, path::Path},
@@ -33,6 +33,7 @@ use crate::{
         probe::plan::{self, Fetch},
     },
     survey::{SourceSurvey, Survey},
+    value::hook::TcHook,
 };
 
 /// What was dropped before an interface with private addresses only.
@@ -136,13 +137,15 @@ struct Test<'a> {
 impl Test<'_> {
     /// Tests one address and adds it to the survey.
     fn run(&mut self, source: &Source, path: &Path) -> Result<Ended, ProbeError> {
+        let mut program = ProbeProgram::attach(&path.link, link_type(path)?, TcHook::Auto)?;
         let mut watcher = Watcher::attach(path, source.remote, self.clock)?;
         let mut record = FragmentsRecord {
             address: source.remote.ip(),
             responses: Vec::new(),
         };
-        let mut ended = self.fetch(source, &mut watcher, &mut record)?;
+        let mut ended = self.fetch(source, &mut program, &mut watcher, &mut record)?;
         let (sighting, mut survey) = watcher.finish(path)?;
+        survey.notes.extend(program.notes().iter().cloned());
         let mut echoes = None;
         if self.args.icmp && !ended.is_interrupted() {
             self.progress.say(source.remote, "sending ICMP echoes");
@@ -163,6 +166,7 @@ impl Test<'_> {
     fn fetch(
         &mut self,
         source: &Source,
+        program: &mut ProbeProgram,
         watcher: &mut Watcher,
         record: &mut FragmentsRecord,
     ) -> Result<Ended, ProbeError> {
@@ -175,7 +179,7 @@ impl Test<'_> {
             let stand = progress::of_fragments(record, mss);
             self.progress.say(source.remote, &stand);
             let began_ns = self.clock.monotonic_ns();
-            let fetched = source.fetch(mss, &mut || watcher.turn());
+            let fetched = source.fetch(mss, program, &mut || watcher.turn());
             let settled_ns = self.clock.monotonic_ns() + SETTLING_NS;
             let fetched = fetched.and_then(|fetched| {
                 let until_ns = settled_ns.max(began_ns + pause_ns);

@@ -6,15 +6,23 @@ use crate::{
         diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
         verdict::contest::NAMED,
     },
-    probe::finding::Answer,
+    probe::finding::{Answer, refused},
 };
 
 /// How sure it is that nothing is wrong, where every response came whole, and that fragments that were seen are there.
 const SURE: f64 = 0.97;
 
+/// What tells more where connections do not come about.
+const OF_SYNS: &str =
+    "run `natdiag probe timestamps` against it, which tells why SYNs are not answered";
+
 /// Says what a test has found.
 #[must_use]
 pub fn answer(record: &FragmentsRecord, sighting: &Sighting) -> Answer {
+    let all = record.responses.len();
+    if all > 0 && record.refused() == all {
+        return Answer::Found(Box::new(refused(all as u64)));
+    }
     let mut finding = if sighting.fragments > 0 {
         fragmented(record, sighting)
     } else if record.is_hole() {
@@ -25,6 +33,10 @@ pub fn answer(record: &FragmentsRecord, sighting: &Sighting) -> Answer {
         unclear(record)
     };
     finding.evidence.extend(evidence(record, sighting));
+    let is_advised = |remedy: &String| remedy == OF_SYNS;
+    if record.unopened() > 0 && !finding.remedy.iter().any(is_advised) {
+        finding.remedy.push(OF_SYNS.to_owned());
+    }
     Answer::Found(Box::new(finding))
 }
 
@@ -130,11 +142,8 @@ fn sound(record: &FragmentsRecord, sighting: &Sighting) -> Option<Answer> {
         .iter()
         .map(|response| response.octets)
         .max()?;
-    let all_pass = record
-        .responses
-        .iter()
-        .all(|response| record.passes(response));
-    if !all_pass || octets <= u64::from(record.usual()) {
+    let all_pass = record.opened().all(|response| record.passes(response));
+    if !all_pass || record.unopened() > 0 || octets <= u64::from(record.usual()) {
         return None;
     }
     let vantage = if sighting.is_behind_nat {
@@ -162,14 +171,23 @@ fn unclear(record: &FragmentsRecord) -> Finding {
             .filter(|response| response.ending == ending)
             .count()
     };
-    let (unanswered, reset) = (of(Ending::Unanswered), of(Ending::Reset));
+    let (unopened, reset) = (record.unopened(), of(Ending::Reset));
     let all = record.responses.len();
-    let (summary, remedy) = if unanswered == all {
+    let all_pass = record.opened().all(|response| record.passes(response));
+    let (summary, remedy) = if unopened == all {
         (
             format!(
                 "none of {all} connections came about, so nothing is known about large packets"
             ),
-            "run `natdiag probe timestamps` against it, which tells why SYNs are not answered",
+            OF_SYNS,
+        )
+    } else if unopened > 0 && all_pass {
+        (
+            format!(
+                "SYNs fail, not large packets: {unopened} of {all} connections did not come about, and every other response came \
+                 whole"
+            ),
+            OF_SYNS,
         )
     } else if octets.unwrap_or(0) <= u64::from(record.usual()) {
         (
@@ -182,8 +200,8 @@ fn unclear(record: &FragmentsRecord) -> Finding {
     } else {
         (
             format!(
-                "of {all} connections some failed without regard to the size of their segments ({unanswered} without an answer, \
-                 {reset} reset)"
+                "of {all} connections some failed without regard to the size of their segments ({unopened} did not \
+                 come about, {reset} were reset)"
             ),
             "test again; then `natdiag watch` while it happens",
         )
@@ -201,6 +219,10 @@ fn evidence(record: &FragmentsRecord, sighting: &Sighting) -> Vec<(&'static str,
             Evidence::Count(sighting.largest_first_fragment_octets),
         ),
     ];
+    if record.unopened() > 0 {
+        let count = record.unopened() as u64;
+        evidence.push(("connections_not_opened", Evidence::Count(count)));
+    }
     if let Some(mss) = record.uncut_mss() {
         evidence.push(("uncut_mss_octets", Evidence::Count(mss.into())));
     } else if record.is_hole() {
