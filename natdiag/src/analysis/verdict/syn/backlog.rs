@@ -20,7 +20,7 @@ use crate::analysis::{
 /// servers that are slow by nature.
 const WAITS: Rate = Rate::new(4.0, 1.0);
 const PROMPT: Rate = Rate::new(0.5, 2.5);
-const SLOW_BY_NATURE: f64 = 0.1;
+const SLOW_BY_NATURE: f64 = 0.05;
 /// Where the queue is full now and then, some do.
 const SOME_WAIT: Rate = Rate::new(1.0, 2.0);
 /// A server with a full accept queue repeats its SYN-ACK to some of those that it answers: to most where many come at
@@ -80,11 +80,11 @@ fn ln_fates(seen: &Seen) -> f64 {
     let some_wait = ln_series(SOME_WAIT, served) - elsewhere;
     let [open, _, _] = in_order.ports;
     ln_mixture(&[
-        (0.25, in_order.outage + some_wait),
+        (0.22, in_order.outage + some_wait),
         (0.03, in_order.outage),
-        (0.2, in_order.nearly_full + some_wait),
+        (0.18, in_order.nearly_full + some_wait),
         (0.03, in_order.nearly_full),
-        (0.25, in_order.limit + wait),
+        (0.3, in_order.limit + wait),
         (0.12, in_order.open_limit + wait),
         (0.12, open + wait),
     ])
