@@ -119,7 +119,7 @@ pub fn findings(case: &Case) -> Vec<Finding> {
         .any(|finding| finding.cause == Cause::PacketLoss)
         || is_full;
     findings.extend(flight::findings(case, is_explained));
-    findings.extend(waiting::findings(case));
+    findings.extend(waiting::findings(case, is_full));
     if let Some(syns) = case.syns {
         restart::retain_unexplained(&mut findings, syns);
     }

@@ -26,13 +26,14 @@ pub(super) fn has_symptom(case: &Case) -> bool {
     is_silent(case) || case.conversations.is_some_and(is_closed)
 }
 
-/// What the host keeps waiting.
-pub(super) fn findings(case: &Case) -> Vec<Finding> {
+/// What the host keeps waiting. Requests that wait in a queue which is full are answered by nobody, and that is said
+/// already where `is_full`.
+pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
     let Some(evidence) = case.conversations else {
         return Vec::new();
     };
     let mut findings = Vec::new();
-    if is_silent(case) {
+    if is_silent(case) && !is_full {
         findings.push(silent(evidence));
     }
     if is_closed(evidence) {

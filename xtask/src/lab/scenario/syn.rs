@@ -36,9 +36,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         proofs: &[Proof::Kernel(Host::Server, "TcpExtListenOverflows", 20)],
         expected: &[expect(Subject::Server, "backlog-overflow", Harm::Fails)],
         checks: &[Check::AtLeast(Subject::Server, "syn_retransmitted", 10)],
-        not_yet: Some(
-            "where the server takes every ACK and repeats no SYN-ACK, as happens in some plays, its drops look like those of a limit",
-        ),
         ..ORDINARY
     },
     Scenario {

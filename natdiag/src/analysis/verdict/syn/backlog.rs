@@ -69,7 +69,8 @@ pub(super) const TROUBLE: Trouble = Trouble {
 /// An application that stands still takes nothing, as in an outage, and those that found room wait for it; only a full
 /// SYN queue makes nobody wait, which needs a server without SYN cookies. Where the application accepts at a steady
 /// pace, a full queue lets just as many pass, after a wait; where so many workers serve one connection each, these and
-/// the queue are so many that are open, and no more.
+/// the queue are so many that are open, and no more. Many things limit those: it takes some that were seen to wait, or
+/// not to.
 fn ln_fates(seen: &Seen) -> f64 {
     let (served, in_order) = (seen.syns.served, &seen.in_order);
     let elsewhere = ln_mixture(&[
@@ -79,14 +80,15 @@ fn ln_fates(seen: &Seen) -> f64 {
     let wait = ln_series(WAITS, served) - elsewhere;
     let some_wait = ln_series(SOME_WAIT, served) - elsewhere;
     let [open, _, _] = in_order.ports;
+    let workers = if served.total() > 0 { 0.12 } else { 0.015 };
     ln_mixture(&[
         (0.22, in_order.outage + some_wait),
         (0.03, in_order.outage),
         (0.18, in_order.nearly_full + some_wait),
         (0.03, in_order.nearly_full),
         (0.3, in_order.limit + wait),
-        (0.12, in_order.open_limit + wait),
-        (0.12, open + wait),
+        (workers, in_order.open_limit + wait),
+        (workers, open + wait),
     ])
 }
 
