@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 /// A timeline.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
-    /// Row in the project's table of causes.
+    /// The number of what is wrong, which a scenario of the lab about the same has too.
     pub(crate) row: String,
     /// What it is about.
     pub(crate) about: String,

@@ -1,5 +1,5 @@
 //! What a scenario is: what is done to the network, who sends what, and what natdiag must say. The scenarios stand in
-//! one table per family. `T` rows are those of the project's table of causes.
+//! one table per family.
 
 mod fragment;
 mod healthy;
@@ -22,7 +22,7 @@ use super::{
 pub(crate) struct Scenario {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Its row in the table of causes.
+    /// The number of what is wrong, which the timelines about the same (natdiag/testdata/timelines) have too.
     pub(crate) row: Option<&'static str>,
     /// What it is about.
     pub(crate) about: &'static str,
