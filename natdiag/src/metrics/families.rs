@@ -8,7 +8,10 @@ use prometheus::{
 };
 
 use crate::{
-    analysis::{diagnosis::RemoteCounters, table::DEFAULT_CAPACITY},
+    analysis::{
+        diagnosis::{EstablishedSums, RemoteCounters},
+        table::DEFAULT_CAPACITY,
+    },
     changes::{Changes, Place},
     cost::InterfaceCost,
     report::wording,
@@ -50,6 +53,7 @@ pub fn text(snapshot: &Snapshot<'_>) -> prometheus::Result<Vec<u8>> {
 pub fn families(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
     let mut families = of_run(snapshot);
     families.extend(of_interfaces(snapshot));
+    families.extend(of_established(snapshot.survey));
     families.extend(of_remotes(snapshot));
     families.extend(of_costs(snapshot.costs));
     families
@@ -136,6 +140,30 @@ fn of_interfaces(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
     vec![packets, malformed, missed, remotes, overflow, findings]
 }
 
+fn of_established(survey: &Survey) -> Vec<MetricFamily> {
+    let mut one_in = gauges(
+        "natdiag_established_one_in",
+        "Established connections are looked at segment by segment, one in so many.",
+    );
+    let mut segments = totals(
+        "natdiag_established_segments_total",
+        "Segments of established connections that were looked at.",
+    );
+    let mut missed = totals(
+        "natdiag_established_segments_missed_total",
+        "Segments of established connections that should have been looked at and found no room.",
+    );
+    for source in &survey.sources {
+        let interface = [("interface", source.name.as_str())];
+        if let Some(looked_at) = source.looked_at {
+            add(&mut one_in, &interface, f64::from(looked_at.one_in));
+            add(&mut segments, &interface, count(looked_at.segments));
+            add(&mut missed, &interface, count(looked_at.missed));
+        }
+    }
+    vec![one_in, segments, missed]
+}
+
 fn of_costs(costs: &[InterfaceCost]) -> Vec<MetricFamily> {
     let mut used = gauges(
         "natdiag_ring_used_bytes",
@@ -192,6 +220,14 @@ fn of_remotes(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
         "natdiag_remote_fragments_total",
         "Fragments received from a remote host with a finding.",
     );
+    let mut round_trips = gauges(
+        "natdiag_remote_round_trip_seconds",
+        "From data to its acknowledgment, of the connections with a remote host with a finding that were looked at.",
+    );
+    let mut segments = totals(
+        "natdiag_remote_segments_total",
+        "Segments with data on these connections, and those of them that were sent or came again.",
+    );
     let with_findings = snapshot.survey.sources.iter().flat_map(|source| {
         source.diagnosis.remotes.iter().filter_map(move |remote| {
             let place = Place {
@@ -215,8 +251,21 @@ fn of_remotes(snapshot: &Snapshot<'_>) -> Vec<MetricFamily> {
             let labels = [&place[..], &[("protocol", protocol)]];
             add(&mut fragments, &labels.concat(), count(value));
         }
+        let Some(established) = &remote.established else {
+            continue;
+        };
+        if let Some((median, of_ninety)) = established.round_trip_ns {
+            for (quantile, ns) in [("0.5", median), ("0.9", of_ninety)] {
+                let labels = [&place[..], &[("quantile", quantile)]];
+                add(&mut round_trips, &labels.concat(), seconds(ns));
+            }
+        }
+        for (direction, again, value) in segments_by(established) {
+            let labels = [&place[..], &[("direction", direction), ("again", again)]];
+            add(&mut segments, &labels.concat(), count(value));
+        }
     }
-    vec![syns, fragments]
+    vec![syns, fragments, round_trips, segments]
 }
 
 fn fates(counters: &RemoteCounters) -> [(&'static str, &'static str, u64); 6] {
@@ -227,6 +276,19 @@ fn fates(counters: &RemoteCounters) -> [(&'static str, &'static str, u64); 6] {
         ("pass", "answered", counters.syn_predicted_pass_answered),
         ("none", "dropped", counters.syn_without_timestamps_dropped),
         ("none", "answered", counters.syn_without_timestamps_answered),
+    ]
+}
+
+fn segments_by(sums: &EstablishedSums) -> [(&'static str, &'static str, u64); 4] {
+    [
+        ("egress", "no", sums.data_sent),
+        ("egress", "yes", sums.data_sent_again),
+        (
+            "ingress",
+            "no",
+            sums.data_received.saturating_sub(sums.data_received_again),
+        ),
+        ("ingress", "yes", sums.data_received_again),
     ]
 }
 

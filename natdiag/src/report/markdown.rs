@@ -11,7 +11,7 @@ use crate::{
             Listed, Note,
             finding::{Fates, Told},
         },
-        table,
+        table::{self, Topic},
         view::View,
         wording,
     },
@@ -59,7 +59,7 @@ pub(crate) fn write(survey: &Survey, out: &mut dyn Write, rows: Option<usize>) -
     write_lines(out, "Harmless", &note.harmless)?;
     if !note.remotes.items.is_empty() {
         writeln!(out, "### Remote hosts\n\n```")?;
-        for line in table::lay_out(&note.remotes.items, TABLE_COLUMNS) {
+        for line in table::lay_out(&note.remotes.items, Topic::Opening, TABLE_COLUMNS) {
             let line = format!("{}{}", line.mark, line.text);
             writeln!(out, "{}", wording::clean(&line).trim_end())?;
         }

@@ -11,7 +11,7 @@ use crate::{
     report::{
         exit_code::Weight,
         ranking::{ranked, source_findings},
-        table::Row,
+        table::{Row, Topic},
         wording::{self, counted},
     },
     survey::{SourceKind, SourceSurvey, Survey},
@@ -221,7 +221,7 @@ fn remotes(survey: &Survey, rows: usize) -> Listed<Row> {
     let items: Vec<_> = remotes
         .iter()
         .take(rows)
-        .map(|remote| Row::remote(survey, *remote))
+        .map(|remote| Row::remote(survey, *remote, Topic::Opening))
         .collect();
     Listed {
         left_out: survey.remotes_known().max(remotes.len()) - items.len(),

@@ -1,7 +1,7 @@
 //! One line per remote host, in columns: for the live screen and for the end of a report.
 
 use crate::{
-    analysis::diagnosis::{Finding, RemoteCounters, Severity},
+    analysis::diagnosis::{EstablishedSums, Finding, RemoteCounters, Severity},
     report::{ranking::Ranked, wording},
     survey::Survey,
 };
@@ -15,13 +15,22 @@ const MAX_NAME: usize = 24;
 /// Widest column of verdicts.
 const MAX_VERDICT: usize = 34;
 
+/// What the columns of numbers are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// How connections are opened: SYNs, RSTs, fragments.
+    #[default]
+    Opening,
+    /// How established connections fare.
+    Established,
+}
+
 /// One line.
 pub(crate) struct Row {
     severity: Option<Severity>,
     remote: String,
     verdict: String,
-    /// Indexed by [`Column`].
-    cells: [String; Column::ALL.len()],
+    cells: Vec<(Column, String)>,
 }
 
 /// Columns right of the verdict.
@@ -32,25 +41,15 @@ enum Column {
     Dropped,
     Resets,
     Fragments,
+    Connections,
+    Stuck,
+    RoundTrip,
+    RoundTripOfNinety,
+    SentAgain,
+    CameAgain,
 }
 
 impl Column {
-    const ALL: [Self; 5] = [
-        Self::Sure,
-        Self::Syns,
-        Self::Dropped,
-        Self::Resets,
-        Self::Fragments,
-    ];
-    /// What a narrow page does without, the most dispensable first.
-    const DISPENSABLE: [Self; 5] = [
-        Self::Resets,
-        Self::Syns,
-        Self::Fragments,
-        Self::Dropped,
-        Self::Sure,
-    ];
-
     /// Its heading, and its width with the space before it.
     const fn heading(self) -> (&'static str, usize) {
         match self {
@@ -59,13 +58,72 @@ impl Column {
             Self::Dropped => ("dropped", 14),
             Self::Resets => ("RSTs", 8),
             Self::Fragments => ("fragments", 11),
+            Self::Connections => ("looked at", 11),
+            Self::Stuck => ("stuck", 7),
+            Self::RoundTrip => ("round trip", 12),
+            Self::RoundTripOfNinety => ("90 % below", 12),
+            Self::SentAgain => ("sent again", 12),
+            Self::CameAgain => ("came again", 12),
+        }
+    }
+}
+
+impl Topic {
+    /// The other one.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Opening => Self::Established,
+            Self::Established => Self::Opening,
+        }
+    }
+
+    const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Opening => &[
+                Column::Sure,
+                Column::Syns,
+                Column::Dropped,
+                Column::Resets,
+                Column::Fragments,
+            ],
+            Self::Established => &[
+                Column::Sure,
+                Column::Connections,
+                Column::Stuck,
+                Column::RoundTrip,
+                Column::RoundTripOfNinety,
+                Column::SentAgain,
+                Column::CameAgain,
+            ],
+        }
+    }
+
+    /// What a narrow page does without, the most dispensable first.
+    const fn dispensable(self) -> &'static [Column] {
+        match self {
+            Self::Opening => &[
+                Column::Resets,
+                Column::Syns,
+                Column::Fragments,
+                Column::Dropped,
+                Column::Sure,
+            ],
+            Self::Established => &[
+                Column::Connections,
+                Column::CameAgain,
+                Column::RoundTripOfNinety,
+                Column::Sure,
+                Column::Stuck,
+                Column::SentAgain,
+                Column::RoundTrip,
+            ],
         }
     }
 }
 
 impl Row {
     /// The line of a remote host, with its worst finding.
-    pub(crate) fn remote(survey: &Survey, ranked: Ranked) -> Self {
+    pub(crate) fn remote(survey: &Survey, ranked: Ranked, topic: Topic) -> Self {
         let remote = ranked.remote;
         let mut name = remote.address.to_string();
         if let Some(source) = survey.sources.get(ranked.source)
@@ -81,18 +139,14 @@ impl Row {
         if let ([], [hit_by, ..]) = (remote.findings.as_slice(), remote.hit_by.as_slice()) {
             row.verdict = format!("hit by {}", hit_by.remote);
         }
-        let counters = &remote.counters;
-        let (dropped, decided) = decided(counters);
-        let [_, cells @ ..] = &mut row.cells;
-        *cells = [
-            wording::count(counters.syn_sent),
-            wording::percent(dropped, decided).map_or_else(
-                || "-".to_owned(),
-                |share| format!("{} {share:>5}", wording::count(dropped)),
-            ),
-            wording::count(resets(counters)),
-            wording::count(fragments(counters)),
-        ];
+        row.cells.extend(match topic {
+            Topic::Opening => of_opening(&remote.counters),
+            Topic::Established => remote
+                .established
+                .as_ref()
+                .map(of_established)
+                .unwrap_or_default(),
+        });
         row
     }
 
@@ -110,11 +164,10 @@ impl Row {
 
     /// The row as one line without columns.
     pub(crate) fn in_words(&self) -> String {
-        let numbers = Column::ALL.into_iter().zip(&self.cells);
-        let numbers = numbers.filter(|(_, cell)| !cell.is_empty());
+        let numbers = self.cells.iter().filter(|(_, cell)| !cell.is_empty());
         let numbers = numbers.map(|(column, cell)| {
             // A share stands behind its number.
-            let cell = match cell.split_once(' ').filter(|_| column == Column::Dropped) {
+            let cell = match cell.split_once(' ').filter(|_| *column == Column::Dropped) {
                 Some((number, share)) => format!("{number} ({})", share.trim()),
                 None => cell.clone(),
             };
@@ -127,11 +180,14 @@ impl Row {
         format!("{}: {verdict}{}", self.remote, numbers.collect::<String>())
     }
 
+    fn cell(&self, column: Column) -> &str {
+        let cell = self.cells.iter().find(|(of, _)| *of == column);
+        cell.map_or("", |(_, cell)| cell)
+    }
+
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
         let title = finding.map_or("", |finding| finding.cause.title());
-        let mut cells = [const { String::new() }; Column::ALL.len()];
-        let [sure, ..] = &mut cells;
-        *sure = finding.map_or_else(String::new, |finding| wording::sure(finding.confidence));
+        let sure = finding.map_or_else(String::new, |finding| wording::sure(finding.confidence));
         Self {
             severity: finding.map(|finding| finding.severity),
             remote,
@@ -139,9 +195,44 @@ impl Row {
                 0 => title.to_owned(),
                 more => format!("{title} (+{more})"),
             },
-            cells,
+            cells: vec![(Column::Sure, sure)],
         }
     }
+}
+
+fn of_opening(counters: &RemoteCounters) -> Vec<(Column, String)> {
+    let (dropped, decided) = decided(counters);
+    let dropped = wording::percent(dropped, decided).map_or_else(
+        || "-".to_owned(),
+        |share| format!("{} {share:>5}", wording::count(dropped)),
+    );
+    vec![
+        (Column::Syns, wording::count(counters.syn_sent)),
+        (Column::Dropped, dropped),
+        (Column::Resets, wording::count(resets(counters))),
+        (Column::Fragments, wording::count(fragments(counters))),
+    ]
+}
+
+fn of_established(sums: &EstablishedSums) -> Vec<(Column, String)> {
+    let share = |part, whole| wording::percent(part, whole).unwrap_or_else(|| "-".to_owned());
+    let mut cells = vec![
+        (Column::Connections, wording::count(sums.connections)),
+        (Column::Stuck, wording::count(sums.stuck)),
+        (
+            Column::SentAgain,
+            share(sums.data_sent_again, sums.data_sent),
+        ),
+        (
+            Column::CameAgain,
+            share(sums.data_received_again, sums.data_received),
+        ),
+    ];
+    if let Some((median, of_ninety)) = sums.round_trip_ns {
+        cells.push((Column::RoundTrip, wording::short_span(median)));
+        cells.push((Column::RoundTripOfNinety, wording::short_span(of_ninety)));
+    }
+    cells
 }
 
 /// SYNs dropped, and SYNs with a known fate.
@@ -177,16 +268,16 @@ pub(crate) struct Line {
 
 /// Lays rows out in at most `columns`, under a line of headings. Where there is little room whole columns are left
 /// out: a number that is cut off would be another number.
-pub(crate) fn lay_out(rows: &[Row], columns: usize) -> Vec<Line> {
+pub(crate) fn lay_out(rows: &[Row], topic: Topic, columns: usize) -> Vec<Line> {
     let names = rows.iter().map(|row| row.remote.chars().count());
     let remote = names.max().unwrap_or(0).max(MIN_REMOTE);
     // The mark and the spaces around it, and those before the verdict.
     let room = columns.saturating_sub(4 + remote + 2);
-    let mut shown = Column::ALL.to_vec();
+    let mut shown = topic.columns().to_vec();
     let width = |shown: &[Column]| shown.iter().map(|column| column.heading().1).sum::<usize>();
-    for dispensable in Column::DISPENSABLE {
+    for dispensable in topic.dispensable() {
         if width(&shown) + MIN_VERDICT > room {
-            shown.retain(|column| *column != dispensable);
+            shown.retain(|column| column != dispensable);
         }
     }
     let layout = Layout {
@@ -196,20 +287,15 @@ pub(crate) fn lay_out(rows: &[Row], columns: usize) -> Vec<Line> {
             .clamp(MIN_VERDICT, MAX_VERDICT),
         shown,
     };
-    let headings = Column::ALL.map(|column| column.heading().0);
     let heading = Line {
         severity: None,
         mark: ' ',
-        text: layout.line("remote", "verdict", headings),
+        text: layout.line("remote", "verdict", |column| column.heading().0),
     };
     let rows = rows.iter().map(|row| Line {
         severity: row.severity,
         mark: wording::mark(row.severity),
-        text: layout.line(
-            &row.remote,
-            &row.verdict,
-            row.cells.each_ref().map(String::as_str),
-        ),
+        text: layout.line(&row.remote, &row.verdict, |column| row.cell(column)),
     });
     std::iter::once(heading).chain(rows).collect()
 }
@@ -222,13 +308,13 @@ struct Layout {
 }
 
 impl Layout {
-    fn line(&self, remote: &str, verdict: &str, cells: [&str; Column::ALL.len()]) -> String {
+    fn line<'a>(&self, remote: &str, verdict: &str, cell: impl Fn(Column) -> &'a str) -> String {
         let verdict = wording::fitted(verdict, self.verdict);
-        let numbers = Column::ALL.into_iter().zip(cells);
-        let numbers = numbers.filter(|(column, _)| self.shown.contains(column));
-        let numbers: Vec<_> = numbers
-            .map(|(column, cell)| format!("{cell:>width$}", width = column.heading().1))
-            .collect();
+        let numbers = self.shown.iter().map(|column| {
+            let width = column.heading().1;
+            format!("{:>width$}", cell(*column))
+        });
+        let numbers: Vec<_> = numbers.collect();
         let line = format!(
             "  {remote:<0$}  {verdict:<1$}{2}",
             self.remote,
@@ -247,22 +333,25 @@ mod tests {
     #[test]
     fn narrow_table_leaves_out_columns_and_cuts_no_number() {
         let survey = fixture::two_interfaces();
-        let rows: Vec<_> = ranked(&survey)
-            .into_iter()
-            .map(|remote| Row::remote(&survey, remote))
-            .collect();
-        let tables = [120, 100, 80, 60, 48].map(|columns| {
-            let lines = lay_out(&rows, columns);
+        let rows = |topic| {
+            let remotes = ranked(&survey).into_iter();
+            let rows = remotes.map(|remote| Row::remote(&survey, remote, topic));
+            rows.collect::<Vec<_>>()
+        };
+        let topics = [Topic::Opening, Topic::Established];
+        let pages = topics.map(|topic| [120, 100, 80, 60, 48].map(|columns| (topic, columns)));
+        let tables = pages.as_flattened().iter().map(|(topic, columns)| {
+            let lines = lay_out(&rows(*topic), *topic, *columns);
             let lines = lines
                 .iter()
                 .map(|line| format!(" {}{}\n", line.mark, line.text));
             let table: String = lines.collect();
             assert!(
-                table.lines().all(|line| line.chars().count() <= columns),
+                table.lines().all(|line| line.chars().count() <= *columns),
                 "{table}"
             );
             format!("{columns} columns\n{table}")
         });
-        insta::assert_snapshot!(tables.join("\n"));
+        insta::assert_snapshot!(tables.collect::<Vec<_>>().join("\n"));
     }
 }

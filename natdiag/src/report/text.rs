@@ -12,7 +12,7 @@ use crate::{
             Listed, Note,
             finding::{Fates, Told},
         },
-        table::{self, Row},
+        table::{self, Row, Topic},
         wording,
     },
     survey::Survey,
@@ -97,7 +97,7 @@ fn write_remotes(page: &mut Page, rows: &[Row]) -> io::Result<()> {
         }
         return Ok(());
     }
-    for line in table::lay_out(rows, page.columns()) {
+    for line in table::lay_out(rows, Topic::Opening, page.columns()) {
         page.marked_line(&format!(" {}", line.mark), line.severity, &line.text)?;
     }
     Ok(())

@@ -111,6 +111,17 @@ pub(crate) fn span(ns: u64) -> String {
     }
 }
 
+/// A span of time that is mostly below a second, with two digits that count or more.
+pub(crate) fn short_span(ns: u64) -> String {
+    let (number, unit) = match ns {
+        0..1_000_000 => (Duration::from_nanos(ns).as_secs_f64() * 1e6, "us"),
+        1_000_000..1_000_000_000 => (Duration::from_nanos(ns).as_secs_f64() * 1e3, "ms"),
+        _ => return span(ns),
+    };
+    let decimals = usize::from(number < 10.0);
+    format!("{number:.decimals$} {unit}")
+}
+
 /// A moment to the second, in UTC.
 pub(crate) fn instant(time: Timestamp) -> String {
     let seconds = i64::try_from(time.0 / 1_000_000_000).unwrap_or(i64::MAX);

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use crate::{
     analysis::diagnosis::RemoteDiagnosis,
-    report::live::pace::{Pace, Rates},
+    report::{
+        live::pace::{Pace, Rates},
+        table::Topic,
+    },
     survey::Survey,
     tui::{
         causes::causes,
@@ -66,6 +69,7 @@ pub(crate) struct App {
     order: Order,
     sort: Sort,
     is_reversed: bool,
+    topic: Topic,
     filter: Filter,
     /// The filter before the one being typed.
     typing_over: Option<Filter>,
@@ -138,6 +142,7 @@ impl App {
                 self.is_reversed = !self.is_reversed;
                 self.put_in_order();
             }
+            Action::Topic => self.topic = self.topic.next(),
             Action::Pause => self.pause(),
             Action::Keep => self.typing_over = None,
             Action::Cancel => {
@@ -212,6 +217,11 @@ impl App {
     /// How they are sorted, and whether the other way round.
     pub(crate) const fn sort(&self) -> (Sort, bool) {
         (self.sort, self.is_reversed)
+    }
+
+    /// What the columns are about.
+    pub(crate) const fn topic(&self) -> Topic {
+        self.topic
     }
 
     /// The words that the hosts shown have.

@@ -40,6 +40,8 @@ pub(crate) enum Action {
     Sort,
     /// The order the other way round.
     Reverse,
+    /// Columns about something else.
+    Topic,
     /// Hold still, or go on.
     Pause,
     /// Write the report to a file.
@@ -207,6 +209,12 @@ pub(crate) const LOOKING: &[Binding] = &[
         &[letter('S'), letter('r')],
         "S r",
         "the other way round",
+    ),
+    bind(
+        Action::Topic,
+        &[letter('v')],
+        "v",
+        "columns about established connections, or about how they are opened again",
     ),
     bind(
         Action::Pause,

@@ -30,6 +30,7 @@ fn screens_fit_small_and_large_terminals() {
         ("help", "?"),
         ("filter", "/recy"),
         ("sorted", "ssr"),
+        ("established", "v"),
     ] {
         for (width, height) in SIZES {
             let mut app = watched();

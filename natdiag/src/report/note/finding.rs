@@ -3,7 +3,8 @@
 
 use crate::{
     analysis::diagnosis::{
-        Alternative, Cause, Evidence, Finding, RemoteCounters, RemoteDiagnosis, Severity,
+        Alternative, Cause, EstablishedSums, Evidence, Finding, RemoteCounters, RemoteDiagnosis,
+        Severity,
     },
     names::Names,
     report::{note::advice, table, wording},
@@ -97,7 +98,7 @@ impl Told {
             .partition(|(name, _)| *name == UNSEEN);
         let unseen = unseen.into_iter().map(|(_, evidence)| value("", evidence));
         let mut sections = vec![
-            ("seen", counters.map(seen).unwrap_or_default()),
+            ("seen", subject.remote.map(seen).unwrap_or_default()),
             ("evidence", shown.into_iter().filter_map(evidence).collect()),
             ("ruled out", alternatives(&finding.excluded)),
             ("not ruled out", alternatives(&finding.not_excluded)),
@@ -189,7 +190,8 @@ fn fates(finding: &Finding, counters: &RemoteCounters) -> Option<Vec<Fates>> {
 }
 
 /// What was counted, as far as there is anything.
-pub(crate) fn seen(counters: &RemoteCounters) -> Vec<String> {
+pub(crate) fn seen(remote: &RemoteDiagnosis) -> Vec<String> {
+    let counters = &remote.counters;
     let mut seen = Vec::new();
     if counters.syn_sent > 0 {
         let (dropped, decided) = table::decided(counters);
@@ -219,7 +221,31 @@ pub(crate) fn seen(counters: &RemoteCounters) -> Vec<String> {
         ));
     }
     seen.extend(seen_fragments(counters));
+    seen.extend(remote.established.as_ref().map(seen_established));
     seen
+}
+
+fn seen_established(sums: &EstablishedSums) -> String {
+    let mut parts = vec![format!(
+        "data sent on {}, {} of {} sent again; {} of {} received again",
+        wording::counted(
+            sums.connections,
+            "established connection",
+            "established connections"
+        ),
+        wording::count(sums.data_sent_again),
+        wording::counted(sums.data_sent, "segment", "segments"),
+        wording::count(sums.data_received_again),
+        wording::count(sums.data_received),
+    )];
+    if let Some((median, of_ninety)) = sums.round_trip_ns {
+        parts.push(format!(
+            "round trip {} (median), 90 % below {}",
+            wording::short_span(median),
+            wording::short_span(of_ninety)
+        ));
+    }
+    parts.join("; ")
 }
 
 fn seen_fragments(counters: &RemoteCounters) -> Option<String> {

@@ -56,7 +56,7 @@ pub(super) fn lines(app: &App, width: usize, theme: Theme) -> Vec<Line<'static>>
         lines.push(Line::default());
         let hit_by: Vec<_> = remote.hit_by.iter().map(wording::hit_by).collect();
         lines.extend(prose::items("hit by", &hit_by, width));
-        lines.extend(prose::items("seen", &seen(&remote.counters), width));
+        lines.extend(prose::items("seen", &seen(remote), width));
     }
     lines
 }

@@ -13,7 +13,7 @@ use crate::{
     analysis::diagnosis::Severity,
     report::{
         ranking::{Ranked, source_findings},
-        table::{self, Row},
+        table::{self, Row, Topic},
         wording,
     },
     survey::Survey,
@@ -52,12 +52,12 @@ pub(super) fn lines(
     } else {
         width
     };
-    let survey = app.survey();
+    let (survey, topic) = (app.survey(), app.topic());
     let rows: Vec<_> = shown
         .iter()
-        .filter_map(|entry| row(survey, *entry))
+        .filter_map(|entry| row(survey, *entry, topic))
         .collect();
-    let table = table::lay_out(&rows, room);
+    let table = table::lay_out(&rows, topic, room);
     let mut lines = Vec::with_capacity(table.len() + 1);
     for (place, line) in table.into_iter().enumerate() {
         let entry = place.checked_sub(1).and_then(|place| shown.get(place));
@@ -95,7 +95,7 @@ pub(super) fn lines(
     lines
 }
 
-fn row(survey: &Survey, entry: Entry) -> Option<Row> {
+fn row(survey: &Survey, entry: Entry, topic: Topic) -> Option<Row> {
     let diagnosis = &survey.sources.get(entry.source)?.diagnosis;
     match entry.remote {
         Some(place) => Some(Row::remote(
@@ -105,6 +105,7 @@ fn row(survey: &Survey, entry: Entry) -> Option<Row> {
                 place,
                 remote: diagnosis.remotes.get(place)?,
             },
+            topic,
         )),
         None => source_findings(survey)
             .find(|(source, _)| *source == entry.source)
