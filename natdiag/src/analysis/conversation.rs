@@ -66,6 +66,16 @@ impl Conversations {
         self.remotes.get(&remote)
     }
 
+    /// Remote hosts whose connections have shown what calls for an explanation, in order.
+    pub fn with_symptoms(&self) -> impl Iterator<Item = Address> {
+        let has_symptom =
+            |address: &Address| self.get(*address).is_some_and(|it| it.symptoms() > 0);
+        let mut remotes: Vec<Address> = self.remotes.keys().copied().collect();
+        remotes.retain(has_symptom);
+        remotes.sort_unstable();
+        remotes.into_iter()
+    }
+
     /// Takes what evidence says of a remote host.
     pub fn state(&mut self, remote: Address, evidence: ConversationEvidence) {
         if self.has_room_for(remote) {

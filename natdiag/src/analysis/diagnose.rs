@@ -29,6 +29,9 @@ pub const MIN_FINDINGS: usize = 1000;
 /// Remote hosts of a diagnosis that are looked at closely, at up to a kibioctet each.
 const CLOSE_UPS: usize = 1000;
 
+/// Counters of a remote host of which nothing was counted.
+static UNCOUNTED: Counts = Counts::ZERO;
+
 impl Analysis {
     /// Says what is known at `now`; `top` bounds the remotes without findings. Of those with findings the worst are
     /// shown, as many as `top` and at least [`MIN_FINDINGS`].
@@ -47,6 +50,13 @@ impl Analysis {
                 None => busiest.push((Reverse(packets), remote.address)),
             }
         }
+        let uncounted: Vec<Remote> = self.uncounted(now).collect();
+        for remote in &uncounted {
+            let address = remote.address;
+            if let Some(severity) = self.severity(remote, None, now) {
+                with_findings.push((Reverse((severity, 0, 0)), address));
+            }
+        }
         let networks = self.tracker.networks();
         let with_findings = with_findings.in_order().into_iter();
         let mut remotes: Vec<_> = with_findings
@@ -63,7 +73,7 @@ impl Analysis {
         let charged = self.totals.value(Counter::Charged);
         Diagnosis {
             totals: self.totals,
-            remotes_known: self.table.remotes().len(),
+            remotes_known: self.table.remotes().len() + uncounted.len(),
             remotes,
             overflow: counters(overflow, None, self.overflow_datagrams),
             overflow_remotes,
@@ -71,6 +81,19 @@ impl Analysis {
             syns_not_followed: self.tracker.left_out(),
             findings: self.about_source(charged, now),
         }
+    }
+
+    /// Remote hosts of which nothing was counted, as all connections with them are older than the watch, and which have
+    /// symptoms all the same.
+    fn uncounted(&self, now: Timestamp) -> impl Iterator<Item = Remote> {
+        let symptomatic = self.conversations.with_symptoms();
+        symptomatic
+            .filter(|address| self.table.get(*address).is_none())
+            .map(move |address| Remote {
+                address,
+                last_seen: now,
+                counts: Counts::ZERO,
+            })
     }
 
     /// How the connections to a remote host have fared.
@@ -129,7 +152,10 @@ impl Analysis {
         networks: &Networks,
         now: Timestamp,
     ) -> Option<RemoteDiagnosis> {
-        let counts = &self.table.get(address)?.counts;
+        let counts = match self.table.get(address) {
+            Some(remote) => &remote.counts,
+            None => self.conversations.get(address).map(|_| &UNCOUNTED)?,
+        };
         let syns = self.tracker.evidence(address.into());
         let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
         let case = Case {

@@ -87,7 +87,7 @@ pub struct ConversationEvidence {
     pub in_use_small: Flights,
     /// Those that begin with a large one.
     pub in_use_large: Flights,
-    /// Flights of connections of which nothing was seen before.
+    /// Flights of connections of which nothing was seen before, or whose handshake the host has not taken.
     pub unknown: Flights,
     /// First flights that begin with a large segment, which count above as well.
     pub first_large: Flights,

@@ -42,7 +42,8 @@ pub(super) enum Place {
     AfterSilence(u64),
     /// While the connection was in use.
     InUse,
-    /// Of a connection of which nothing was seen before: it may have been any of these.
+    /// Of a connection of which nothing was seen before, or whose handshake the host has not taken: it may have been any
+    /// of these, or none.
     Unknown,
 }
 
@@ -96,6 +97,12 @@ impl Flight {
             self.tries += 1;
             self.is_heard |= heard.is_some_and(|heard| heard.since(self.since) >= UNDER_WAY_NS);
         }
+    }
+
+    /// Says that it is not known where it stands; it counts as nothing yet.
+    pub(super) const fn displace(&mut self) {
+        self.place = Place::Unknown;
+        self.counted = None;
     }
 
     /// How often its beginning was sent again.

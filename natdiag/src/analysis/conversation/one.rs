@@ -34,7 +34,8 @@ pub(super) struct Conversation {
     first: Option<SeqNumber>,
     /// Whether the remote host has opened it, so that nothing is to be learnt of it.
     is_of_theirs: bool,
-    /// Whether nothing is to be learnt of it, as the host has not taken our part of the handshake.
+    /// Whether the host has not taken our part of the handshake, so that only this is to be learnt of it, whether it ever
+    /// takes anything.
     is_void: bool,
     /// Whether it is over.
     is_over: bool,
@@ -96,9 +97,6 @@ impl Conversation {
             }
             return;
         }
-        if self.is_void {
-            return;
-        }
         if segment.flags & RST == 0 {
             self.push(segment, silence_ns, now, evidence);
         }
@@ -132,10 +130,13 @@ impl Conversation {
             self.is_over = true;
             return;
         }
-        if self.is_void || segment.flags & ACK == 0 {
+        if segment.flags & ACK == 0 {
             return;
         }
         self.acknowledge(segment, now, evidence);
+        if self.is_void {
+            return;
+        }
         self.take(segment, now, evidence);
         self.note_window(segment, now, evidence);
     }
@@ -144,8 +145,11 @@ impl Conversation {
     fn shake(&mut self, segment: &FollowedSegment, evidence: &mut ConversationEvidence) {
         if self.end.is_some() {
             self.is_void = true;
-            if let Some(flight) = self.flight.take() {
-                forget(&flight, evidence);
+            self.asked_at = None;
+            self.timed.clear();
+            if let Some(flight) = &mut self.flight {
+                forget(flight, evidence);
+                flight.displace();
             }
             return;
         }
@@ -175,9 +179,9 @@ impl Conversation {
         }
         if is_new {
             self.end = Some(end);
-            self.asked_at = Some(now);
+            self.asked_at = (!self.is_void).then_some(now);
             self.is_told_nothing = false;
-            if self.timed.len() < TIMED {
+            if self.timed.len() < TIMED && !self.is_void {
                 self.timed.push((end, now));
             }
         } else {
@@ -198,7 +202,7 @@ impl Conversation {
 
     fn place(&self, segment: &FollowedSegment, silence_ns: Option<u64>) -> Place {
         let is_first = self.first == Some(segment.seq);
-        match silence_ns {
+        match silence_ns.filter(|_| !self.is_void) {
             Some(ns) if is_first && ns < SILENCE_BEFORE_FIRST_NS => Place::First,
             Some(ns) if ns >= SILENCE_NS => Place::AfterSilence(ns),
             Some(_) => Place::InUse,

@@ -39,11 +39,14 @@ impl Data {
     }
 
     /// Loss of data by chance: without flights that are never taken. The sums do not tell these apart; connections that
-    /// are looked at one by one do.
+    /// are looked at one by one do. What the host answers with a RST at last was in vain as well.
     fn by_chance(case: &Case) -> Option<Self> {
         let counted = Self::of_case(case)?;
-        let stuck = case.conversations.filter(|evidence| evidence.stuck() > 0);
-        let forth = stuck.map(|evidence| {
+        let is_reset = case.syns.is_some_and(|syns| syns.resets.is_some());
+        let one_by_one = case
+            .conversations
+            .filter(|evidence| evidence.stuck() > 0 || is_reset);
+        let forth = one_by_one.map(|evidence| {
             let Sent {
                 sent, sent_again, ..
             } = evidence.data;

@@ -59,10 +59,9 @@ pub(super) fn restarted(
 ) -> Finding {
     let absence = syns.restarts.absence();
     let count = |of: fn(&Absence) -> u64| absence.map_or(0, of);
-    let (dropped, refused) = (
-        count(|absence| absence.dropped),
-        count(|absence| absence.refused),
-    );
+    let dropped = count(|absence| absence.dropped);
+    // Of a host that was away when the watch began nobody knows what it was before.
+    let refused = absence.map_or(syns.refused, |absence| absence.refused);
     let (resets, silent) = (
         count(|absence| absence.old_resets),
         count(Absence::silent_seconds),
