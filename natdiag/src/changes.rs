@@ -67,10 +67,16 @@ impl Standing {
         }
     }
 
+    /// How sure the named cause was, or nothing where none was named.
+    #[must_use]
+    pub fn certainty(&self) -> Option<f64> {
+        (!self.cause.is_open()).then_some(self.confidence)
+    }
+
     /// Whether the difference is worth an event.
     fn differs(&self, other: &Self) -> bool {
         (self.cause, self.severity) != (other.cause, other.severity)
-            || Certainty::of(self.confidence) != Certainty::of(other.confidence)
+            || self.certainty().map(Certainty::of) != other.certainty().map(Certainty::of)
     }
 }
 

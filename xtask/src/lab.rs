@@ -146,7 +146,7 @@ pub(crate) struct Played {
     /// Causes that may be named besides.
     pub(crate) tolerated: &'static [&'static str],
     /// The causes that natdiag named, and how sure it was.
-    pub(crate) named: Vec<(String, f64)>,
+    pub(crate) named: Vec<(String, Option<f64>)>,
     /// In what the run differs from what it must be.
     pub(crate) differences: Vec<String>,
     /// What tcpdump has kept of it; the next run of the scenario replaces it.

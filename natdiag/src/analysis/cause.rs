@@ -70,6 +70,12 @@ const BY_PAWS: Verify = Verify::By(&[
 ]);
 
 impl Cause {
+    /// Whether it says that nothing could be named: nobody can be sure of that.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::InsufficientEvidence | Self::Blind)
+    }
+
     /// The cause's name in the report.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -12,14 +12,14 @@ use super::{
     close_up::CloseUp,
     conversation::ConversationEvidence,
     counters::counters,
-    diagnosis::{Diagnosis, Finding, RemoteDiagnosis, Severity},
+    diagnosis::{Cause, Diagnosis, Finding, RemoteDiagnosis, Severity},
     fares::Fares,
     fates::{SynEvidence, neighbours::Neighbours},
     fragments::Datagrams,
     ranking::Ranking,
     table::{Counts, Remote},
     tracker::Networks,
-    verdict::{self, Case, LeftOut},
+    verdict::{self, Case, LeftOut, Together},
 };
 use crate::event::Timestamp;
 
@@ -57,20 +57,22 @@ impl Analysis {
                 with_findings.push((Reverse((severity, 0, 0)), address));
             }
         }
-        let networks = self.tracker.networks();
+        let others = self.others(now);
         let with_findings = with_findings.in_order().into_iter();
         let mut remotes: Vec<_> = with_findings
-            .filter_map(|(_, address)| self.remote(address, &networks, now))
+            .filter_map(|(_, address)| self.remote(address, &others, now))
             .collect();
         remotes.sort_by_key(|remote| (Reverse(worst(remote)), remote.address));
         let busiest = busiest.in_order().into_iter();
         remotes.reserve_exact(busiest.len());
-        remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &networks, now)));
+        remotes.extend(busiest.filter_map(|(_, address)| self.remote(address, &others, now)));
         for remote in remotes.iter_mut().take(CLOSE_UPS) {
             remote.close_up = self.close_up(remote.address);
         }
         let (overflow, overflow_remotes) = self.table.overflow();
         let charged = self.totals.value(Counter::Charged);
+        let mut findings = self.about_source(charged, now);
+        findings.extend(self.about_all(&others, now));
         Diagnosis {
             totals: self.totals,
             remotes_known: self.table.remotes().len() + uncounted.len(),
@@ -79,7 +81,7 @@ impl Analysis {
             overflow_remotes,
             turned_away: self.table.turned_away(),
             syns_not_followed: self.tracker.left_out(),
-            findings: self.about_source(charged, now),
+            findings,
         }
     }
 
@@ -96,10 +98,14 @@ impl Analysis {
             })
     }
 
+    fn known(&self, remote: IpAddr) -> Option<&Remote> {
+        self.table.get(remote.into())
+    }
+
     /// How the connections to a remote host have fared.
     #[must_use]
     pub fn fares(&self, remote: IpAddr) -> Fares {
-        let known = self.table.get(remote.into());
+        let known = self.known(remote);
         let fragmented = known.map_or(0, |known| {
             known
                 .counts
@@ -146,10 +152,40 @@ impl Analysis {
         findings
     }
 
+    /// What other hosts do, for each host.
+    pub(super) fn others(&self, now: Timestamp) -> Others {
+        let is_seen = !self.tracker.sides().lacks_answers(now);
+        Others {
+            networks: self.tracker.networks(),
+            together: is_seen
+                .then(|| Together::of(self.tracker.hosts()))
+                .flatten(),
+        }
+    }
+
+    /// What is said once where nearly all hosts fail together.
+    fn about_all(&self, others: &Others, now: Timestamp) -> Option<Finding> {
+        let together = others.together.as_ref()?;
+        let is_out_of_ports = |address: &IpAddr| {
+            let Some((syns, remote)) = self.tracker.evidence(*address).zip(self.known(*address))
+            else {
+                return false;
+            };
+            let case = self.case_without_datagrams(remote.address, &remote.counts, Some(syns), now);
+            let findings = verdict::findings(&case);
+            let causes = findings.iter().map(|finding| finding.cause);
+            causes
+                .into_iter()
+                .any(|cause| cause == Cause::NatPortExhaustion)
+        };
+        let out_of_ports = together.failing().filter(is_out_of_ports).count();
+        Some(together.finding(out_of_ports))
+    }
+
     pub(super) fn remote(
         &self,
         address: Address,
-        networks: &Networks,
+        others: &Others,
         now: Timestamp,
     ) -> Option<RemoteDiagnosis> {
         let counts = match self.table.get(address) {
@@ -157,7 +193,7 @@ impl Analysis {
             None => self.conversations.get(address).map(|_| &UNCOUNTED)?,
         };
         let syns = self.tracker.evidence(address.into());
-        let neighbours = syns.map(|syns| networks.neighbours(address.into(), syns));
+        let neighbours = syns.map(|syns| others.beside(address.into(), syns));
         let case = Case {
             neighbours: neighbours.unwrap_or_default(),
             ..self.case(address, counts, syns, now)
@@ -253,6 +289,23 @@ impl Analysis {
             0.0
         } else {
             missed as f64 / (missed + self.records) as f64
+        }
+    }
+}
+
+/// What is known of all hosts and bears on each.
+pub(super) struct Others {
+    networks: Networks,
+    together: Option<Together>,
+}
+
+impl Others {
+    /// What the others do, beside one.
+    fn beside(&self, address: IpAddr, syns: &SynEvidence) -> Neighbours {
+        let together = self.together.as_ref();
+        Neighbours {
+            fail_together: together.is_some_and(|together| together.includes(address)),
+            ..self.networks.neighbours(address, syns)
         }
     }
 }

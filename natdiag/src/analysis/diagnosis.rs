@@ -169,7 +169,7 @@ impl Severity {
 pub struct Finding {
     /// The cause.
     pub cause: Cause,
-    /// Probability of the cause given what was observed, 0 to 1.
+    /// Probability of the cause given what was observed, 0 to 1. What is shown is [`Finding::certainty`].
     pub confidence: f64,
     /// What it means for connections.
     pub severity: Severity,
@@ -199,6 +199,12 @@ impl Finding {
             not_excluded: Vec::new(),
             remedy: Vec::new(),
         }
+    }
+
+    /// How sure the named cause is, or nothing where none is named.
+    #[must_use]
+    pub fn certainty(&self) -> Option<f64> {
+        (!self.cause.is_open()).then_some(self.confidence)
     }
 }
 

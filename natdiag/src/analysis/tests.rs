@@ -196,7 +196,7 @@ fn one_refused_syn_harms_nobody_and_those_of_who_tries_again_do() {
         let now = Timestamp(1000 * MS);
         let remote = analysis.table.get(server.into()).unwrap();
         let bound = analysis.severity(remote, analysis.tracker.evidence(server), now);
-        let findings = analysis.remote(server.into(), &analysis.tracker.networks(), now);
+        let findings = analysis.remote(server.into(), &analysis.others(now), now);
         let found = findings.unwrap().findings[0].severity;
         assert_eq!((found, bound), (want, Some(want)), "{refused}");
     }

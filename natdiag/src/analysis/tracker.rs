@@ -37,7 +37,10 @@ use natdiag_common::{
 use serde::{Deserialize, Serialize};
 
 use self::{before::ResetsBefore, deadlines::Deadlines, fate::settle, flow::Flow, stray::Strays};
-pub use self::{network::Networks, ordinary::Sides};
+pub use self::{
+    network::{Networks, network},
+    ordinary::Sides,
+};
 use crate::{
     analysis::{
         fates::{Fate, SynEvidence},
@@ -129,6 +132,16 @@ impl Tracker {
     #[must_use]
     pub fn evidence(&self, remote: IpAddr) -> Option<&SynEvidence> {
         self.remotes.get(&remote).map(|state| &state.evidence)
+    }
+
+    /// What is known about SYNs to each remote host, in no order.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "who shows something of them puts it in order"
+    )]
+    pub fn hosts(&self) -> impl Iterator<Item = (IpAddr, &SynEvidence)> {
+        let remotes = self.remotes.iter();
+        remotes.map(|(address, state)| (*address, &state.evidence))
     }
 
     /// Forgets a remote host.

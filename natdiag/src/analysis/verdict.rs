@@ -20,6 +20,7 @@ mod response;
 mod restart;
 mod stall;
 mod syn;
+mod together;
 mod unseen;
 mod waiting;
 
@@ -30,6 +31,7 @@ pub use self::{
     fragmentation::{is_junk, scattered_flood},
     left_out::{LeftOut, left_out},
     syn::SynTrouble,
+    together::Together,
     unseen::{Middle, middle_unseen, not_looked_into, one_sided},
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
@@ -93,7 +95,12 @@ pub fn findings(case: &Case) -> Vec<Finding> {
     let mut is_full = false;
     if let Some(syns) = case.syns {
         findings.extend(refusal::findings(syns));
-        let mut silence = syn::findings(case, syns);
+        // What hosts share that fail together is told of the source.
+        let mut silence = if case.neighbours.fail_together {
+            Vec::new()
+        } else {
+            syn::findings(case, syns)
+        };
         if syns.acks > 0 && reset::explains_bare_acks(syns) {
             silence.retain(|finding| finding.cause != Cause::InsufficientEvidence);
         }

@@ -113,7 +113,7 @@ struct Subject<'a> {
 #[derive(Debug, Serialize)]
 struct Was {
     cause: &'static str,
-    confidence: f64,
+    confidence: Option<f64>,
     severity: &'static str,
 }
 
@@ -200,7 +200,7 @@ impl From<&Standing> for Was {
     fn from(standing: &Standing) -> Self {
         Self {
             cause: standing.cause.as_str(),
-            confidence: standing.confidence,
+            confidence: standing.certainty(),
             severity: standing.severity.as_str(),
         }
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    analysis::diagnosis::{Cause, Finding, Severity},
+    analysis::diagnosis::{Finding, Severity},
     survey::Survey,
 };
 
@@ -36,7 +36,7 @@ impl Weight {
     /// The weight of one finding.
     #[must_use]
     pub fn of(finding: &Finding) -> Self {
-        if matches!(finding.cause, Cause::InsufficientEvidence | Cause::Blind) {
+        if finding.cause.is_open() {
             Self::Unclear
         } else if finding.severity >= Severity::Warning {
             Self::Harm
@@ -88,7 +88,10 @@ impl From<ExitStatus> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture::{finding, survey_of};
+    use crate::{
+        analysis::diagnosis::Cause,
+        report::fixture::{finding, survey_of},
+    };
 
     struct Case {
         name: &'static str,

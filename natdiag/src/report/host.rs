@@ -33,12 +33,7 @@ fn write_json<T: Serialize>(report: Report<'_>, host: T, out: &mut dyn Write) ->
 
 /// Writes one finding about this host, numbered.
 fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Result<()> {
-    let heading = format!(
-        "{} ({}, {} sure)",
-        finding.cause.title(),
-        finding.severity.as_str(),
-        wording::sure(finding.confidence)
-    );
+    let heading = format!("{} ({})", finding.cause.title(), wording::grade(finding));
     page.gap()?;
     page.heading(&format!("{number}. "), Some(finding.severity), &heading)?;
     page.body(&sentence(&finding.summary))?;

@@ -118,7 +118,7 @@ impl From<&diagnosis::HitBy> for HitBy {
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding<'a> {
     cause: &'static str,
-    confidence: f64,
+    confidence: Option<f64>,
     severity: &'static str,
     summary: &'a str,
     evidence: EvidenceMap<'a>,
@@ -292,7 +292,7 @@ impl<'a> From<&'a diagnosis::Finding> for Finding<'a> {
     fn from(finding: &'a diagnosis::Finding) -> Self {
         Self {
             cause: finding.cause.as_str(),
-            confidence: finding.confidence,
+            confidence: finding.certainty(),
             severity: finding.severity.as_str(),
             summary: &finding.summary,
             evidence: EvidenceMap(&finding.evidence),

@@ -63,7 +63,9 @@ impl Note {
         let (harm, unclear, harmless) =
             (of(Weight::Harm), of(Weight::Unclear), of(Weight::Harmless));
         let several = survey.sources.len() > 1;
-        let verdict = verdict(harm.len(), unclear.len());
+        let idle = unclear.iter().filter(|subject| subject.has_seen_nothing());
+        let open = unclear.len() - idle.count();
+        let verdict = verdict(harm.len(), open, unclear.len() > open);
         let told = alike([harm, unclear].concat());
         Self {
             opening: survey
@@ -184,12 +186,13 @@ pub(crate) fn missed(source: &SourceSurvey) -> String {
     }
 }
 
-fn verdict(harm: usize, unclear: usize) -> String {
+fn verdict(harm: usize, unclear: usize, is_idle: bool) -> String {
     let needs = |number: usize, one: &str, many: &str| match number {
         1 => format!("1 {one}"),
         number => format!("{number} {many}"),
     };
     match (harm, unclear) {
+        (0, 0) if is_idle => "Nothing was seen yet.".to_owned(),
         (0, 0) => "Nothing wrong was found.".to_owned(),
         (harm, 0) => format!(
             "{}.",
@@ -259,4 +262,30 @@ fn joined(statements: &[String]) -> String {
         .iter()
         .map(|statement| statement.trim_end_matches('.'));
     statements.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::diagnosis::{Cause, Severity},
+        report::fixture,
+    };
+
+    #[test]
+    fn idle_interface_has_nothing_seen_yet_and_no_open_question() {
+        let nothing = fixture::finding(Cause::InsufficientEvidence, Severity::Warning);
+        let mut survey = fixture::survey_of(vec![], vec![nothing]);
+        let diagnosis = &mut survey.sources[0].diagnosis;
+        diagnosis.remotes_known = 0;
+        diagnosis.totals.counters[Counter::Charged as usize] = 0;
+        let note = Note::new(&survey, None);
+        assert_eq!(note.verdict, "Nothing was seen yet.");
+        let name = &survey.sources[0].name;
+        assert_eq!(note.told[0].heading, format!("{name}: nothing seen yet"));
+
+        survey.sources[0].diagnosis.totals.counters[Counter::Charged as usize] = 1;
+        let note = Note::new(&survey, None);
+        assert_eq!(note.verdict, "No cause could be named; 1 question is open.");
+    }
 }

@@ -19,7 +19,6 @@ use crate::{
         survey::{ProbeSurvey, Tested},
     },
     report::{
-        exit_code::Weight,
         json_layout::Outline,
         model::Report,
         text::{page::Page, paper::Paper},
@@ -207,16 +206,8 @@ fn write_tested(page: &mut Page, tested: &Tested) -> io::Result<()> {
         }
         Answer::Found(finding) => {
             let title = finding.cause.title();
-            let grade = match Weight::of(finding) {
-                // To be sure of not knowing says nothing.
-                Weight::Unclear => String::new(),
-                Weight::Harm | Weight::Harmless => format!(
-                    " ({}, {} sure)",
-                    finding.severity.as_str(),
-                    wording::sure(finding.confidence)
-                ),
-            };
-            page.paragraph("", &format!("{remote}: {title}{grade}"))?;
+            let grade = wording::grade(finding);
+            page.paragraph("", &format!("{remote}: {title} ({grade})"))?;
             page.body(&finding.summary)?;
             write_arms(page, tested)?;
             let alternative = |other: &crate::analysis::diagnosis::Alternative| {

@@ -187,7 +187,9 @@ impl Row {
 
     fn new(remote: String, finding: Option<&Finding>, more: usize) -> Self {
         let title = finding.map_or("", |finding| finding.cause.title());
-        let sure = finding.map_or_else(String::new, |finding| wording::sure(finding.confidence));
+        let sure = finding
+            .and_then(Finding::certainty)
+            .map_or_else(String::new, wording::sure);
         Self {
             severity: finding.map(|finding| finding.severity),
             remote,

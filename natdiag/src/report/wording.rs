@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr, time::Duration};
 
 use crate::{
-    analysis::diagnosis::{Cause, HitBy, Severity},
+    analysis::diagnosis::{Cause, Finding, HitBy, Severity},
     event::Timestamp,
     names::Names,
 };
@@ -42,6 +42,15 @@ pub(crate) fn sure(confidence: f64) -> String {
     } else {
         format!("{:.0} %", (permille / 10.0).floor())
     }
+}
+
+/// How bad a finding is, and how sure where it names a cause.
+pub(crate) fn grade(finding: &Finding) -> String {
+    let severity = finding.severity.as_str();
+    finding.certainty().map_or_else(
+        || severity.to_owned(),
+        |certainty| format!("{severity}, {} sure", sure(certainty)),
+    )
 }
 
 /// A part of a whole as a percentage, or nothing where there is no whole. Neither all nor nothing is said of a part.
@@ -176,6 +185,18 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_sure_of_not_knowing() {
+        for (cause, want) in [
+            (Cause::PacketLoss, "warning, 99.9 % sure"),
+            (Cause::InsufficientEvidence, "warning"),
+            (Cause::Blind, "warning"),
+        ] {
+            let finding = Finding::new(cause, 0.9999, Severity::Warning, String::new());
+            assert_eq!(grade(&finding), want);
+        }
+    }
 
     #[test]
     fn confidence_is_never_rounded_up() {

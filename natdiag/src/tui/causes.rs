@@ -15,8 +15,8 @@ pub(crate) struct Found {
     pub(crate) cause: Cause,
     /// The worst that it does.
     pub(crate) severity: Severity,
-    /// The highest confidence.
-    pub(crate) confidence: f64,
+    /// The highest certainty, or nothing where no cause is named.
+    pub(crate) certainty: Option<f64>,
     /// How many remote hosts.
     pub(crate) remotes: usize,
     /// The first one in the order of the report, or the source.
@@ -30,12 +30,13 @@ pub(crate) fn causes(survey: &Survey) -> Vec<Found> {
         let found = causes.entry(finding.cause).or_insert(Found {
             cause: finding.cause,
             severity: finding.severity,
-            confidence: finding.confidence,
+            certainty: finding.certainty(),
             remotes: 0,
             example,
         });
         found.severity = found.severity.max(finding.severity);
-        found.confidence = found.confidence.max(finding.confidence);
+        let certainties = [found.certainty, finding.certainty()];
+        found.certainty = certainties.into_iter().flatten().reduce(f64::max);
         found.remotes += usize::from(example.remote.is_some());
     };
     for (source, survey) in survey.sources.iter().enumerate() {

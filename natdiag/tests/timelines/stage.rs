@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use natdiag_common::{
     Direction,
     testkit::{Packet, Payload, Segment, fragmentation_needed, icmp, raw, tcp},
+    wire::tcp::{CWR, ECE, SYN},
 };
 
 use crate::script::Step;
@@ -141,6 +142,7 @@ fn syn(step: &Step, late: u32) -> Result<Piece> {
         .seq(step.number("isn", ISN)?)
         .syn()
         .mss(u16::try_from(step.number("our-mss", 1460)?)?);
+    let segment = asking(step, segment);
     Ok(Piece {
         segment: match ts {
             Some(ts) => segment.sack_permitted().timestamps(ts, 0),
@@ -148,6 +150,22 @@ fn syn(step: &Step, late: u32) -> Result<Piece> {
         },
         direction: Direction::Egress,
     })
+}
+
+/// A SYN that asks for what its line says.
+fn asking(step: &Step, mut syn: Segment) -> Segment {
+    if step.is("ecn") {
+        syn = syn.flags(SYN | ECE | CWR);
+    }
+    if step.is("multipath") {
+        // MP_CAPABLE without a key (RFC 8684, section 3.1).
+        syn = syn.option(30, &[0x01, 0x81]);
+    }
+    if step.is("fast-open") {
+        // A request for a cookie (RFC 7413, section 4.1.1).
+        syn = syn.option(34, &[]);
+    }
+    syn
 }
 
 /// The server's clock: `server-ts`, or one that suits nobody.

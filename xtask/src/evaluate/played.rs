@@ -32,7 +32,7 @@ struct Run<'a> {
     name: &'a str,
     causes: &'a [&'a str],
     tolerated: &'a [&'a str],
-    named: &'a [(String, f64)],
+    named: &'a [(String, Option<f64>)],
 }
 
 impl Outcome {
@@ -98,12 +98,11 @@ impl Outcome {
         }
         for (cause, confidence) in run.named {
             let is_true = run.causes.contains(&cause.as_str());
-            let is_claim = !matches!(
-                cause.as_str(),
-                "insufficient-evidence" | "blind" | "timestamps-stripped"
-            );
-            if is_claim && !run.tolerated.contains(&cause.as_str()) {
-                self.calibration.add(*confidence, is_true);
+            let Some(confidence) = *confidence else {
+                continue;
+            };
+            if cause != "timestamps-stripped" && !run.tolerated.contains(&cause.as_str()) {
+                self.calibration.add(confidence, is_true);
             }
         }
     }
@@ -133,8 +132,8 @@ mod tests {
     #[test]
     fn cause_is_right_where_it_is_among_those_named() {
         let named = [
-            ("port-reuse".to_owned(), 0.99),
-            ("tw-recycle".to_owned(), 0.95),
+            ("port-reuse".to_owned(), Some(0.99)),
+            ("tw-recycle".to_owned(), Some(0.95)),
         ];
         let run = Run {
             name: "both",

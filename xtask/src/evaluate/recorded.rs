@@ -41,7 +41,7 @@ pub(crate) struct Recorded {
     /// The cause that it shows.
     pub(crate) cause: Option<&'static str>,
     /// The causes that were named, and how sure.
-    pub(crate) named: Vec<(String, f64)>,
+    pub(crate) named: Vec<(String, Option<f64>)>,
     /// How soon.
     pub(crate) took: Option<Took>,
 }
@@ -67,7 +67,7 @@ pub(crate) fn real() -> Result<Vec<Recorded>> {
                 name,
                 cause: *cause,
                 named: findings(&survey)
-                    .map(|finding| (finding.cause.as_str().to_owned(), finding.confidence))
+                    .map(|finding| (finding.cause.as_str().to_owned(), finding.certainty()))
                     .collect(),
                 took: took.flatten(),
             })

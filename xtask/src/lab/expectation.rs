@@ -102,7 +102,9 @@ impl Expected {
         self.cause == finding.cause
             && (about.is_none() || about == address)
             && self.harm.includes(&finding.severity)
-            && finding.confidence >= CONFIDENCE
+            && finding
+                .confidence
+                .is_none_or(|confidence| confidence >= CONFIDENCE)
     }
 }
 
@@ -192,9 +194,12 @@ pub(crate) fn list(report: &Report) -> String {
 
 fn show(address: Option<IpAddr>, finding: &Finding) -> String {
     let about = address.map_or_else(String::new, |address| format!("{address} "));
+    let confidence = finding
+        .confidence
+        .map_or_else(String::new, |confidence| format!(", {confidence:.4}"));
     format!(
-        "{about}`{}` ({}, {:.4})",
-        finding.cause, finding.severity, finding.confidence
+        "{about}`{}` ({}{confidence})",
+        finding.cause, finding.severity
     )
 }
 

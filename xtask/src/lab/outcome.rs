@@ -32,7 +32,7 @@ pub(crate) struct Verdict {
     /// natdiag's findings in one line.
     pub(crate) findings: String,
     /// The causes that it named, and how sure it was, the first finding first.
-    pub(crate) named: Vec<(String, f64)>,
+    pub(crate) named: Vec<(String, Option<f64>)>,
     /// In what the findings are not as they must be.
     pub(crate) causes: Vec<String>,
     /// In what anything else is not.

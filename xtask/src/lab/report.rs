@@ -42,8 +42,8 @@ pub(crate) struct Remote {
 pub(crate) struct Finding {
     /// Its name.
     pub(crate) cause: String,
-    /// Probability.
-    pub(crate) confidence: f64,
+    /// Probability, where a cause is named.
+    pub(crate) confidence: Option<f64>,
     /// Its severity.
     pub(crate) severity: String,
 }

@@ -66,7 +66,8 @@ fn is_silent(evidence: &SynEvidence) -> bool {
 
 /// The /24 or /64 of an address: the smallest networks that routes are announced for (RFC 7454, section 6.1.3; RFC
 /// 4291, section 2.5.4).
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),

@@ -122,9 +122,13 @@ impl<T: Copy> Contest<T> {
     }
 }
 
-/// What a hypothesis has for itself where nothing better can be said of it.
+/// What a hypothesis that was not named has for itself where nothing better can be said of it.
 pub(crate) fn fits(share: f64) -> String {
-    format!("fits what was seen, at {:.0} %", share * 100.0)
+    match share {
+        NAMED.. => "fits best, and more must be seen before it is named".to_owned(),
+        0.01.. => format!("fits what was seen, at {:.0} %", share * 100.0),
+        _ => "fits what was seen, at less than 1 %".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +137,17 @@ mod tests {
 
     fn of_loss_and_queue() -> Contest<u8> {
         Contest::of([(1, 0.5, -1.0), (2, 0.3, -1.0), (3, 0.2, -40.0)])
+    }
+
+    #[test]
+    fn what_is_left_fits_neither_at_nothing_nor_at_all() {
+        for (share, want) in [
+            (0.001_1, "fits what was seen, at less than 1 %"),
+            (0.4, "fits what was seen, at 40 %"),
+            (0.999, "fits best, and more must be seen before it is named"),
+        ] {
+            assert_eq!(fits(share), want);
+        }
     }
 
     #[test]

@@ -21,9 +21,10 @@ use crate::analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity
 /// Octets that every fragment but the last is a multiple of (RFC 791, section 3.1): a first fragment is at most this
 /// much below the MTU.
 const FRAGMENT_UNIT: u64 = 8;
-/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size. IPv6
-/// needs more (RFC 8200, section 5).
+/// Smallest MTU of a link that carries IPv4 (RFC 791, section 3.2): it makes first fragments of just this size.
 const SMALLEST_MTU: u64 = 68;
+/// Smallest MTU of a link that carries IPv6 (RFC 8200, section 5).
+const SMALLEST_IPV6_MTU: u64 = 1280;
 /// Octets of an IPv4 and a TCP header without options: what an MTU is more than its MSS (RFC 6691).
 const IPV4_TCP_HEADERS: u64 = 40;
 /// Smallest MSS that is worth a clamp: what every host takes (RFC 9293, section 3.7.1).
@@ -176,10 +177,7 @@ fn tcp(case: &Case) -> Option<Finding> {
     let maker = maker(case, largest);
     let (complete, incomplete) = datagrams(case, FragmentProtocol::Tcp);
     let harmful = incomplete * HARMFUL_SHARE.1 > (complete + incomplete) * HARMFUL_SHARE.0;
-    evidence.push((
-        "mtu_implied_octets",
-        Evidence::Text(format!("{largest} to {}", largest + FRAGMENT_UNIT - 1)),
-    ));
+    evidence.extend(mtu_implied(case.is_ipv6, largest));
     evidence.push(("told_by", Evidence::Text(maker.told_by)));
     let what =
         format!("{fragments} fragments of {firsts} segments, the first up to {largest} octets");
@@ -239,6 +237,20 @@ fn made_by(maker: Cause, severity: Severity, what: &str) -> Finding {
     }
 }
 
+/// The MTU that makes first fragments of this size, if a link may have one: a host may cut smaller ones by choice.
+fn mtu_implied(is_ipv6: bool, largest: u64) -> Option<(&'static str, Evidence)> {
+    let smallest = if is_ipv6 {
+        SMALLEST_IPV6_MTU
+    } else {
+        SMALLEST_MTU
+    };
+    let below = largest + FRAGMENT_UNIT;
+    (below > smallest).then(|| {
+        let span = format!("{} to {}", largest.max(smallest), below - 1);
+        ("mtu_implied_octets", Evidence::Text(span))
+    })
+}
+
 /// Octets that an MTU is more than its MSS.
 fn headers(case: &Case) -> u64 {
     if case.is_ipv6 {
@@ -283,4 +295,25 @@ fn evidence(case: &Case, protocol: FragmentProtocol) -> Vec<(&'static str, Evide
         evidence.push(("largest_first_fragment_octets", Evidence::Count(largest)));
     }
     evidence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_is_said_to_have_an_mtu_that_none_can_have() {
+        for (is_ipv6, largest, want) in [
+            (false, 44, None),
+            (false, 68, Some("68 to 75")),
+            (false, 576, Some("576 to 583")),
+            (true, 576, None),
+            (true, 1272, None),
+            (true, 1276, Some("1280 to 1283")),
+            (true, 1280, Some("1280 to 1287")),
+        ] {
+            let want = want.map(|span| ("mtu_implied_octets", Evidence::Text(span.to_owned())));
+            assert_eq!(mtu_implied(is_ipv6, largest), want, "{is_ipv6} {largest}");
+        }
+    }
 }

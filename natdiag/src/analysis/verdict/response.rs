@@ -45,9 +45,8 @@ fn unanswered(seen: &Seen) -> Option<Finding> {
         behind_a_nat(seen)
     } else {
         let summary = format!(
-            "{} of {} requests got no response though their connections opened, and no fragment came",
-            syns.unanswered_requests,
-            syns.unanswered_requests + syns.answered_requests
+            "{} though their connections opened, and no fragment came",
+            missing(seen)
         );
         let remedy =
             vec!["fetch the same with a smaller MSS: `ip route change ... advmss 1200`".to_owned()];
@@ -58,13 +57,39 @@ fn unanswered(seen: &Seen) -> Option<Finding> {
     })
 }
 
+/// What did not come, or did not get there, in words.
+fn missing(seen: &Seen) -> String {
+    let Seen { syns, stalls, .. } = *seen;
+    let parts = [
+        (
+            stalls.unanswered,
+            format!(
+                "{} of {} requests got no response",
+                stalls.unanswered,
+                stalls.unanswered + syns.answered_requests
+            ),
+        ),
+        (
+            stalls.large_holes,
+            format!("{} responses came without a large part", stalls.large_holes),
+        ),
+        (
+            stalls.large_stuck,
+            format!(
+                "{} large segments of ours were sent in vain",
+                stalls.large_stuck
+            ),
+        ),
+    ];
+    let seen = parts.into_iter().filter(|(number, _)| *number > 0);
+    seen.map(|(_, words)| words).collect::<Vec<_>>().join(", ")
+}
+
 /// Behind a NAT, fragments that it has dropped leave no trace.
 fn behind_a_nat(seen: &Seen) -> Finding {
-    let syns = seen.syns;
     let summary = format!(
-        "blind from here: {} of {} requests got no response or only its end; a NAT gateway may have dropped fragments before this interface",
-        syns.unanswered_requests,
-        syns.unanswered_requests + syns.answered_requests
+        "blind from here: {}; a NAT gateway may have dropped fragments before this interface",
+        missing(seen)
     );
     Finding {
         not_excluded: vec![
@@ -114,4 +139,35 @@ fn reassembled(syns: &SynEvidence) -> Option<Finding> {
         evidence,
         remedy,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::conversation::ConversationEvidence;
+
+    #[test]
+    fn what_did_not_come_is_told_and_what_came_is_not() {
+        let syns = SynEvidence {
+            answered_requests: 44,
+            ..SynEvidence::default()
+        };
+        super::super::case::with(&ConversationEvidence::default(), |case| {
+            for (unanswered, large_holes, want) in [
+                (0, 3, "3 responses came without a large part"),
+                (4, 0, "4 of 48 requests got no response"),
+                (
+                    4,
+                    2,
+                    "4 of 48 requests got no response, 2 responses came without a large part",
+                ),
+            ] {
+                let mut stalls = Stalls::default();
+                stalls.unanswered = unanswered;
+                stalls.large_holes = large_holes;
+                let (case, syns) = (case, &syns);
+                assert_eq!(missing(&Seen { case, syns, stalls }), want);
+            }
+        });
+    }
 }

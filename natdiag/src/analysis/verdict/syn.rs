@@ -318,8 +318,13 @@ pub(super) fn timestamps_stripped(syns: &SynEvidence) -> Option<Finding> {
     if !is_rewritten && (missing < ENOUGH || syns.handshakes_with_echo > missing) {
         return None;
     }
+    let who = if is_rewritten {
+        "something on the way rewrites them"
+    } else {
+        "most likely the server has them off; else something on the way strips them"
+    };
     let summary = format!(
-        "timestamps do not come back: of {} handshakes that offered them {missing} got none and {} got a foreign one; the server has them off, or something on the way strips them",
+        "timestamps do not come back: of {} handshakes that offered them {missing} got none and {} got a foreign one; {who}",
         missing + syns.echo_foreign + syns.handshakes_with_echo,
         syns.echo_foreign
     );

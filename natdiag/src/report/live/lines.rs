@@ -75,12 +75,11 @@ impl Lines {
             if self.verdicts.remove(&subject).as_ref() != Some(&verdict) {
                 for finding in findings {
                     let line = format!(
-                        "{}: {}: {} ({}, {} sure)",
+                        "{}: {}: {} ({})",
                         name(&subject, &survey.names),
                         finding.cause.as_str(),
                         finding.summary,
-                        finding.severity.as_str(),
-                        wording::sure(finding.confidence)
+                        wording::grade(finding)
                     );
                     page.heading(&format!("{time} "), Some(finding.severity), &line)?;
                 }

@@ -40,6 +40,13 @@ impl Subject<'_> {
             && one.remedy == two.remedy
     }
 
+    /// Whether it says only that there is nothing to go by yet: no question is open then.
+    pub(crate) fn has_seen_nothing(&self) -> bool {
+        self.remote.is_none()
+            && self.finding.cause == Cause::InsufficientEvidence
+            && self.source.has_seen_nothing()
+    }
+
     /// Whom it is about, in words.
     pub(crate) fn name(&self, several_sources: bool) -> String {
         match self.remote {
@@ -113,10 +120,12 @@ impl Told {
         Self {
             severity: finding.severity,
             heading: format!(
-                "{name}: {} ({}, {} sure)",
-                finding.cause.title(),
-                finding.severity.as_str(),
-                wording::sure(finding.confidence)
+                "{name}: {}",
+                if subject.has_seen_nothing() {
+                    "nothing seen yet".to_owned()
+                } else {
+                    format!("{} ({})", finding.cause.title(), wording::grade(finding))
+                }
             ),
             summary: sentence(&finding.summary),
             fates: counters.and_then(|counters| fates(finding, counters)),

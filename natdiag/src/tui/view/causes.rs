@@ -76,7 +76,9 @@ fn line(found: &Found, title: usize, is_chosen: bool, width: usize, theme: Theme
     let text = format!(
         "{:<title$}  {:>7}  {remotes:>7}",
         wording::fitted(found.cause.title(), title),
-        wording::sure(found.confidence),
+        found
+            .certainty
+            .map_or_else(|| "-".to_owned(), wording::sure),
     );
     Line::from(vec![
         Span::styled(mark, theme.severity(severity).patch(style)),

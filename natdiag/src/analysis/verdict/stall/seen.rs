@@ -42,7 +42,7 @@ impl<'a> Seen<'a> {
             ("responses_cut_short", Evidence::Count(stalls.large_holes)),
             ("fragments_seen", Evidence::Count(fragments)),
             (
-                "packet_too_big",
+                "packet_too_big_received",
                 Evidence::Count(case.counts.value(RemoteCounter::PacketTooBig)),
             ),
         ];
@@ -72,13 +72,13 @@ impl<'a> Seen<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stalls {
     /// Connections that were given up with as much missing as a large segment holds.
-    pub(super) large_holes: u64,
+    pub(crate) large_holes: u64,
     /// Connections that were given up with less missing.
     pub(super) small_holes: u64,
     /// Large segments received.
     pub(super) large_received: u64,
     /// Large segments that we have sent again and again in vain.
-    pub(super) large_stuck: u64,
+    pub(crate) large_stuck: u64,
     /// Large segments that we have sent and that were acknowledged.
     pub(super) large_acknowledged: u64,
     /// Connections, or segments with new data, whose timestamps go back.

@@ -35,6 +35,7 @@ fn with_seen<T>(data: &FollowCounts, syns: &SynEvidence, look: impl FnOnce(&Seen
         neighbours: Neighbours {
             silent: 1,
             answering: 2,
+            fail_together: false,
         },
         missed_share: 0.0,
         now: Timestamp(9_000_000_000),
