@@ -134,7 +134,8 @@ pub enum RemoteCounter {
     /// Atomic fragments received (RFC 6946): an IPv6 Fragment header on a whole packet. Those of SYNs and RSTs are in
     /// `AtomicSegmentReceived`.
     FragmentAtomic,
-    /// Fragments sent to the remote host, of any protocol and position. As above: see `AtomicSegmentSent`.
+    /// Fragments sent to the remote host, of any protocol and position. Those of SYNs and RSTs are in
+    /// `AtomicSegmentSent`.
     FragmentSent,
     /// SYNs sent, every transmission.
     SynSent,

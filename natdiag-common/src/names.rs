@@ -35,7 +35,7 @@ pub const MAP_FLOWS: &str = "FLOWS_FOLLOWED";
 
 /// XDP program that hands over segments of connections that were drawn, after [`PROGRAM_XDP`].
 pub const PROGRAM_SAMPLE_XDP: &str = "natdiag_smp_xdp";
-/// The same after [`PROGRAM_XDP_FRAGS`].
+/// XDP program that does so for frames in several buffers, after [`PROGRAM_XDP_FRAGS`].
 pub const PROGRAM_SAMPLE_XDP_FRAGS: &str = "natdiag_smp_xmb";
 /// TC program that does so after [`PROGRAM_TC_INGRESS`].
 pub const PROGRAM_SAMPLE_INGRESS: &str = "natdiag_smp_in";

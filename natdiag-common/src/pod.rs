@@ -9,13 +9,13 @@ use crate::{
 
 // SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for Totals {}
-// SAFETY: as above.
+// SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for RemoteSlot {}
-// SAFETY: as above.
+// SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for FollowCounts {}
-// SAFETY: as above.
+// SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for WireEnds {}
-// SAFETY: as above.
+// SAFETY: `repr(C)`, integers only, no padding (see the layout tests), any bit pattern is valid.
 unsafe impl aya::Pod for ProbeConnection {}
 // SAFETY: integers and an address only, no padding.
 unsafe impl aya::Pod for RemedyTrial {}

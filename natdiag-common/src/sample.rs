@@ -284,7 +284,8 @@ const fn tail(address: Address) -> u32 {
     u32::from_ne_bytes([a, b, c, d])
 }
 
-/// Multiplicative hashing (Knuth): the upper bits of the product depend on all bits. The uppermost bit of the hash is set.
+/// Multiplicative hashing (Knuth): the upper bits of the product depend on all bits. The uppermost bit of the hash is
+/// set.
 #[inline(always)]
 const fn mix(addresses: u32, ports: u32) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -6,8 +6,8 @@ use natdiag_ebpf::{frame::Frame, link};
 
 use crate::maps;
 
-/// Goes on with the program that hands the segment over, if there is one and the packet may belong to a connection that was
-/// drawn. That program passes the packet on.
+/// Goes on with the program that hands the segment over, if there is one and the packet may belong to a connection that
+/// was drawn. That program passes the packet on.
 #[inline(always)]
 pub(crate) fn hand_over(ctx: &impl EbpfContext, frame: &Frame, sampler: &ProgramArray<1>) {
     let one_in = maps::sample_one_in();

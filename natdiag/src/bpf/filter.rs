@@ -142,15 +142,15 @@ fn delete_stale(index: u32) -> io::Result<usize> {
     })
 }
 
-/// Deletes the filters that no natdiag holds, also those that were to outlive theirs, and the qdisc as above. Returns
-/// how many filters there were.
+/// Deletes the filters that no natdiag holds, also those that were to outlive theirs, and the qdisc as [`delete_stale`]
+/// does. Returns how many filters there were.
 pub(super) fn delete_all_left(index: u32) -> io::Result<usize> {
     delete(index, &[Direction::Ingress, Direction::Egress], |filter| {
         filter.is_ours() && Owner::claim(filter.program_id).is_ok()
     })
 }
 
-/// Deletes the filter of one program, and the qdisc as above. Returns how many filters there were.
+/// Deletes the filter of one program, and the qdisc as [`delete_stale`] does. Returns how many filters there were.
 pub(super) fn delete_of(index: u32, direction: Direction, program_id: u32) -> io::Result<usize> {
     delete(index, &[direction], |filter| {
         filter.program_id == program_id

@@ -46,7 +46,7 @@ pub struct LoadOptions {
     pub link_type: LinkType,
     /// Size of the ring of records: a power of two, and whole pages.
     pub records_octets: u32,
-    /// Size of the ring of spills: likewise.
+    /// Size of the ring of spills: a power of two, and whole pages.
     pub spills_octets: u32,
 }
 

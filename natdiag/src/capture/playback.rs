@@ -47,7 +47,7 @@ impl Playback {
     #[must_use]
     pub fn new(capture: Capture, local: Vec<Network>) -> Self {
         let mut analysis = Analysis::default();
-        // Evidence has none of these.
+        // Files of evidence hold no ordinary segments of established connections.
         if !capture.is_evidence() {
             analysis.shows_ordinary();
             analysis.sees_of_the_middle(Middle::LookedAt);

@@ -85,19 +85,7 @@ impl World {
         clients: u32,
         length_us: u64,
     ) -> Self {
-        let stray = if dice.happens(mix::BESIDE.0) {
-            dice.between((0.0, mix::BESIDE.1))
-        } else {
-            0.0
-        };
-        let heavy = dice.between((0.005, mix::MOST_LOSS));
-        let both_ways = dice.happens(0.3);
-        let (loss, loss_back) = match trouble {
-            Some(SynTrouble::Loss) => (heavy, if both_ways { heavy } else { 0.0 }),
-            Some(SynTrouble::ReturnLoss) => (0.0, heavy),
-            None => (0.0, 0.0),
-            _ => (stray, 0.0),
-        };
+        let (loss, loss_back) = losses(dice, trouble);
         let paths = 2 + dice.below(5);
         let backends = match trouble {
             Some(SynTrouble::RecycleOfSome) => 2 + dice.below(3),
@@ -110,26 +98,9 @@ impl World {
             Some(SynTrouble::RecycleOfSome) => 1 + dice.below(backends - 1),
             _ => 0,
         };
-        let mut blocked_ports: Vec<u16> = ports
-            .iter()
-            .copied()
-            .filter(|_| dice.happens(0.5))
-            .collect();
-        if blocked_ports.is_empty() {
-            blocked_ports.extend(ports.first());
-        }
-        let mut blocked_clients: Vec<u32> = (0..clients).filter(|_| dice.happens(0.5)).collect();
-        if blocked_clients.is_empty() {
-            blocked_clients.push(0);
-        }
-        let spells = 1 + dice.below(3);
-        let bad_times = (0..spells)
-            .map(|_| {
-                let from = dice.between((0.0, as_f64(length_us)));
-                let length = dice.between((1.0, 6.0)) * as_f64(SECOND_US);
-                (as_u64(from), as_u64(from + length))
-            })
-            .collect();
+        let blocked_ports = some_of(dice, ports.iter().copied());
+        let blocked_clients = some_of(dice, 0..clients);
+        let bad_times = bad_times(dice, length_us);
         let limit = f64::from(1 + dice.below(12));
         let burst = f64::from(1 + dice.below(6));
         Self {
@@ -347,4 +318,42 @@ impl World {
         }
         has_one
     }
+}
+
+/// Shares of packets that are lost on the way there and on the way back: by the trouble itself, or beside it.
+fn losses(dice: &mut Dice, trouble: Option<SynTrouble>) -> (f64, f64) {
+    let beside = if dice.happens(mix::BESIDE.0) {
+        dice.between((0.0, mix::BESIDE.1))
+    } else {
+        0.0
+    };
+    let heavy = dice.between((0.005, mix::MOST_LOSS));
+    let both_ways = dice.happens(0.3);
+    match trouble {
+        Some(SynTrouble::Loss) => (heavy, if both_ways { heavy } else { 0.0 }),
+        Some(SynTrouble::ReturnLoss) => (0.0, heavy),
+        None => (0.0, 0.0),
+        _ => (beside, 0.0),
+    }
+}
+
+/// About half of them, and at least the first.
+fn some_of<T>(dice: &mut Dice, all: impl Iterator<Item = T> + Clone) -> Vec<T> {
+    let mut some: Vec<T> = all.clone().filter(|_| dice.happens(0.5)).collect();
+    if some.is_empty() {
+        some.extend(all.take(1));
+    }
+    some
+}
+
+/// One to three stretches of up to six seconds, which may overlap: beginning and end of each.
+fn bad_times(dice: &mut Dice, length_us: u64) -> Vec<(u64, u64)> {
+    let stretches = 1 + dice.below(3);
+    (0..stretches)
+        .map(|_| {
+            let from = dice.between((0.0, as_f64(length_us)));
+            let length = dice.between((1.0, 6.0)) * as_f64(SECOND_US);
+            (as_u64(from), as_u64(from + length))
+        })
+        .collect()
 }

@@ -88,7 +88,7 @@ fn tshark_counts_the_same_behind_every_link_header() {
         12, 101, 228, 229, 0, 108, 113, 276, 9, 50, 51, 104, 226, 239, 258,
     ] {
         let cut = match link_type {
-            // Of these, tshark looks into no fragment that is cut.
+            // tshark looks into no fragment that is cut where one of these two stands before it.
             226 | 239 => 65_535,
             // PKTAP alone takes 108.
             258 => 208,

@@ -50,7 +50,7 @@ pub(super) struct EvidenceFiles {
 #[derive(Default)]
 struct Kept {
     packets: u32,
-    /// The newest of these.
+    /// The newest packets, with which a new file begins.
     newest: VecDeque<Exhibit>,
     statement: Option<Statement>,
     /// The file that the last was written to.
