@@ -80,15 +80,16 @@ fn ln_fates(seen: &Seen) -> f64 {
     let wait = ln_series(WAITS, served) - elsewhere;
     let some_wait = ln_series(SOME_WAIT, served) - elsewhere;
     let [open, _, _] = in_order.ports;
+    let mostly_or_some = ln_mixture(&[(0.8, wait), (0.2, some_wait)]);
     let workers = if served.total() > 0 { 0.12 } else { 0.015 };
     ln_mixture(&[
-        (0.22, in_order.outage + some_wait),
+        (0.2, in_order.outage + some_wait),
         (0.03, in_order.outage),
-        (0.18, in_order.nearly_full + some_wait),
+        (0.16, in_order.nearly_full + some_wait),
         (0.03, in_order.nearly_full),
-        (0.3, in_order.limit + wait),
-        (workers, in_order.open_limit + wait),
-        (workers, open + wait),
+        (0.34, in_order.limit + mostly_or_some),
+        (workers, in_order.open_limit + mostly_or_some),
+        (workers, open + mostly_or_some),
     ])
 }
 
