@@ -17,7 +17,7 @@ use crate::{
         established::EstablishedChoice,
         hook::HookChoice,
         network::Network,
-        output::{CheckOutput, LiveOutput, Output},
+        output::{CheckOutput, LiveOutput, NatOutput, Output},
         top::Top,
     },
 };
@@ -110,6 +110,33 @@ pub enum Check {
     /// hook would say to natdiag, the capabilities, and what could be seen from there.
     #[command(verbatim_doc_comment, after_long_help = CHECK_ATTACH_EXAMPLES)]
     Attach(CheckAttachArgs),
+    /// This host as the NAT: ports, the table of connections, rules that drop; changes nothing
+    ///
+    /// Reads rules, settings, tracked connections and counters, the counters twice within
+    /// --duration, and says what this host's own NAT does to connections. Needs no eBPF; without
+    /// root, rules and connections stay unread, and the report says so.
+    #[command(verbatim_doc_comment, after_long_help = CHECK_NAT_EXAMPLES)]
+    Nat(CheckNatArgs),
+}
+
+/// Arguments of `natdiag check nat`.
+#[derive(Debug, Args)]
+pub struct CheckNatArgs {
+    /// Interface that leads out; repeat it for several [default: those of the rules, else of the default route]
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: NatOutput,
+    /// How long to watch the counters
+    #[arg(short, long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub duration: Duration,
+    /// Read this folder, which the script has written, instead of this host
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print a shell script that collects what is needed, for hosts on which natdiag does not run
+    #[arg(long, conflicts_with_all = ["root", "duration", "output", "interfaces"])]
+    pub script: bool,
 }
 
 /// Arguments of `natdiag check attach`.
@@ -301,6 +328,24 @@ Exit codes:
   0  natdiag watch would attach
   1  it would not; the report says why
   2  natdiag itself failed, or there is no such interface";
+
+const CHECK_NAT_EXAMPLES: &str = "\
+Examples:
+  Is this NAT well?
+    sudo natdiag check nat --duration 1min
+  For a ticket:
+    sudo natdiag check nat -o markdown > nat.md
+  For a script: the destination for which most ports are in use
+    sudo natdiag check nat -o json | jq '.nat.ports[0]'
+  A NAT on which natdiag does not run: collect there for 10 s, read here:
+    natdiag check nat --script | ssh nat sudo sh -s /tmp/facts 10
+    scp -r nat:/tmp/facts . && natdiag check nat --root facts
+
+Exit codes:
+  0  this host is a NAT, and nothing wrong was found
+  1  a cause was found that harms connections, or will
+  2  natdiag itself failed
+  3  this host is no NAT, or it cannot be told from here";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
 use self::{
-    check::{attach::CheckAttachError, server::CheckServerError},
+    check::{attach::CheckAttachError, nat::CheckNatError, server::CheckServerError},
     daemon::DaemonError,
     detach::DetachError,
     pages::PagesError,
@@ -70,6 +70,9 @@ pub enum CommandError {
     /// Looking at interfaces failed.
     #[error(transparent)]
     CheckAttach(#[from] CheckAttachError),
+    /// Looking at a NAT failed.
+    #[error(transparent)]
+    CheckNat(#[from] CheckNatError),
     /// Completions or manual pages cannot be written.
     #[error(transparent)]
     Pages(#[from] PagesError),
@@ -96,6 +99,7 @@ pub fn run(cli: &Cli) -> Result<ExitStatus, CommandError> {
         Command::Probe(args) => Ok(probe::run(args, &mut outlet())?),
         Command::Check(Check::Server(args)) => Ok(check::server::check(args, &mut outlet())?),
         Command::Check(Check::Attach(args)) => Ok(check::attach::check(args, &mut outlet())?),
+        Command::Check(Check::Nat(args)) => Ok(check::nat::check(args, &mut outlet())?),
         Command::Completions { shell } => Ok(pages::completions(*shell)?),
         Command::Man { folder } => Ok(pages::man(folder.as_deref())?),
     }

@@ -12,12 +12,14 @@ use std::{
 use nix::pty::{OpenptyResult, Winsize, openpty};
 
 /// Every command that reports, and the exit code with which it would end if its report were read.
-const REPORTS: [(&str, i32); 8] = [
+const REPORTS: [(&str, i32); 10] = [
     ("replay CAPTURE", 1),
     ("replay CAPTURE --output markdown", 1),
     ("replay CAPTURE --output json", 1),
     ("check server --root PROC", 3),
     ("check server --root PROC --output json", 3),
+    ("check nat --root PROC", 3),
+    ("check nat --root PROC --output markdown", 3),
     ("completions bash", 0),
     ("man", 0),
     ("--help", 0),

@@ -41,6 +41,10 @@ pub enum Cause {
     ZeroWindow,
     InsufficientEvidence,
     Blind,
+    // The last for now: what is saved names a cause by its place.
+    NatTableFull,
+    NatInvalid,
+    ReversePathFilter,
 }
 
 /// How a cause is seen confirmed without natdiag.
@@ -217,6 +221,26 @@ impl Cause {
                 title: "race for NAT ports",
                 is_of_silence: true,
                 verify: Verify::By(&["`conntrack -S` on the NAT counts insert_failed with each"]),
+            },
+            Self::NatTableFull => Row {
+                name: "nat-table-full",
+                title: "table of connections full",
+                is_of_silence: true,
+                verify: Verify::By(&["`conntrack -S` on the NAT counts drop with each"]),
+            },
+            Self::NatInvalid => Row {
+                name: "nat-invalid",
+                title: "invalid packets pass the NAT",
+                is_of_silence: false,
+                verify: Verify::By(&["`conntrack -S` on the NAT counts invalid with each"]),
+            },
+            Self::ReversePathFilter => Row {
+                name: "reverse-path-filter",
+                title: "reverse path filter drops",
+                is_of_silence: true,
+                verify: Verify::By(&[
+                    "`nstat -az TcpExtIPReversePathFilter` on the NAT rises with each",
+                ]),
             },
             Self::SynAuthentication => Row {
                 name: "syn-authentication",

@@ -6,7 +6,6 @@
 pub mod counters;
 pub mod kernel;
 pub mod read;
-mod root;
 pub mod script;
 pub mod settings;
 pub mod verdict;

@@ -137,6 +137,7 @@ mod tests {
         names.sort();
         for name in [
             "natdiag.8",
+            "natdiag-check-nat.8",
             "natdiag-check-server.8",
             "natdiag-replay.8",
             "natdiag-watch.8",

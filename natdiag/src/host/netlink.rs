@@ -86,25 +86,41 @@ impl Request {
 /// # Errors
 /// The kernel's, such as `ENODEV`, or those of the socket.
 pub fn request(request: &Request) -> io::Result<Vec<Vec<u8>>> {
+    let mut replies = Vec::new();
+    exchange(SockProtocol::NetlinkRoute, request, &mut |body| {
+        replies.push(body.to_vec());
+    })?;
+    Ok(replies)
+}
+
+/// Sends a request to one of netlink's families and hands over the body of each reply, in the network namespace of
+/// this thread.
+///
+/// # Errors
+/// The kernel's, such as `EPERM`, or those of the socket.
+pub fn exchange(
+    family: SockProtocol,
+    request: &Request,
+    take: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
     let socket: OwnedFd = socket(
         AddressFamily::Netlink,
         SockType::Raw,
         SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkRoute,
+        family,
     )?;
     send(socket.as_raw_fd(), &request.encode(), MsgFlags::empty())?;
-    let mut replies = Vec::new();
     let mut buffer = vec![0; BUFFER_LEN];
     loop {
         let len = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
-        if read_replies(buffer.get(..len).unwrap_or_default(), &mut replies)? {
-            return Ok(replies);
+        if read_replies(buffer.get(..len).unwrap_or_default(), take)? {
+            return Ok(());
         }
     }
 }
 
 /// Reads the messages of one datagram. Returns whether the last has come.
-fn read_replies(mut datagram: &[u8], replies: &mut Vec<Vec<u8>>) -> io::Result<bool> {
+fn read_replies(mut datagram: &[u8], take: &mut dyn FnMut(&[u8])) -> io::Result<bool> {
     while datagram.len() >= HEADER_LEN {
         let mut header = datagram;
         let len = header.get_u32_ne() as usize;
@@ -121,7 +137,7 @@ fn read_replies(mut datagram: &[u8], replies: &mut Vec<Vec<u8>>) -> io::Result<b
                     Err(_) => Err(io::ErrorKind::UnexpectedEof.into()),
                 };
             }
-            _ => replies.push(body.to_vec()),
+            _ => take(body),
         }
         datagram = datagram
             .get(len.next_multiple_of(ALIGNMENT)..)
@@ -193,9 +209,9 @@ mod tests {
         let mut reply = Request::one(error)
             .octets(&(-libc::ENODEV).to_ne_bytes())
             .encode();
-        let error = read_replies(&reply, &mut Vec::new()).unwrap_err();
+        let error = read_replies(&reply, &mut |_| {}).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
         reply.truncate(HEADER_LEN + 2);
-        assert!(!read_replies(&reply, &mut Vec::new()).unwrap());
+        assert!(!read_replies(&reply, &mut |_| {}).unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! Reports about this host itself, as text and as JSON. The JSON is that of `natdiag.report/1`, with an object more.
 
 pub mod attach;
+pub mod nat;
 pub mod server;
 
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 
 use crate::{
-    analysis::diagnosis::{Evidence, Finding},
+    analysis::diagnosis::{Alternative, Evidence, Finding},
     report::{
         json_layout::Outline, model::Report, note::finding::sentence, text::page::Page, wording,
     },
@@ -33,10 +34,25 @@ fn write_json<T: Serialize>(report: Report<'_>, host: T, out: &mut dyn Write) ->
 
 /// Writes one finding about this host, numbered.
 fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Result<()> {
-    let heading = format!("{} ({})", finding.cause.title(), wording::grade(finding));
     page.gap()?;
-    page.heading(&format!("{number}. "), Some(finding.severity), &heading)?;
+    page.heading(
+        &format!("{number}. "),
+        Some(finding.severity),
+        &heading(finding),
+    )?;
     page.body(&sentence(&finding.summary))?;
+    for (label, items) in sections(finding) {
+        page.items(label, items)?;
+    }
+    Ok(())
+}
+
+fn heading(finding: &Finding) -> String {
+    format!("{} ({})", finding.cause.title(), wording::grade(finding))
+}
+
+/// What stands below the summary of a finding: a label, and its items.
+fn sections(finding: &Finding) -> [(&'static str, Vec<String>); 4] {
     let evidence = finding.evidence.iter().map(|(name, evidence)| {
         let value = match evidence {
             Evidence::Count(number) => number.to_string(),
@@ -46,15 +62,16 @@ fn write_finding(page: &mut Page, number: usize, finding: &Finding) -> io::Resul
         };
         format!("{}: {value}", name.replace('_', " "))
     });
-    page.items("evidence", evidence)?;
-    for (label, alternatives) in [
-        ("ruled out", &finding.excluded),
-        ("not ruled out", &finding.not_excluded),
-    ] {
+    let told = |alternatives: &[Alternative]| {
         let texts = alternatives
             .iter()
             .map(|other| format!("{}: {}", wording::name(other.cause), other.why));
-        page.items(label, texts)?;
-    }
-    page.items("do", &finding.remedy)
+        texts.collect()
+    };
+    [
+        ("evidence", evidence.collect()),
+        ("ruled out", told(&finding.excluded)),
+        ("not ruled out", told(&finding.not_excluded)),
+        ("do", finding.remedy.clone()),
+    ]
 }

@@ -147,7 +147,7 @@ fn write_rest(out: &mut dyn Write, number: usize) -> io::Result<()> {
 
 /// Text that Markdown shows as it is; commands in backticks stay commands, and a `_` within a word is none of its
 /// marks.
-fn escaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     const MARKS: &[char] = &['\\', '*', '_', '[', ']', '<', '>', '|', '~'];
     let clean = wording::clean(text);
     if !clean.contains(MARKS) {

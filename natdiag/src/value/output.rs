@@ -40,3 +40,15 @@ pub enum CheckOutput {
     /// One JSON object
     Json,
 }
+
+/// The form of a report about this host as a NAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum NatOutput {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// The text as Markdown, for a ticket
+    Markdown,
+}

@@ -127,7 +127,13 @@ impl Counters {
     /// One counter, if this kernel has it.
     #[must_use]
     pub fn value(&self, counter: Counter) -> Option<u64> {
-        self.0.get(&counter.name()).copied()
+        self.named(&counter.name())
+    }
+
+    /// A counter by its name, as nstat(8) prints it.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<u64> {
+        self.0.get(name).copied()
     }
 
     /// Whether nothing was read.

@@ -14,10 +14,9 @@ use super::{
     Facts, Namespace, Reading, Sample, Setting,
     counters::Sockets,
     kernel::KernelRelease,
-    root::Root,
     settings::{self, File},
 };
-use crate::{clock::Clock, event::Timestamp};
+use crate::{check::root::Root, clock::Clock, event::Timestamp};
 
 /// The PID namespace of the host bears this number since Linux 3.8 (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
 const HOST_PID_NAMESPACE: &str = "pid:[4026531836]";

@@ -13,21 +13,26 @@ const MAX_LINKS: usize = 40;
 
 /// A root folder.
 #[derive(Clone, Debug)]
-pub(super) struct Root(PathBuf);
+pub(in crate::check) struct Root(PathBuf);
 
 impl Root {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(in crate::check) fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
     /// The text of a file; what is no UTF-8 in it is replaced.
-    pub(super) fn text(&self, path: &str) -> io::Result<String> {
+    pub(in crate::check) fn text(&self, path: &str) -> io::Result<String> {
         let octets = fs::read(self.resolve(Path::new(path))?)?;
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
+    /// Where a file is.
+    pub(in crate::check) fn path(&self, path: &str) -> io::Result<PathBuf> {
+        self.resolve(Path::new(path))
+    }
+
     /// Where a link leads, or the text of a file that stands for it.
-    pub(super) fn link(&self, path: &str) -> io::Result<String> {
+    pub(in crate::check) fn link(&self, path: &str) -> io::Result<String> {
         match fs::read_link(self.0.join(path)) {
             Ok(target) => Ok(target.display().to_string()),
             Err(_) => Ok(self.text(path)?.trim().to_owned()),
@@ -35,7 +40,7 @@ impl Root {
     }
 
     /// Names in a folder, sorted; none where there is no such folder.
-    pub(super) fn names(&self, path: &str) -> Vec<String> {
+    pub(in crate::check) fn names(&self, path: &str) -> Vec<String> {
         let entries = self.resolve(Path::new(path)).and_then(fs::read_dir);
         let mut names: Vec<_> = entries
             .into_iter()
@@ -48,13 +53,13 @@ impl Root {
     }
 
     /// Whether there is such a file or folder.
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(in crate::check) fn has(&self, path: &str) -> bool {
         self.resolve(Path::new(path))
             .is_ok_and(|path| path.exists())
     }
 
     /// Whether a path is another one, by links.
-    pub(super) fn is_same(&self, path: &str, other: &str) -> bool {
+    pub(in crate::check) fn is_same(&self, path: &str, other: &str) -> bool {
         match (
             self.resolve(Path::new(path)),
             self.resolve(Path::new(other)),
@@ -65,7 +70,7 @@ impl Root {
     }
 
     /// Whether `proc` is the kernel's, so that looking again shows something new.
-    pub(super) fn is_live(&self) -> bool {
+    pub(in crate::check) fn is_live(&self) -> bool {
         statfs(&self.0.join("proc")).is_ok_and(|fs| fs.filesystem_type() == PROC_SUPER_MAGIC)
     }
 
