@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::diagnose::MIN_FINDINGS;
 use self::{
-    conversation::{ConversationEvidence, Conversations},
+    conversation::{ConversationSums, Conversations},
     crossing::Sighting,
     diagnosis::Severity,
     established::EstablishedTable,
@@ -118,7 +118,7 @@ impl Analysis {
             let address = IpAddr::from(remote.address);
             let severity = verdict::severity(&Case {
                 counts: &remote.counts,
-                syns: tracker.evidence(address),
+                syns: tracker.sums(address),
                 established: established.get(remote.address),
                 conversations: conversations.get(remote.address),
                 datagrams: datagrams.get(&address).copied().unwrap_or_default(),
@@ -229,13 +229,13 @@ impl Analysis {
     }
 
     /// Notes what evidence says about connections that were looked at one by one.
-    pub fn conversed(&mut self, remote: Address, evidence: ConversationEvidence) {
+    pub fn conversed(&mut self, remote: Address, evidence: ConversationSums) {
         self.conversations.state(remote, evidence);
     }
 
     /// What the connections with a remote host have shown, of those that were looked at.
     #[must_use]
-    pub fn conversations(&self, remote: Address) -> Option<&ConversationEvidence> {
+    pub fn conversations(&self, remote: Address) -> Option<&ConversationSums> {
         self.conversations.get(remote)
     }
 

@@ -1,19 +1,19 @@
 //! The middle of connections: whether what we send is taken, how soon, and how idle the connection was before. Captures
 //! show all connections; where not all are looked at, those that are were chosen by their four-tuples alone.
 
-mod evidence;
 mod flight;
 mod idle;
 mod one;
 mod round_trip;
+mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    evidence::{ConversationEvidence, Data, Flights},
     flight::FlightFate,
     idle::Idle,
     round_trip::RoundTrips,
+    sums::{ConversationSums, Data, Flights},
 };
 
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ use crate::{
 
 /// Connections looked at at once, at least; at most twice as many.
 const CONNECTIONS: usize = 1 << 16;
-/// Remote hosts whose evidence is kept.
+/// Remote hosts whose sums are kept.
 const REMOTES: usize = 1 << 16;
 
 /// Connections under way, and what those of each remote host have shown.
@@ -41,7 +41,7 @@ const REMOTES: usize = 1 << 16;
 pub struct Conversations {
     #[serde(skip, default = "none_open")]
     open: Recent<FlowEnds, Conversation>,
-    remotes: HashMap<Address, ConversationEvidence, Seed>,
+    remotes: HashMap<Address, ConversationSums, Seed>,
     data_segments: u64,
 }
 
@@ -62,7 +62,7 @@ fn none_open() -> Recent<FlowEnds, Conversation> {
 impl Conversations {
     /// What the connections with a remote host have shown.
     #[must_use]
-    pub fn get(&self, remote: Address) -> Option<&ConversationEvidence> {
+    pub fn get(&self, remote: Address) -> Option<&ConversationSums> {
         self.remotes.get(&remote)
     }
 
@@ -76,10 +76,10 @@ impl Conversations {
         remotes.into_iter()
     }
 
-    /// Takes what evidence says of a remote host.
-    pub fn state(&mut self, remote: Address, evidence: ConversationEvidence) {
+    /// Takes the sums of a remote host that somebody else has made.
+    pub fn state(&mut self, remote: Address, sums: ConversationSums) {
         if self.has_room_for(remote) {
-            self.remotes.insert(remote, evidence);
+            self.remotes.insert(remote, sums);
         }
     }
 
@@ -131,16 +131,16 @@ impl Conversations {
             None => makes_known,
         };
         if !is_known {
-            if let Some(evidence) = remotes.get_mut(&ends.remote).filter(|_| !is_ours) {
-                evidence.heard = Some(now);
+            if let Some(sums) = remotes.get_mut(&ends.remote).filter(|_| !is_ours) {
+                sums.heard = Some(now);
             }
             return;
         }
         let conversation = open.get_or_default(*ends);
-        let evidence = remotes.entry(ends.remote).or_default();
+        let sums = remotes.entry(ends.remote).or_default();
         match direction {
-            Direction::Egress => conversation.sent(segment, now, evidence),
-            Direction::Ingress => conversation.received(segment, now, evidence),
+            Direction::Egress => conversation.sent(segment, now, sums),
+            Direction::Ingress => conversation.received(segment, now, sums),
         }
         if conversation.is_over() {
             open.remove(ends);

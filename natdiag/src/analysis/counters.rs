@@ -2,12 +2,12 @@
 
 use natdiag_common::counter::{FragmentPosition, FragmentProtocol, RemoteCounter};
 
-use super::{diagnosis::RemoteCounters, fates::SynEvidence, fragments::Datagrams, table::Counts};
+use super::{diagnosis::RemoteCounters, fates::SynSums, fragments::Datagrams, table::Counts};
 
 /// Brings the counters of all parts together under the names of the report.
 pub(super) fn counters(
     counts: &Counts,
-    syns: Option<&SynEvidence>,
+    syns: Option<&SynSums>,
     datagrams: Datagrams,
 ) -> RemoteCounters {
     let value = |counter| counts.value(counter);

@@ -24,7 +24,7 @@ use self::{
     sighting::Kind,
 };
 pub use self::{
-    shown::{ClientConnections, CrossingEvidence},
+    shown::{ClientConnections, CrossingSums},
     sighting::Sighting,
     span::Span,
 };
@@ -57,7 +57,7 @@ pub struct Crossing {
     /// In the order of their times, though sources are read one after the other.
     due: BTreeMap<Timestamp, Vec<Key>>,
     forget: VecDeque<(Timestamp, Key)>,
-    remotes: BTreeMap<IpAddr, CrossingEvidence>,
+    remotes: BTreeMap<IpAddr, CrossingSums>,
     /// SYNs that crossed, by the source they came in at and the one they left by.
     ways: BTreeMap<(usize, usize), u64>,
     /// When each source was watched.
@@ -274,7 +274,7 @@ impl Crossing {
     }
 
     /// What is known of each remote host.
-    pub fn remotes(&self) -> impl Iterator<Item = (IpAddr, &CrossingEvidence)> {
+    pub fn remotes(&self) -> impl Iterator<Item = (IpAddr, &CrossingSums)> {
         self.remotes
             .iter()
             .map(|(remote, evidence)| (*remote, evidence))

@@ -10,11 +10,11 @@ use natdiag_common::{
 use super::{
     Analysis,
     close_up::CloseUp,
-    conversation::ConversationEvidence,
+    conversation::ConversationSums,
     counters::counters,
     diagnosis::{Cause, Diagnosis, Finding, RemoteDiagnosis, Severity},
     fares::Fares,
-    fates::{SynEvidence, neighbours::Neighbours},
+    fates::{SynSums, neighbours::Neighbours},
     fragments::Datagrams,
     ranking::Ranking,
     table::{Counts, Remote},
@@ -40,7 +40,7 @@ impl Analysis {
         let mut with_findings = Ranking::of(top.max(MIN_FINDINGS));
         let mut busiest = Ranking::of(top);
         for remote in self.table.remotes() {
-            let syns = self.tracker.evidence(remote.address.into());
+            let syns = self.tracker.sums(remote.address.into());
             let symptoms = syns.map_or(0, |syns| syns.all().dropped);
             let packets = remote.counts.packets();
             match self.severity(remote, syns, now) {
@@ -111,7 +111,7 @@ impl Analysis {
                 .counts
                 .fragments(FragmentProtocol::Tcp, FragmentPosition::First)
         });
-        Fares::of(self.tracker.evidence(remote), fragmented)
+        Fares::of(self.tracker.sums(remote), fragmented)
     }
 
     /// What belongs to no single remote host.
@@ -167,8 +167,7 @@ impl Analysis {
     fn about_all(&self, others: &Others, now: Timestamp) -> Option<Finding> {
         let together = others.together.as_ref()?;
         let is_out_of_ports = |address: &IpAddr| {
-            let Some((syns, remote)) = self.tracker.evidence(*address).zip(self.known(*address))
-            else {
+            let Some((syns, remote)) = self.tracker.sums(*address).zip(self.known(*address)) else {
                 return false;
             };
             let case = self.case_without_datagrams(remote.address, &remote.counts, Some(syns), now);
@@ -192,7 +191,7 @@ impl Analysis {
             Some(remote) => &remote.counts,
             None => self.conversations.get(address).map(|_| &UNCOUNTED)?,
         };
-        let syns = self.tracker.evidence(address.into());
+        let syns = self.tracker.sums(address.into());
         let neighbours = syns.map(|syns| others.beside(address.into(), syns));
         let case = Case {
             neighbours: neighbours.unwrap_or_default(),
@@ -205,7 +204,7 @@ impl Analysis {
             } else {
                 counters(counts, syns, case.datagrams)
             },
-            established: case.conversations.map(ConversationEvidence::sums),
+            established: case.conversations.map(ConversationSums::sums),
             findings: verdict::findings(&case),
             hit_by: Vec::new(),
             close_up: None,
@@ -216,7 +215,7 @@ impl Analysis {
     pub(super) fn severity(
         &self,
         remote: &Remote,
-        syns: Option<&SynEvidence>,
+        syns: Option<&SynSums>,
         now: Timestamp,
     ) -> Option<Severity> {
         let counts = &remote.counts;
@@ -234,7 +233,7 @@ impl Analysis {
 
     /// A closer look, where there is anything to see.
     fn close_up(&self, address: IpAddr) -> Option<Box<CloseUp>> {
-        let syns = self.tracker.evidence(address);
+        let syns = self.tracker.sums(address);
         let datagrams = self.datagrams.get(&address);
         let close_up = CloseUp {
             syns: syns.map(|syns| syns.recent.to_vec()).unwrap_or_default(),
@@ -249,7 +248,7 @@ impl Analysis {
         &'a self,
         address: Address,
         counts: &'a Counts,
-        syns: Option<&'a SynEvidence>,
+        syns: Option<&'a SynSums>,
         now: Timestamp,
     ) -> Case<'a> {
         let datagrams = self.datagrams.get(&address.into());
@@ -263,7 +262,7 @@ impl Analysis {
         &'a self,
         address: Address,
         counts: &'a Counts,
-        syns: Option<&'a SynEvidence>,
+        syns: Option<&'a SynSums>,
         now: Timestamp,
     ) -> Case<'a> {
         // Of a far side that cannot be seen nothing is known: what it has not answered, and what was sent again.
@@ -301,7 +300,7 @@ pub(super) struct Others {
 
 impl Others {
     /// What the others do, beside one.
-    fn beside(&self, address: IpAddr, syns: &SynEvidence) -> Neighbours {
+    fn beside(&self, address: IpAddr, syns: &SynSums) -> Neighbours {
         let together = self.together.as_ref();
         Neighbours {
             fail_together: together.is_some_and(|together| together.includes(address)),

@@ -1,6 +1,6 @@
 //! How the connections to one remote host have fared, for whoever compares two spans of time.
 
-use crate::analysis::fates::SynEvidence;
+use crate::analysis::fates::SynSums;
 
 /// Connections to one remote host, since the watch began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Fares {
     };
 
     /// What the evidence about SYNs says, beside so many packets in fragments.
-    pub(super) fn of(syns: Option<&SynEvidence>, fragmented: u64) -> Self {
+    pub(super) fn of(syns: Option<&SynSums>, fragmented: u64) -> Self {
         let Some(syns) = syns else {
             return Self {
                 fragmented,

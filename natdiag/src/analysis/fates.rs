@@ -26,8 +26,8 @@ pub use self::{
     outcomes::{Fate, Outcomes},
 };
 use self::{
-    clocks::Clocks, hops::Distances, kinds::SynKinds, races::RaceEvidence, recent::RecentSyns,
-    refusals::RefusalEvidence, resets::ResetEvidence, restarts::RestartEvidence, spells::Spells,
+    clocks::Clocks, hops::Distances, kinds::SynKinds, races::RaceSums, recent::RecentSyns,
+    refusals::RefusalSums, resets::ResetSums, restarts::RestartSums, spells::Spells,
     writes::RecentWrites,
 };
 use crate::{analysis::mark::Prediction, event::Timestamp};
@@ -53,7 +53,7 @@ pub struct Service {
 
 /// All that is known about SYNs sent to one remote host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct SynEvidence {
+pub struct SynSums {
     /// With a timestamp below a live mark.
     pub predicted_drop: Outcomes,
     /// With a timestamp otherwise.
@@ -161,13 +161,13 @@ pub struct SynEvidence {
     /// Distances that the packets show which end its connections.
     pub distances: Distances,
     /// Its RSTs, once there was one.
-    pub resets: Option<Box<ResetEvidence>>,
+    pub resets: Option<Box<ResetSums>>,
     /// Refused SYNs in detail, once there was one.
-    pub refusals: Option<Box<RefusalEvidence>>,
+    pub refusals: Option<Box<RefusalSums>>,
     /// Connections that it had closed when a request of ours reached it.
-    pub races: Option<Box<RaceEvidence>>,
+    pub races: Option<Box<RaceSums>>,
     /// When it was away.
-    pub restarts: RestartEvidence,
+    pub restarts: RestartSums,
     /// Whether hosts that cannot be seen from here share our address towards the remote host.
     pub shared_address: bool,
     /// When a SYN was last dropped that the rule predicts to be.
@@ -183,7 +183,7 @@ pub struct SynEvidence {
     pub writes: RecentWrites,
 }
 
-impl SynEvidence {
+impl SynSums {
     /// Place of a (local address, port) among the services.
     pub fn service(&mut self, local: IpAddr, port: u16) -> usize {
         let known = self
@@ -220,12 +220,12 @@ impl SynEvidence {
     }
 
     /// What is known about resets.
-    pub(super) fn resets_mut(&mut self) -> &mut ResetEvidence {
+    pub(super) fn resets_mut(&mut self) -> &mut ResetSums {
         self.resets.get_or_insert_default()
     }
 
     /// What is known about refused SYNs.
-    pub(super) fn refusals_mut(&mut self) -> &mut RefusalEvidence {
+    pub(super) fn refusals_mut(&mut self) -> &mut RefusalSums {
         self.refusals.get_or_insert_default()
     }
 

@@ -18,7 +18,7 @@ impl Analysis {
             .remotes()
             .iter()
             .filter_map(|remote| {
-                let syns = self.tracker.evidence(remote.address.into());
+                let syns = self.tracker.sums(remote.address.into());
                 let severity = self.severity(remote, syns, now)?;
                 (severity > Severity::Info)
                     .then_some((Reverse((severity, remote.counts.packets())), remote.address))

@@ -195,7 +195,7 @@ fn one_refused_syn_harms_nobody_and_those_of_who_tries_again_do() {
         }
         let now = Timestamp(1000 * MS);
         let remote = analysis.table.get(server.into()).unwrap();
-        let bound = analysis.severity(remote, analysis.tracker.evidence(server), now);
+        let bound = analysis.severity(remote, analysis.tracker.sums(server), now);
         let findings = analysis.remote(server.into(), &analysis.others(now), now);
         let found = findings.unwrap().findings[0].severity;
         assert_eq!((found, bound), (want, Some(want)), "{refused}");
@@ -260,7 +260,7 @@ fn an_answer_in_an_atomic_fragment_is_an_answer() {
     assert_eq!((counters.syn_sent, counters.syn_ack_received), (1, 1));
     let datagrams = counters.datagrams_complete + counters.datagrams_incomplete;
     assert_eq!((counters.fragments_atomic, datagrams), (1, 0));
-    let syns = analysis.tracker.evidence(remote.address).unwrap().all();
+    let syns = analysis.tracker.sums(remote.address).unwrap().all();
     assert_eq!((syns.answered, syns.dropped), (1, 0));
 }
 

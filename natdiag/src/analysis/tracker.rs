@@ -43,7 +43,7 @@ pub use self::{
 };
 use crate::{
     analysis::{
-        fates::{Fate, SynEvidence},
+        fates::{Fate, SynSums},
         mark::{LIFETIME_NS, MarkHistory},
         scope::is_behind_nat,
     },
@@ -55,7 +55,7 @@ use crate::{
 const MAX_MARKS: usize = 1 << 20;
 /// Marks below which none is let go.
 const MIN_MARKS: usize = 1024;
-/// Remote hosts with evidence at once.
+/// Remote hosts with sums at once.
 const MAX_REMOTES: usize = 1 << 20;
 /// Connections followed at once. The oldest are let go first, which are long established.
 pub(super) const MAX_FLOWS: usize = 1 << 19;
@@ -95,13 +95,13 @@ struct MarkKey {
 /// What is known of one remote host across its connections.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct RemoteState {
-    evidence: SynEvidence,
+    sums: SynSums,
     handshake_ns: Option<u64>,
     /// Open connections.
     open: usize,
 }
 
-/// All remote hosts with evidence.
+/// All remote hosts with sums.
 type Remotes = HashMap<IpAddr, RemoteState, Seed>;
 
 /// Follows all connections of one source.
@@ -130,8 +130,8 @@ pub struct Tracker {
 impl Tracker {
     /// What is known about SYNs to a remote host.
     #[must_use]
-    pub fn evidence(&self, remote: IpAddr) -> Option<&SynEvidence> {
-        self.remotes.get(&remote).map(|state| &state.evidence)
+    pub fn sums(&self, remote: IpAddr) -> Option<&SynSums> {
+        self.remotes.get(&remote).map(|state| &state.sums)
     }
 
     /// What is known about SYNs to each remote host, in no order.
@@ -139,9 +139,9 @@ impl Tracker {
         clippy::disallowed_methods,
         reason = "who shows something of them puts it in order"
     )]
-    pub fn hosts(&self) -> impl Iterator<Item = (IpAddr, &SynEvidence)> {
+    pub fn hosts(&self) -> impl Iterator<Item = (IpAddr, &SynSums)> {
         let remotes = self.remotes.iter();
-        remotes.map(|(address, state)| (*address, &state.evidence))
+        remotes.map(|(address, state)| (*address, &state.sums))
     }
 
     /// Forgets a remote host.
@@ -179,7 +179,7 @@ impl Tracker {
             self.left_out += syns;
             return;
         }
-        self.remote(remote).evidence.undecided += syns;
+        self.remote(remote).sums.undecided += syns;
     }
 
     /// Takes a TCP segment with SYN, FIN or RST; or an ordinary one, where these are seen.
@@ -216,7 +216,7 @@ impl Tracker {
     pub fn shown_again(&mut self, event: &Event, segment: &Segment) {
         let is_syn = segment.has(SYN) && !segment.has(ACK) && !segment.has(RST);
         if event.direction == Direction::Egress && is_syn {
-            self.remote(event.remote()).evidence.undecided += 1;
+            self.remote(event.remote()).sums.undecided += 1;
         }
     }
 
@@ -303,7 +303,7 @@ fn end(remotes: &mut Remotes, tuple: FourTuple, flow: &mut Flow) {
         .filter(|t| t.fate == Fate::Pending)
     {
         settle(
-            &mut state.evidence,
+            &mut state.sums,
             &mut flow.fates,
             transmission,
             Fate::Undecided,

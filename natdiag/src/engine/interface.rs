@@ -12,7 +12,7 @@ pub(super) use self::aside::Aside;
 use crate::{
     analysis::{
         Analysis,
-        conversation::ConversationEvidence,
+        conversation::ConversationSums,
         crossing::{Sighting, Span},
         filter::Filter,
         verdict::Middle,
@@ -284,7 +284,7 @@ impl WatchedInterface {
         let conversations = self.analysis.conversations(address);
         let conversations = conversations
             .filter(|it| it.symptoms() > 0)
-            .map(ConversationEvidence::without_round_trips);
+            .map(ConversationSums::without_round_trips);
         (followed.is_some() || conversations.is_some()).then_some(Statement {
             remote,
             followed,

@@ -6,7 +6,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use natdiag_common::follow::{FollowCounter, FollowCounts, SILENCES};
 
-use crate::{analysis::conversation::ConversationEvidence, event::Timestamp};
+use crate::{analysis::conversation::ConversationSums, event::Timestamp};
 
 const BEGINNING: &str = "established connections of ";
 const SINCE: &str = ", followed since ";
@@ -20,18 +20,14 @@ pub struct Statement {
     /// What was counted while it was under suspicion, and since when.
     pub followed: Option<(Timestamp, FollowCounts)>,
     /// What connections that were looked at one by one have shown, where any of it calls for an explanation.
-    pub conversations: Option<ConversationEvidence>,
+    pub conversations: Option<ConversationSums>,
 }
 
 impl Statement {
     /// Whether a finding that rests on this one rests on the other as well.
     #[must_use]
     pub fn tells_as_much_as(&self, other: &Self) -> bool {
-        let of = |it: &Self| {
-            it.conversations
-                .as_ref()
-                .map(ConversationEvidence::symptoms)
-        };
+        let of = |it: &Self| it.conversations.as_ref().map(ConversationSums::symptoms);
         self.followed == other.followed && of(self) == of(other)
     }
 }
@@ -127,9 +123,9 @@ mod tests {
             followed: Some((Timestamp(1_764_105_600_123_456_789), counts)),
             conversations: None,
         };
-        let conversations = Some(ConversationEvidence {
+        let conversations = Some(ConversationSums {
             connections: 7,
-            ..ConversationEvidence::default()
+            ..ConversationSums::default()
         });
         let both = Statement {
             conversations,

@@ -10,8 +10,8 @@ use natdiag_common::{
 use smallvec::SmallVec;
 
 use super::{
-    evidence::{ConversationEvidence, Flights},
     flight::{Flight, FlightFate, Place},
+    sums::{ConversationSums, Flights},
 };
 use crate::event::Timestamp;
 
@@ -83,7 +83,7 @@ impl Conversation {
         &mut self,
         segment: &FollowedSegment,
         now: Timestamp,
-        evidence: &mut ConversationEvidence,
+        sums: &mut ConversationSums,
     ) {
         let silence_ns = self.last.replace(now).map(|last| now.since(last));
         if segment.flags & SYN != 0 {
@@ -98,14 +98,14 @@ impl Conversation {
             return;
         }
         if segment.flags & RST == 0 {
-            self.push(segment, silence_ns, now, evidence);
+            self.push(segment, silence_ns, now, sums);
         }
         if segment.flags & (FIN | RST) != 0 {
-            self.settle(true, now, evidence);
-            self.end_waiting(now, evidence);
+            self.settle(true, now, sums);
+            self.end_waiting(now, sums);
             self.is_over = segment.flags & RST != 0;
         } else {
-            self.settle(false, now, evidence);
+            self.settle(false, now, sums);
         }
     }
 
@@ -114,18 +114,18 @@ impl Conversation {
         &mut self,
         segment: &FollowedSegment,
         now: Timestamp,
-        evidence: &mut ConversationEvidence,
+        sums: &mut ConversationSums,
     ) {
         self.last = Some(now);
-        evidence.heard = Some(now);
+        sums.heard = Some(now);
         if segment.flags & SYN != 0 {
-            self.shake(segment, evidence);
+            self.shake(segment, sums);
             return;
         }
         if segment.flags & RST != 0 {
             // That is an answer, and another story.
             if let Some(flight) = self.flight.take() {
-                forget(&flight, evidence);
+                forget(&flight, sums);
             }
             self.is_over = true;
             return;
@@ -133,22 +133,22 @@ impl Conversation {
         if segment.flags & ACK == 0 {
             return;
         }
-        self.acknowledge(segment, now, evidence);
+        self.acknowledge(segment, now, sums);
         if self.is_void {
             return;
         }
-        self.take(segment, now, evidence);
-        self.note_window(segment, now, evidence);
+        self.take(segment, now, sums);
+        self.note_window(segment, now, sums);
     }
 
     /// Takes a SYN-ACK. Where it comes again behind our data, the host has not taken our part of the handshake.
-    fn shake(&mut self, segment: &FollowedSegment, evidence: &mut ConversationEvidence) {
+    fn shake(&mut self, segment: &FollowedSegment, sums: &mut ConversationSums) {
         if self.end.is_some() {
             self.is_void = true;
             self.asked_at = None;
             self.timed.clear();
             if let Some(flight) = &mut self.flight {
-                forget(flight, evidence);
+                forget(flight, sums);
                 flight.displace();
             }
             return;
@@ -162,7 +162,7 @@ impl Conversation {
         segment: &FollowedSegment,
         silence_ns: Option<u64>,
         now: Timestamp,
-        evidence: &mut ConversationEvidence,
+        sums: &mut ConversationSums,
     ) {
         let end = segment.seq.plus(segment.data_octets);
         // RFC 9293, section 3.8.4: one octet that was acknowledged, or none of it.
@@ -172,9 +172,9 @@ impl Conversation {
         }
         let is_new = !is_keep_alive && self.end.is_none_or(|known| !known.at_or_after(end));
         if !is_keep_alive {
-            evidence.data.sent += u64::from(is_new);
+            sums.data.sent += u64::from(is_new);
             if !std::mem::replace(&mut self.is_counted, true) {
-                evidence.connections += 1;
+                sums.connections += 1;
             }
         }
         if is_new {
@@ -191,7 +191,7 @@ impl Conversation {
         let place = self.place(segment, silence_ns);
         match &mut self.flight {
             Some(flight) if is_new => flight.extend(segment),
-            Some(flight) if self.closed_since.is_none() => flight.again(segment, evidence.heard),
+            Some(flight) if self.closed_since.is_none() => flight.again(segment, sums.heard),
             None if is_new || is_keep_alive => {
                 self.flight = Some(Flight::new(segment, place, now));
             }
@@ -215,10 +215,10 @@ impl Conversation {
         &mut self,
         segment: &FollowedSegment,
         now: Timestamp,
-        evidence: &mut ConversationEvidence,
+        sums: &mut ConversationSums,
     ) {
         if let Some((_, sent)) = self.timed.iter().find(|(end, _)| *end == segment.ack) {
-            evidence.round_trips.add(now.since(*sent));
+            sums.round_trips.add(now.since(*sent));
         }
         self.timed.retain(|(end, _)| !segment.ack.at_or_after(*end));
         let Some(flight) = &mut self.flight else {
@@ -236,8 +236,8 @@ impl Conversation {
             FlightFate::Taken
         };
         // Each time that it was sent in vain.
-        evidence.data.sent_again += u64::from(flight.tries());
-        count(flight, fate, evidence);
+        sums.data.sent_again += u64::from(flight.tries());
+        count(flight, fate, sums);
         self.flight = if flight.is_done_by(segment.ack) {
             None
         } else {
@@ -246,12 +246,7 @@ impl Conversation {
     }
 
     /// Takes what the host has sent, or says that it has sent nothing more.
-    fn take(
-        &mut self,
-        segment: &FollowedSegment,
-        now: Timestamp,
-        evidence: &mut ConversationEvidence,
-    ) {
+    fn take(&mut self, segment: &FollowedSegment, now: Timestamp, sums: &mut ConversationSums) {
         if segment.data_octets == 0 {
             let is_nothing_missing = self.received_end == Some(segment.seq);
             let is_long_ago = self
@@ -260,7 +255,7 @@ impl Conversation {
             if is_nothing_missing && is_long_ago {
                 self.is_told_nothing = true;
                 if std::mem::take(&mut self.has_waited) {
-                    evidence.unanswered += 1;
+                    sums.unanswered += 1;
                     self.asked_at = None;
                 }
             }
@@ -270,23 +265,23 @@ impl Conversation {
         let is_new = self
             .received_end
             .is_none_or(|known| !known.at_or_after(end));
-        evidence.data.received += 1;
-        evidence.data.received_again += u64::from(!is_new);
+        sums.data.received += 1;
+        sums.data.received_again += u64::from(!is_new);
         if is_new {
             self.received_end = Some(end);
-            evidence.responses += u64::from(self.asked_at.take().is_some());
+            sums.responses += u64::from(self.asked_at.take().is_some());
             self.has_waited = false;
         }
     }
 
     /// Notes that we have ended it: what we have waited for did not come.
-    fn end_waiting(&mut self, now: Timestamp, evidence: &mut ConversationEvidence) {
+    fn end_waiting(&mut self, now: Timestamp, sums: &mut ConversationSums) {
         if self
             .closed_since
             .take()
             .is_some_and(|since| now.since(since) >= WINDOW_CLOSED_NS)
         {
-            evidence.ended_closed += 1;
+            sums.ended_closed += 1;
         }
         let is_patient = self
             .asked_at
@@ -295,7 +290,7 @@ impl Conversation {
             return;
         }
         if self.is_told_nothing {
-            evidence.unanswered += 1;
+            sums.unanswered += 1;
             self.asked_at = None;
         } else {
             self.has_waited = true;
@@ -306,7 +301,7 @@ impl Conversation {
         &mut self,
         segment: &FollowedSegment,
         now: Timestamp,
-        evidence: &mut ConversationEvidence,
+        sums: &mut ConversationSums,
     ) {
         if segment.flags & FIN != 0 {
             return;
@@ -317,71 +312,70 @@ impl Conversation {
         }
         let closed_ns = self.closed_since.take().map_or(0, |since| now.since(since));
         if closed_ns >= WINDOW_CLOSED_NS {
-            evidence.windows_closed += 1;
-            evidence.longest_closed_ns = evidence.longest_closed_ns.max(closed_ns);
+            sums.windows_closed += 1;
+            sums.longest_closed_ns = sums.longest_closed_ns.max(closed_ns);
         }
     }
 
     /// Counts a flight that is stuck. `is_end` says that we have ended the connection.
-    fn settle(&mut self, is_end: bool, now: Timestamp, evidence: &mut ConversationEvidence) {
+    fn settle(&mut self, is_end: bool, now: Timestamp, sums: &mut ConversationSums) {
         let Some(flight) = &mut self.flight else {
             return;
         };
         if let Some(fate) = flight.fate(is_end, now) {
-            count(flight, fate, evidence);
+            count(flight, fate, sums);
         }
     }
 }
 
 /// Counts a flight, in place of what it counted as before.
-fn count(flight: &mut Flight, fate: FlightFate, evidence: &mut ConversationEvidence) {
+fn count(flight: &mut Flight, fate: FlightFate, sums: &mut ConversationSums) {
     let before = flight.count_as(fate);
     if before == Some(fate) {
         return;
     }
-    for flights in places(flight, evidence) {
+    for flights in places(flight, sums) {
         flights.settle(before, fate);
     }
     if let Place::AfterSilence(ns) = flight.place {
         if before == Some(FlightFate::Silent) {
-            evidence.idle.revive(ns);
+            sums.idle.revive(ns);
         }
         match fate {
-            FlightFate::Taken => evidence.idle.live(ns),
-            FlightFate::Silent => evidence.idle.die(ns),
+            FlightFate::Taken => sums.idle.live(ns),
+            FlightFate::Silent => sums.idle.die(ns),
             FlightFate::Gone | FlightFate::Short | FlightFate::Late => {}
         }
     }
 }
 
 /// Takes back what a flight counted as.
-fn forget(flight: &Flight, evidence: &mut ConversationEvidence) {
+fn forget(flight: &Flight, sums: &mut ConversationSums) {
     let Some(before) = flight.counted() else {
         return;
     };
-    for flights in places(flight, evidence) {
+    for flights in places(flight, sums) {
         flights.take_back(before);
     }
     if let (Place::AfterSilence(ns), FlightFate::Silent) = (flight.place, before) {
-        evidence.idle.revive(ns);
+        sums.idle.revive(ns);
     }
 }
 
 /// The sums that a flight belongs to.
 fn places<'a>(
     flight: &Flight,
-    evidence: &'a mut ConversationEvidence,
+    sums: &'a mut ConversationSums,
 ) -> impl Iterator<Item = &'a mut Flights> {
     let (one, large) = match flight.place {
-        Place::First if flight.is_of_several() => (
-            &mut evidence.first_of_several,
-            Some(&mut evidence.first_large),
-        ),
-        Place::First => (&mut evidence.first_of_one, Some(&mut evidence.first_large)),
-        Place::AfterSilence(_) => (&mut evidence.after_silence, None),
-        Place::InUse if flight.is_large => (&mut evidence.in_use_large, None),
-        Place::InUse => (&mut evidence.in_use_small, None),
-        Place::Unknown => (&mut evidence.unknown, None),
+        Place::First if flight.is_of_several() => {
+            (&mut sums.first_of_several, Some(&mut sums.first_large))
+        }
+        Place::First => (&mut sums.first_of_one, Some(&mut sums.first_large)),
+        Place::AfterSilence(_) => (&mut sums.after_silence, None),
+        Place::InUse if flight.is_large => (&mut sums.in_use_large, None),
+        Place::InUse => (&mut sums.in_use_small, None),
+        Place::Unknown => (&mut sums.unknown, None),
     };
     std::iter::once(one).chain(large.filter(|_| flight.is_large))
 }

@@ -83,7 +83,7 @@ impl Play {
         self.ends.local_port = port;
     }
 
-    fn evidence(&self) -> &ConversationEvidence {
+    fn sums(&self) -> &ConversationSums {
         self.conversations.get(self.ends.remote).unwrap()
     }
 }
@@ -107,11 +107,11 @@ fn first_flight_is_taken_and_its_round_trip_is_timed() {
     play.sent(21, ACK, 1, 1, 300);
     play.received(41, ACK, 1, 301, 0);
     play.received(50, ACK, 1, 301, 500);
-    let evidence = play.evidence();
-    assert_eq!(fates(&evidence.first_of_one), [FlightFate::Taken]);
-    assert_eq!(evidence.connections, 1);
-    assert_eq!(evidence.responses, 1);
-    let median = evidence.round_trips.percentile_ns(50).unwrap();
+    let sums = play.sums();
+    assert_eq!(fates(&sums.first_of_one), [FlightFate::Taken]);
+    assert_eq!(sums.connections, 1);
+    assert_eq!(sums.responses, 1);
+    let median = sums.round_trips.percentile_ns(50).unwrap();
     assert!(median.abs_diff(20 * MS) < MS / 4, "{median}");
 }
 
@@ -125,8 +125,8 @@ fn flight_that_nobody_acknowledges_is_silent_where_the_host_is_heard_and_gone_wh
                 play.heard(ms + 10);
             }
         }
-        assert_eq!(fates(&play.evidence().first_of_one), [want]);
-        assert_eq!(play.evidence().stuck(), 1);
+        assert_eq!(fates(&play.sums().first_of_one), [want]);
+        assert_eq!(play.sums().stuck(), 1);
     }
 }
 
@@ -139,7 +139,7 @@ fn silent_flight_stays_so_when_the_connection_is_given_up_and_the_host_was_heard
     }
     play.heard(9000);
     play.sent(9100, RST, 301, 0, 0);
-    assert_eq!(fates(&play.evidence().first_of_one), [FlightFate::Silent]);
+    assert_eq!(fates(&play.sums().first_of_one), [FlightFate::Silent]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_is_heard_behind_the_last_try_may_be_the_end_of_an_outage() {
     play.tries(backoff(21), 1, 300);
     play.heard(9000);
     play.sent(9100, RST, 301, 0, 0);
-    assert_eq!(fates(&play.evidence().first_of_one), [FlightFate::Gone]);
+    assert_eq!(fates(&play.sums().first_of_one), [FlightFate::Gone]);
 }
 
 #[test]
@@ -158,19 +158,19 @@ fn flight_of_which_the_tail_arrives_is_short() {
     play.sent(21, ACK, 1401, 1, 300);
     play.received(41, ACK, 1, 1, 0);
     play.tries(backoff(221), 1, 1400);
-    let evidence = play.evidence();
-    assert_eq!(fates(&evidence.first_of_several), [FlightFate::Short]);
-    assert_eq!(fates(&evidence.first_large), [FlightFate::Short]);
+    let sums = play.sums();
+    assert_eq!(fates(&sums.first_of_several), [FlightFate::Short]);
+    assert_eq!(fates(&sums.first_large), [FlightFate::Short]);
 }
 
 #[test]
 fn flight_that_is_acknowledged_at_last_was_late_and_no_longer_stuck() {
     let mut play = Play::opened();
     play.tries(backoff(21), 1, 300);
-    assert_eq!(play.evidence().stuck(), 1);
+    assert_eq!(play.sums().stuck(), 1);
     play.received(7000, ACK, 1, 301, 0);
-    assert_eq!(play.evidence().stuck(), 0);
-    assert_eq!(fates(&play.evidence().first_of_one), [FlightFate::Late]);
+    assert_eq!(play.sums().stuck(), 0);
+    assert_eq!(fates(&play.sums().first_of_one), [FlightFate::Late]);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn few_tries_are_loss_unless_we_gave_up() {
         if ends != 0 {
             play.sent(3000, ends, 301, 1, 0);
         }
-        assert_eq!(play.evidence().stuck(), want, "{ends}");
+        assert_eq!(play.sums().stuck(), want, "{ends}");
     }
 }
 
@@ -196,12 +196,12 @@ fn silence_before_a_flight_is_remembered_with_what_became_of_it() {
         play.sent(ms, ACK, 601, 1, 300);
         play.heard(ms + 10);
     }
-    let idle = &play.evidence().idle;
+    let idle = &play.sums().idle;
     assert_eq!((idle.lived(), idle.died()), (1, 1));
     assert_eq!(idle.longest_lived_ns(), Some(119_959 * MS));
     assert_eq!(idle.shortest_died_ns(), Some(399_980 * MS));
     play.received(600 * SECOND_MS, ACK, 1, 901, 0);
-    assert_eq!(play.evidence().idle.died(), 0, "it lived after all");
+    assert_eq!(play.sums().idle.died(), 0, "it lived after all");
 }
 
 #[test]
@@ -218,10 +218,10 @@ fn keep_alive_asks_whether_the_connection_lives() {
                 play.received(ms + 20, ACK, 1, 301, 0);
             }
         }
-        let idle = &play.evidence().idle;
+        let idle = &play.sums().idle;
         let want = if is_answered { (6, 0) } else { (0, 1) };
         assert_eq!((idle.lived(), idle.died()), want);
-        assert_eq!(play.evidence().data.sent, 1, "it is no data");
+        assert_eq!(play.sums().data.sent, 1, "it is no data");
     }
 }
 
@@ -232,10 +232,10 @@ fn connection_from_before_has_a_flight_and_no_silence() {
         play.sent(ms, ACK, 77, 1, 300);
         play.heard(ms + 10);
     }
-    let evidence = play.evidence();
-    assert_eq!(fates(&evidence.unknown), [FlightFate::Silent]);
-    assert_eq!(evidence.stuck(), 1);
-    assert_eq!(evidence.idle.died(), 0);
+    let sums = play.sums();
+    assert_eq!(fates(&sums.unknown), [FlightFate::Silent]);
+    assert_eq!(sums.stuck(), 1);
+    assert_eq!(sums.idle.died(), 0);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn nothing_is_learnt_where_the_host_opened_it_or_has_not_taken_our_acknowledgmen
     let mut play = Play::opened();
     play.tries(backoff(21), 1, 300);
     play.received(7000, SYN | ACK, 0, 1, 0);
-    assert_eq!(play.evidence().stuck(), 0, "its queue is full");
+    assert_eq!(play.sums().stuck(), 0, "its queue is full");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn host_that_says_it_has_sent_nothing_leaves_a_request_unanswered() {
         play.received(41, ACK, 1, 301, 0);
         play.sent(8000, FIN | ACK, 301, 1, 0);
         play.received(8020, ACK, 1 + missing, 302, 0);
-        assert_eq!(play.evidence().unanswered, want, "{name}");
+        assert_eq!(play.sums().unanswered, want, "{name}");
     }
 }
 
@@ -288,10 +288,10 @@ fn closed_window_holds_data_back_and_is_no_stuck_flight() {
         play.segment(Direction::Ingress, ms + 20, ACK, [1, 301, 0], 0);
     }
     play.received(8041, ACK, 1, 301, 0);
-    let evidence = play.evidence();
-    assert_eq!(evidence.stuck(), 0);
-    assert_eq!(evidence.windows_closed, 1);
-    assert_eq!(evidence.longest_closed_ns, 8000 * MS);
+    let sums = play.sums();
+    assert_eq!(sums.stuck(), 0);
+    assert_eq!(sums.windows_closed, 1);
+    assert_eq!(sums.longest_closed_ns, 8000 * MS);
 }
 
 #[test]

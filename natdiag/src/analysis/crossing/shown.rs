@@ -18,7 +18,7 @@ pub struct ClientConnections {
 
 /// What crossing has shown about one remote host.
 #[derive(Clone, Debug, Default)]
-pub struct CrossingEvidence {
+pub struct CrossingSums {
     /// First transmissions: swallowed by this host (as dropped), and passed on.
     pub first: Outcomes,
     /// Transmissions of a SYN of which this host had swallowed one.
@@ -40,7 +40,7 @@ pub struct CrossingEvidence {
     pub outside: Option<usize>,
 }
 
-impl CrossingEvidence {
+impl CrossingSums {
     /// Counts a connection as its client's.
     pub(super) fn note_client(&mut self, connection: &mut Connection, client: IpAddr) {
         let has_room = self.clients.len() < MAX_CLIENTS;

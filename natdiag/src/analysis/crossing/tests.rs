@@ -25,7 +25,7 @@ fn later(mut event: Event) -> Event {
 }
 
 /// Connections of a client of which each `swallowed`-th loses its first SYN in the NAT.
-fn play(swallowed: u16) -> CrossingEvidence {
+fn play(swallowed: u16) -> CrossingSums {
     let crossing = played(swallowed);
     let (_, evidence) = crossing.remotes().next().unwrap();
     evidence.clone()
@@ -130,7 +130,7 @@ fn order_of_the_sources_does_not_matter() {
 }
 
 /// Connections of which the first SYN is seen inside only, and its repeat on both sides; others pass at once.
-fn seen_inside_first(span_outside: Span) -> CrossingEvidence {
+fn seen_inside_first(span_outside: Span) -> CrossingSums {
     let mut crossing = Crossing::default();
     crossing.watched(OUTSIDE, span_outside);
     for number in 0..20_u16 {

@@ -24,7 +24,7 @@ pub struct SynClass {
     pub repeated: bool,
     /// Whether the remote host had never answered this local address before.
     pub first_contact: bool,
-    /// Place in [`super::SynEvidence::services`].
+    /// Place in [`super::SynSums::services`].
     pub service: usize,
     /// When it was sent, in whole seconds since 1970.
     pub second: u64,

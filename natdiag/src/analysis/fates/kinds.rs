@@ -66,7 +66,7 @@ pub struct SynKind {
     pub repeated: bool,
     /// Whether their source port is odd.
     pub is_odd: bool,
-    /// Place in [`super::SynEvidence::services`]: who sent them, and to which port.
+    /// Place in [`super::SynSums::services`]: who sent them, and to which port.
     pub service: u8,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Connections to one remote host that it closed after they had been idle, and then reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RaceEvidence {
+pub struct RaceSums {
     /// What it reset was sent before its FIN had arrived: the two crossed.
     pub crossed: u64,
     /// What it reset was sent right after its FIN had arrived, and our side had not closed.
@@ -16,7 +16,7 @@ pub struct RaceEvidence {
     pub ages_ns: Option<(u64, u64)>,
 }
 
-impl RaceEvidence {
+impl RaceSums {
     /// Requests that were reset.
     #[must_use]
     pub const fn requests(&self) -> u64 {

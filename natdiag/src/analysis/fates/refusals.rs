@@ -36,7 +36,7 @@ pub struct Refusal {
 
 /// SYNs to one remote host that were refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusalEvidence {
+pub struct RefusalSums {
     ports: Vec<PortRefusals>,
     newest: VecDeque<Refusal>,
     /// Connections that a RST refused and that the host opened all the same.
@@ -49,7 +49,7 @@ pub struct RefusalEvidence {
     pub reporter: Option<IpAddr>,
 }
 
-impl RefusalEvidence {
+impl RefusalSums {
     /// Counts a SYN that a RST refused.
     pub(crate) fn note(&mut self, refusal: Refusal) {
         if let Some(port) = self.port_mut(refusal.port) {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn refusal_that_is_taken_back_leaves_nothing() {
-        let mut refusals = RefusalEvidence::default();
+        let mut refusals = RefusalSums::default();
         refusals.note(REFUSAL);
         assert!(refusals.has_refused(7));
         refusals.take_back(REFUSAL);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn scan_fills_no_memory() {
-        let mut refusals = RefusalEvidence::default();
+        let mut refusals = RefusalSums::default();
         for port in 0..5000 {
             refusals.note(Refusal {
                 number: port.into(),

@@ -31,7 +31,7 @@ pub mod signal {
 
 /// Resets of connections to one remote host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResetEvidence {
+pub struct ResetSums {
     /// Reset connections by their signals.
     kinds: BTreeMap<u8, u64>,
     /// Connections that a bare RST ended right after the handshake, before an octet of data from the remote host.
@@ -42,7 +42,7 @@ pub struct ResetEvidence {
     pub youngest_reset_ns: Option<u64>,
 }
 
-impl ResetEvidence {
+impl ResetSums {
     /// Moves a reset connection from some signals to others.
     pub(crate) fn settle(&mut self, from: Option<u8>, to: u8) {
         if let Some(count) = from.and_then(|from| self.kinds.get_mut(&from)) {

@@ -41,14 +41,14 @@ pub struct Absence {
 
 /// When a host was heard, and its newest absence.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct RestartEvidence {
+pub struct RestartSums {
     heard: Option<Timestamp>,
     /// SYNs that had been dropped by then.
     dropped_then: u64,
     absence: Option<Box<Absence>>,
 }
 
-impl RestartEvidence {
+impl RestartSums {
     /// The newest absence, if there was one.
     #[must_use]
     pub fn absence(&self) -> Option<&Absence> {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn pause_without_lost_syns_is_no_absence() {
-        let mut restarts = RestartEvidence::default();
+        let mut restarts = RestartSums::default();
         restarts.heard(at(1), 0);
         restarts.heard(at(100), 2);
         assert_eq!(restarts.absence(), None);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn silence_refusals_and_resets_make_one_story() {
-        let mut restarts = RestartEvidence::default();
+        let mut restarts = RestartSums::default();
         restarts.heard(at(10), 0);
         restarts.heard(at(40), 9);
         restarts.refused(5432, true, at(40));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn port_that_goes_back_and_forth_is_seen_to() {
-        let mut restarts = RestartEvidence::default();
+        let mut restarts = RestartSums::default();
         restarts.heard(at(1), 0);
         for second in 2..6 {
             restarts.refused(443, true, at(second));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn port_that_was_never_open_is_no_absence() {
-        let mut restarts = RestartEvidence::default();
+        let mut restarts = RestartSums::default();
         restarts.refused(81, false, at(1));
         assert_eq!(restarts.absence(), None);
     }

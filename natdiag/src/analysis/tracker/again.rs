@@ -9,7 +9,7 @@ use super::{
     talk::Again,
 };
 use crate::{
-    analysis::fates::SynEvidence,
+    analysis::fates::SynSums,
     event::{Segment, Timestamp},
 };
 
@@ -21,7 +21,7 @@ pub(super) const REPEAT_NS: u64 = 800_000_000;
 /// taken our ACK. `shows_ordinary`: whether the ACK would have been seen.
 pub(super) fn note_repeat(
     flow: &mut Flow,
-    evidence: &mut SynEvidence,
+    sums: &mut SynSums,
     segment: &Segment,
     now: Timestamp,
     (handshake_ns, shows_ordinary): (u64, bool),
@@ -40,18 +40,18 @@ pub(super) fn note_repeat(
         .is_some_and(|at| now.since(at) > handshake_ns);
     if flow.again == Again::No {
         flow.again = Again::Idle;
-        evidence.syn_acks_repeated += 1;
+        sums.syn_acks_repeated += 1;
     }
     if is_after_data && flow.again == Again::Idle {
         flow.again = Again::AfterData;
-        evidence.syn_acks_after_data += 1;
+        sums.syn_acks_after_data += 1;
     }
 }
 
 /// Notes how far we had come at the end of a connection: where we have sent nothing, the server had nothing to take.
-pub(super) fn note_end(flow: &mut Flow, evidence: &mut SynEvidence, reached: SeqNumber) {
+pub(super) fn note_end(flow: &mut Flow, sums: &mut SynSums, reached: SeqNumber) {
     if flow.again == Again::Idle && !flow.has_asked(reached) {
         flow.again = Again::No;
-        evidence.syn_acks_repeated = evidence.syn_acks_repeated.saturating_sub(1);
+        sums.syn_acks_repeated = sums.syn_acks_repeated.saturating_sub(1);
     }
 }

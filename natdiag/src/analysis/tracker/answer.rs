@@ -10,7 +10,7 @@ use super::{
     flow::{Baseline, Flow},
 };
 use crate::{
-    analysis::fates::{Fate, SynEvidence},
+    analysis::fates::{Fate, SynSums},
     event::{Event, Segment, Timestamp},
 };
 
@@ -31,23 +31,23 @@ impl Tracker {
             return;
         };
         let state = self.remotes.entry(tuple.remote).or_default();
-        state.evidence.largest_mss = state.evidence.largest_mss.max(segment.options.mss);
+        state.sums.largest_mss = state.sums.largest_mss.max(segment.options.mss);
         if flow.isn != Some(acknowledged) {
             if flow.is_pending() {
                 flow.is_misnumbered = true;
-                state.evidence.misnumbered += 1;
+                state.sums.misnumbered += 1;
             }
             return;
         }
         if flow.remote_isn.is_some() {
             let handshake_ns = state.handshake_ns.unwrap_or(0);
             let seen = (handshake_ns, self.sides.shows_ordinary);
-            note_repeat(flow, &mut state.evidence, segment, now, seen);
+            note_repeat(flow, &mut state.sums, segment, now, seen);
             return;
         }
-        let dropped = state.evidence.all().dropped;
-        state.evidence.restarts.heard(now, dropped);
-        flow.note_opened(&mut state.evidence, tuple.remote_port, event);
+        let dropped = state.sums.all().dropped;
+        state.sums.restarts.heard(now, dropped);
+        flow.note_opened(&mut state.sums, tuple.remote_port, event);
         flow.remote_isn = Some(segment.seq);
         flow.established_at = Some(now);
         flow.answer = Some(Baseline::of(event));
@@ -57,16 +57,16 @@ impl Tracker {
             .map(|timestamps| timestamps.tsval);
         flow.is_open = true;
         state.open += 1;
-        state.evidence.ttl = Some(event.ttl);
+        state.sums.ttl = Some(event.ttl);
         if let Some(timestamps) = segment.options.timestamps {
-            state.evidence.clocks.note(timestamps.tsval, now);
+            state.sums.clocks.note(timestamps.tsval, now);
         }
         let echo = segment
             .options
             .timestamps
             .map(|timestamps| timestamps.tsecr);
         let taken = flow.taken(echo);
-        note_handshake(flow, &mut state.evidence, echo, taken);
+        note_handshake(flow, &mut state.sums, echo, taken);
         settle_syns(flow, state, taken, self.missed, now);
         self.adopt_resets_before(tuple, now);
     }
@@ -83,37 +83,26 @@ impl Tracker {
             return false;
         };
         let state = self.remotes.entry(tuple.remote).or_default();
-        settle(
-            &mut state.evidence,
-            &mut flow.fates,
-            last,
-            Fate::Answered,
-            now,
-        );
+        settle(&mut state.sums, &mut flow.fates, last, Fate::Answered, now);
         true
     }
 }
 
 /// Counts a handshake and what its timestamps tell.
-fn note_handshake(
-    flow: &Flow,
-    evidence: &mut SynEvidence,
-    echo: Option<TsVal>,
-    taken: Option<usize>,
-) {
-    evidence.handshakes += 1;
+fn note_handshake(flow: &Flow, sums: &mut SynSums, echo: Option<TsVal>, taken: Option<usize>) {
+    sums.handshakes += 1;
     let first = flow.transmissions.first().and_then(|first| first.tsval);
     match (first, echo, taken) {
         (Some(_), Some(_), Some(taken)) => {
-            evidence.handshakes_with_echo += 1;
-            evidence.known_lost += taken as u64;
+            sums.handshakes_with_echo += 1;
+            sums.known_lost += taken as u64;
         }
         (Some(first), Some(echo), None) => {
             // Of a SYN from before we looked, it is no foreign one.
             let is_earlier = (1..=SYN_TICKS).contains(&first.ahead_of(echo));
-            evidence.echo_foreign += u64::from(!is_earlier);
+            sums.echo_foreign += u64::from(!is_earlier);
         }
-        (Some(_), None, _) => evidence.echo_missing += 1,
+        (Some(_), None, _) => sums.echo_missing += 1,
         (None, ..) => {}
     }
 }
@@ -137,7 +126,7 @@ fn settle_syns(
             if is_last {
                 state.handshake_ns = Some(smooth(state.handshake_ns, sample));
             } else if sample > LATE_HANDSHAKES * usual {
-                state.evidence.syn_acks_lost += 1;
+                state.sums.syn_acks_lost += 1;
             }
             Fate::Answered
         } else if taken.is_none_or(|taken| place > taken) {
@@ -147,13 +136,7 @@ fn settle_syns(
         } else {
             continue;
         };
-        settle(
-            &mut state.evidence,
-            &mut flow.fates,
-            transmission,
-            fate,
-            now,
-        );
+        settle(&mut state.sums, &mut flow.fates, transmission, fate, now);
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{FourTuple, Tracker, reset::OLD_NS};
 use crate::{
     analysis::{
-        fates::{SynEvidence, hops::hops, resets::signal},
+        fates::{SynSums, hops::hops, resets::signal},
         mark::LIFETIME_NS,
     },
     event::{Event, Segment, Timestamp},
@@ -70,13 +70,13 @@ impl Tracker {
             is_old: watched_ns >= OLD_NS,
         };
         let state = self.remotes.get_mut(&tuple.remote);
-        let is_known = |evidence: &SynEvidence| {
-            let mut services = evidence.services.iter();
-            evidence.ttl.is_some() && services.any(|service| service.port == tuple.remote_port)
+        let is_known = |sums: &SynSums| {
+            let mut services = sums.services.iter();
+            sums.ttl.is_some() && services.any(|service| service.port == tuple.remote_port)
         };
-        match state.filter(|state| is_known(&state.evidence)) {
+        match state.filter(|state| is_known(&state.sums)) {
             Some(state) => {
-                count(&mut state.evidence, reset, event.time);
+                count(&mut state.sums, reset, event.time);
                 push(&mut self.before.counted, tuple);
             }
             None => push(&mut self.before.waiting, reset),
@@ -96,16 +96,16 @@ impl Tracker {
             (reset.tuple.remote, reset.tuple.remote_port) == (tuple.remote, tuple.remote_port)
         };
         for reset in before.waiting.iter().filter(|reset| is_meant(reset)) {
-            count(&mut state.evidence, *reset, now);
+            count(&mut state.sums, *reset, now);
             push(&mut before.counted, reset.tuple);
         }
         before.waiting.retain(|reset| !is_meant(reset));
     }
 }
 
-fn count(evidence: &mut SynEvidence, reset: ResetBefore, now: Timestamp) {
-    let is_other = evidence.ttl.is_some_and(|ttl| hops(ttl) != hops(reset.ttl))
-        && !evidence.distances.knows(reset.ttl);
+fn count(sums: &mut SynSums, reset: ResetBefore, now: Timestamp) {
+    let is_other = sums.ttl.is_some_and(|ttl| hops(ttl) != hops(reset.ttl))
+        && !sums.distances.knows(reset.ttl);
     let mut signals = signal::BEFORE;
     for (applies, bit) in [
         (is_other, signal::OTHER_TTL),
@@ -114,10 +114,10 @@ fn count(evidence: &mut SynEvidence, reset: ResetBefore, now: Timestamp) {
     ] {
         signals |= if applies { bit } else { 0 };
     }
-    let dropped = evidence.all().dropped;
-    evidence.restarts.heard(now, dropped);
-    evidence.restarts.reset(Timestamp(0));
-    evidence.resets_mut().settle(None, signals);
+    let dropped = sums.all().dropped;
+    sums.restarts.heard(now, dropped);
+    sums.restarts.reset(Timestamp(0));
+    sums.resets_mut().settle(None, signals);
 }
 
 fn push<T>(queue: &mut VecDeque<T>, item: T) {

@@ -46,14 +46,14 @@ impl Tracker {
         let is_noted = has_hole || is_older || response.is_some();
         if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
             note_orderly(flow, state, now);
-            let evidence = &mut state.evidence;
-            note_end(flow, evidence, segment.seq.plus(segment.payload_len));
+            let sums = &mut state.sums;
+            note_end(flow, sums, segment.seq.plus(segment.payload_len));
             if has_hole {
-                evidence.note_hole(tuple.remote_port);
+                sums.note_hole(tuple.remote_port);
             }
-            evidence.older_timestamps += u64::from(is_older);
-            evidence.answered_requests += u64::from(response == Some(true));
-            evidence.unanswered_requests += u64::from(response == Some(false));
+            sums.older_timestamps += u64::from(is_older);
+            sums.answered_requests += u64::from(response == Some(true));
+            sums.unanswered_requests += u64::from(response == Some(false));
         }
         let (id, remote_closed) = (flow.id, flow.remote_closed_at.is_some());
         if remote_closed && let Some(tsval) = tsval {
@@ -75,7 +75,7 @@ impl Tracker {
             && flow.reset.is_none()
             && let Some(state) = self.remotes.get_mut(&tuple.remote)
         {
-            state.evidence.distances.note(event.ttl);
+            state.sums.distances.note(event.ttl);
         }
         flow.remote_end = Some(segment.seq.plus(segment.payload_len));
         let is_reassembled = flow.is_reassembled(event);
@@ -97,15 +97,15 @@ impl Tracker {
         let is_noted = is_older || is_reassembled || one_way || has_waited.is_some();
         if let Some(state) = remote(&mut self.remotes, tuple.remote, is_noted) {
             note_orderly(flow, state, now);
-            let evidence = &mut state.evidence;
-            note_end(flow, evidence, segment.ack);
-            evidence.older_timestamps += u64::from(is_older);
-            evidence.reassembled += u64::from(is_reassembled);
+            let sums = &mut state.sums;
+            note_end(flow, sums, segment.ack);
+            sums.older_timestamps += u64::from(is_older);
+            sums.reassembled += u64::from(is_reassembled);
             if one_way {
-                evidence.take_back_unanswered();
+                sums.take_back_unanswered();
             }
-            evidence.served.dropped += u64::from(has_waited == Some(true));
-            evidence.served.answered += u64::from(has_waited == Some(false));
+            sums.served.dropped += u64::from(has_waited == Some(true));
+            sums.served.answered += u64::from(has_waited == Some(false));
         }
         if !closes_first {
             return;
@@ -132,9 +132,9 @@ impl Tracker {
         marks.write(tsval, now, writer);
         let current = marks.current().map(|mark| (mark.tsval, mark.since));
         if let Some(state) = self.remotes.get_mut(&tuple.remote) {
-            state.evidence.mark = current;
-            if state.evidence.shared_address {
-                state.evidence.writes.push(tsval, now, writer);
+            state.sums.mark = current;
+            if state.sums.shared_address {
+                state.sums.writes.push(tsval, now, writer);
             }
         }
     }
@@ -180,8 +180,8 @@ fn remote(remotes: &mut Remotes, remote: IpAddr, is_noted: bool) -> Option<&mut 
 fn note_orderly(flow: &mut Flow, state: &mut RemoteState, now: Timestamp) {
     if let Some(age_ns) = flow.orderly_ns(now) {
         flow.leave(state, Some(now));
-        state.evidence.orderly += 1;
-        state.evidence.oldest_orderly_ns = state.evidence.oldest_orderly_ns.max(age_ns);
+        state.sums.orderly += 1;
+        state.sums.oldest_orderly_ns = state.sums.oldest_orderly_ns.max(age_ns);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::flow::Transmission;
 use crate::{
-    analysis::fates::{ConnectionFates, Fate, SynEvidence},
+    analysis::fates::{ConnectionFates, Fate, SynSums},
     event::Timestamp,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn unanswered(
 
 /// Gives a SYN another fate, everywhere it counts.
 pub(super) fn settle(
-    evidence: &mut SynEvidence,
+    sums: &mut SynSums,
     fates: &mut ConnectionFates,
     transmission: &mut Transmission,
     fate: Fate,
@@ -29,9 +29,9 @@ pub(super) fn settle(
     if transmission.fate == fate {
         return;
     }
-    evidence.settle(transmission.class, transmission.fate, fate, now);
+    sums.settle(transmission.class, transmission.fate, fate, now);
     let shown = transmission.class.counted(fate);
-    evidence.recent.settle(transmission.number, shown);
+    sums.recent.settle(transmission.number, shown);
     if !transmission.class.ambiguous {
         let before = *fates;
         match transmission.class.counted(transmission.fate) {
@@ -44,7 +44,7 @@ pub(super) fn settle(
             Fate::Answered => fates.answered += 1,
             Fate::Pending | Fate::Undecided => {}
         }
-        evidence.connections.settle(before, *fates);
+        sums.connections.settle(before, *fates);
     }
     transmission.fate = fate;
 }

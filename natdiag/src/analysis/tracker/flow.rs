@@ -197,7 +197,7 @@ impl Flow {
             .iter()
             .find(|it| it.fate == Fate::Answered);
         if let (Some(taken), Some(now)) = (taken, now) {
-            state.evidence.recent.close(taken.number, now);
+            state.sums.recent.close(taken.number, now);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Tracker;
-use crate::analysis::fates::{SynEvidence, neighbours::Neighbours};
+use crate::analysis::fates::{SynSums, neighbours::Neighbours};
 use crate::seed::Seed;
 
 /// SYNs that must have been dropped for a host to count as silent.
@@ -21,15 +21,15 @@ pub struct Networks {
 impl Networks {
     /// The other hosts in the network of one.
     #[must_use]
-    pub fn neighbours(&self, address: IpAddr, evidence: &SynEvidence) -> Neighbours {
+    pub fn neighbours(&self, address: IpAddr, sums: &SynSums) -> Neighbours {
         let mut neighbours = self
             .hosts
             .get(&network(address))
             .copied()
             .unwrap_or_default();
-        if is_silent(evidence) {
+        if is_silent(sums) {
             neighbours.silent = neighbours.silent.saturating_sub(1);
-        } else if evidence.all().answered > 0 {
+        } else if sums.all().answered > 0 {
             neighbours.answering = neighbours.answering.saturating_sub(1);
         }
         neighbours
@@ -42,13 +42,13 @@ impl Tracker {
     pub fn networks(&self) -> Networks {
         let mut hosts: HashMap<IpAddr, Neighbours, Seed> = HashMap::default();
         for (address, state) in &self.remotes {
-            if is_silent(&state.evidence) {
+            if is_silent(&state.sums) {
                 hosts.entry(network(*address)).or_default().silent += 1;
             }
         }
         if !hosts.is_empty() {
             for (address, state) in &self.remotes {
-                if state.evidence.all().answered > 0
+                if state.sums.all().answered > 0
                     && let Some(neighbours) = hosts.get_mut(&network(*address))
                 {
                     neighbours.answering += 1;
@@ -59,8 +59,8 @@ impl Tracker {
     }
 }
 
-fn is_silent(evidence: &SynEvidence) -> bool {
-    let all = evidence.all();
+fn is_silent(sums: &SynSums) -> bool {
+    let all = sums.all();
     all.answered == 0 && all.dropped >= SILENT
 }
 

@@ -126,7 +126,7 @@ impl Tracker {
         let takes = flow.isn.map(|isn| isn.plus(1)) != Some(segment.ack);
         if takes && !flow.talk.is_taken {
             flow.talk.is_taken = true;
-            self.remote(tuple.remote).evidence.taken += 1;
+            self.remote(tuple.remote).sums.taken += 1;
         }
     }
 }

@@ -5,7 +5,7 @@ use natdiag_common::wire::tcp::ACK;
 
 use super::flow::Flow;
 use crate::{
-    analysis::fates::SynEvidence,
+    analysis::fates::SynSums,
     event::{Event, Segment},
 };
 
@@ -24,7 +24,7 @@ impl Flow {
     /// Takes note of a RST of the remote host on a connection that it had closed.
     pub(super) fn note_race(
         &mut self,
-        evidence: &mut SynEvidence,
+        sums: &mut SynSums,
         event: &Event,
         reset: &Segment,
         handshake_ns: u64,
@@ -52,7 +52,7 @@ impl Flow {
             .fin_sent
             .map(|(behind, _)| behind.0.wrapping_sub(1).wrapping_sub(received.0));
         let is_request = tail.is_none_or(|octets| (GOODBYE_OCTETS..1 << 31).contains(&octets));
-        let races = evidence.races.get_or_insert_default();
+        let races = sums.races.get_or_insert_default();
         match (is_request, has_crossed) {
             (false, _) => races.over += 1,
             (true, true) => races.crossed += 1,

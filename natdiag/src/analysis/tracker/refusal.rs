@@ -7,7 +7,7 @@ use super::{
     flow::{Flow, Refused},
 };
 use crate::{
-    analysis::fates::{SynEvidence, hops::hops, refusals::Refusal},
+    analysis::fates::{SynSums, hops::hops, refusals::Refusal},
     event::{Event, Segment},
 };
 
@@ -38,48 +38,44 @@ impl Tracker {
         if let Some(remote_isn) = flow.remote_isn {
             // It refuses a SYN that the host has answered: whoever sends it has not seen that.
             let is_late = segment.seq.0 == 0 && remote_isn.plus(1).0 != 0 && flow.reset.is_none();
-            let evidence = &mut state.evidence;
-            if is_late && let Some(refused) = flow.refused_as(evidence, tuple.remote_port, event) {
+            let sums = &mut state.sums;
+            if is_late && let Some(refused) = flow.refused_as(sums, tuple.remote_port, event) {
                 flow.refused = Some(refused);
-                let refusals = evidence.refusals_mut();
+                let refusals = sums.refusals_mut();
                 refusals.opened += 1;
                 refusals.opened_by_other += u64::from(refused.refusal.is_by_other);
             }
             return is_late;
         }
-        let evidence = &mut state.evidence;
-        let Some(refused) = flow.refused_as(evidence, tuple.remote_port, event) else {
+        let sums = &mut state.sums;
+        let Some(refused) = flow.refused_as(sums, tuple.remote_port, event) else {
             return false;
         };
         flow.refused = Some(refused);
         let refusal = refused.refusal;
-        let known = evidence.refusals.as_deref();
+        let known = sums.refusals.as_deref();
         let refused_before = known
             .and_then(|known| known.ports().iter().find(|it| it.port == refusal.port))
             .map_or(0, |port| port.by_reset + port.by_error);
-        let was_open = evidence
+        let was_open = sums
             .answered_at(refusal.port)
             .is_some_and(|answered| answered > refused_before);
-        let dropped = evidence.all().dropped;
-        evidence.restarts.heard(event.time, dropped);
-        evidence
-            .restarts
-            .refused(refusal.port, was_open, event.time);
-        evidence.refused += 1;
-        evidence.refused_by_other += u64::from(refusal.is_by_other);
-        evidence.refusals_mut().note(refusal);
+        let dropped = sums.all().dropped;
+        sums.restarts.heard(event.time, dropped);
+        sums.restarts.refused(refusal.port, was_open, event.time);
+        sums.refused += 1;
+        sums.refused_by_other += u64::from(refusal.is_by_other);
+        sums.refusals_mut().note(refusal);
         self.answer_last(tuple, isn, event.time)
     }
 }
 
 impl Flow {
     /// The refusal that a RST is of the newest SYN.
-    fn refused_as(&self, evidence: &SynEvidence, port: u16, event: &Event) -> Option<Refused> {
-        let own = self
-            .answer
-            .map_or(evidence.ttl, |answer| Some(answer.ttl()));
-        let is_by_other = own.is_some_and(|ttl| hops(ttl) != hops(event.ttl))
-            && !evidence.distances.knows(event.ttl);
+    fn refused_as(&self, sums: &SynSums, port: u16, event: &Event) -> Option<Refused> {
+        let own = self.answer.map_or(sums.ttl, |answer| Some(answer.ttl()));
+        let is_by_other =
+            own.is_some_and(|ttl| hops(ttl) != hops(event.ttl)) && !sums.distances.knows(event.ttl);
         Some(Refused {
             refusal: Refusal {
                 number: self.transmissions.last()?.number,
@@ -93,8 +89,8 @@ impl Flow {
 
     /// Takes note that a SYN-ACK answers the SYN. Where a RST has refused that very transmission, somebody else has
     /// sent it.
-    pub(super) fn note_opened(&self, evidence: &mut SynEvidence, port: u16, event: &Event) {
-        evidence.restarts.opened(port);
+    pub(super) fn note_opened(&self, sums: &mut SynSums, port: u16, event: &Event) {
+        sums.restarts.opened(port);
         let Some(refused) = self.refused else {
             return;
         };
@@ -103,11 +99,11 @@ impl Flow {
             return;
         }
         let Refused { refusal, ttl, .. } = refused;
-        evidence.refused = evidence.refused.saturating_sub(1);
-        evidence.refused_by_other = evidence
+        sums.refused = sums.refused.saturating_sub(1);
+        sums.refused_by_other = sums
             .refused_by_other
             .saturating_sub(u64::from(refusal.is_by_other));
-        let refusals = evidence.refusals_mut();
+        let refusals = sums.refusals_mut();
         refusals.take_back(refusal);
         refusals.opened += 1;
         refusals.opened_by_other += u64::from(hops(ttl) != hops(event.ttl));

@@ -54,19 +54,19 @@ impl Tracker {
             {
                 let from = *signals;
                 *signals |= signal::STEPPED;
-                state.evidence.resets_mut().settle(Some(from), *signals);
+                state.sums.resets_mut().settle(Some(from), *signals);
             }
             return;
         }
         let handshake_ns = state.handshake_ns.unwrap_or(0);
         if flow.is_closing() {
             // Many hosts end with a RST what is over.
-            flow.note_race(&mut state.evidence, event, segment, handshake_ns);
+            flow.note_race(&mut state.sums, event, segment, handshake_ns);
             return;
         }
         let age_ns = event.time.since(since);
         let mut signals = answer.signals(event, segment);
-        if state.evidence.distances.knows(event.ttl) {
+        if state.sums.distances.knows(event.ttl) {
             signals &= !signal::OTHER_TTL;
         }
         let is_first = segment.seq == remote_isn.plus(1);
@@ -74,9 +74,9 @@ impl Tracker {
             && signals == 0
             && is_first
             && age_ns <= ABORT_NS + ABORT_HANDSHAKES * handshake_ns;
-        let dropped = state.evidence.all().dropped;
-        state.evidence.restarts.heard(event.time, dropped);
-        let resets = state.evidence.resets_mut();
+        let dropped = state.sums.all().dropped;
+        state.sums.restarts.heard(event.time, dropped);
+        let resets = state.sums.resets_mut();
         if is_abort {
             resets.aborted_handshakes += 1;
         } else {
@@ -89,7 +89,7 @@ impl Tracker {
             resets.settle(None, signals);
             let youngest = resets.youngest_reset_ns.get_or_insert(age_ns);
             *youngest = age_ns.min(*youngest);
-            state.evidence.restarts.reset(since);
+            state.sums.restarts.reset(since);
         }
         flow.reset = Some(Reset {
             seq: segment.seq,
@@ -108,7 +108,7 @@ impl Tracker {
             return;
         }
         if let Some(state) = self.remotes.get_mut(&tuple.remote) {
-            note_end(flow, &mut state.evidence, segment.seq);
+            note_end(flow, &mut state.sums, segment.seq);
         }
         if flow.reset.is_some() {
             // Only what comes after a RST is answered by one of ours.
@@ -120,7 +120,7 @@ impl Tracker {
             self.remotes
                 .entry(tuple.remote)
                 .or_default()
-                .evidence
+                .sums
                 .resets_mut()
                 .own += 1;
         }
@@ -131,7 +131,7 @@ impl Tracker {
         if let Some(state) = state {
             flow.leave(state, Some(event.time));
             if is_taken_back {
-                state.evidence.writes.take_back(id);
+                state.sums.writes.take_back(id);
             }
         }
         if is_taken_back {
@@ -159,18 +159,12 @@ impl Tracker {
         if !matches!(last.fate, Fate::Pending | Fate::Dropped) {
             return;
         }
-        settle(
-            &mut state.evidence,
-            &mut flow.fates,
-            last,
-            Fate::Undecided,
-            now,
-        );
+        settle(&mut state.sums, &mut flow.fates, last, Fate::Undecided, now);
         // Our side has given up, or an answer came that did not pass here; or it refuses a SYN-ACK to another SYN. Else
         // it refuses a bare ACK with this RST (RFC 9293, section 3.10.7.3).
         let gives_up = flow.isn.map(|isn| isn.plus(1)) == Some(segment.seq);
         if !gives_up && !flow.is_misnumbered {
-            state.evidence.acks += 1;
+            state.sums.acks += 1;
         }
     }
 }
@@ -208,6 +202,6 @@ pub(super) fn went_on(flow: &mut Flow, remotes: &mut Remotes, remote: IpAddr, tt
             // The SYN-ACK was somebody else's, who opens connections in the host's place.
             *signals &= !signal::OTHER_TTL;
         }
-        state.evidence.resets_mut().settle(Some(from), *signals);
+        state.sums.resets_mut().settle(Some(from), *signals);
     }
 }

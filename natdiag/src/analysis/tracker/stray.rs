@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FourTuple, Tracker};
 use crate::{
-    analysis::fates::{Fate, SynEvidence},
+    analysis::fates::{Fate, SynSums},
     event::Event,
     seed::Seed,
 };
@@ -62,7 +62,7 @@ impl Answered {
     }
 }
 
-impl SynEvidence {
+impl SynSums {
     /// Notes who else has answered a SYN, if anybody has. What the SYN's own host would have done is then not known.
     pub(super) fn note_stray(&mut self, other: Option<IpAddr>) -> Option<Fate> {
         let other = other?;
@@ -90,7 +90,7 @@ impl Tracker {
         let is_near = event.ttl == flow.syn_ttl && event.time.since(last.sent) < NEAR_NS;
         let is_own = tuple.local == tuple.remote || tuple.remote.is_loopback();
         if !is_near && !is_own {
-            self.remote(sent.remote).evidence.returned += 1;
+            self.remote(sent.remote).sums.returned += 1;
         }
         true
     }

@@ -74,7 +74,7 @@ impl Tracker {
         flow.syn_mss = segment.options.mss;
         flow.tsval = tsval;
         if repeated {
-            state.evidence.retransmitted += 1;
+            state.sums.retransmitted += 1;
             self.sides.syns_repeated += 1;
             for earlier in flow
                 .transmissions
@@ -82,10 +82,10 @@ impl Tracker {
                 .filter(|t| t.fate == Fate::Pending)
             {
                 let fate = state
-                    .evidence
+                    .sums
                     .note_stray(stray)
                     .unwrap_or_else(|| unanswered(self.missed, earlier.sent, now));
-                settle(&mut state.evidence, &mut flow.fates, earlier, fate, now);
+                settle(&mut state.sums, &mut flow.fates, earlier, fate, now);
             }
         }
         let answer_time_ns = state.answer_time_ns();
@@ -115,8 +115,8 @@ impl Tracker {
         let handshake_ns = state.handshake_ns.unwrap_or(0);
         let race_ns = MIN_RACE_NS.max(RACE_HANDSHAKES * handshake_ns);
         let marks = self.marks.get(&Self::mark_key(tuple));
-        let evidence = &mut state.evidence;
-        evidence.shared_address |= is_behind_nat(tuple.local, tuple.remote);
+        let sums = &mut state.sums;
+        sums.shared_address |= is_behind_nat(tuple.local, tuple.remote);
         SynClass {
             prediction: match marks {
                 Some(marks) => marks.predict(tsval, now),
@@ -127,8 +127,8 @@ impl Tracker {
             unseen_mark: known.is_early && marks.is_none_or(|marks| !marks.is_live(now)),
             unseen_use: known.unseen_use,
             repeated: known.repeated,
-            first_contact: !evidence.knows(tuple.local),
-            service: evidence.service(tuple.local, tuple.remote_port),
+            first_contact: !sums.knows(tuple.local),
+            service: sums.service(tuple.local, tuple.remote_port),
             second: now.0 / 1_000_000_000,
             open: state.open,
             options: SynOption::of(segment),
@@ -148,10 +148,10 @@ impl Tracker {
         if !is_seen_again && !is_idle {
             return false;
         }
-        let evidence = &mut self.remote(tuple.remote).evidence;
-        evidence.undecided += 1;
+        let sums = &mut self.remote(tuple.remote).sums;
+        sums.undecided += 1;
         if !is_seen_again {
-            evidence.retransmitted += 1;
+            sums.retransmitted += 1;
             self.sides.syns_repeated += 1;
         }
         true
@@ -174,11 +174,11 @@ impl Tracker {
             .isn
             .and_then(|isn| self.strays.answer(deadline.tuple, isn));
         let fate = state
-            .evidence
+            .sums
             .note_stray(stray)
             .unwrap_or_else(|| unanswered(self.missed, transmission.sent, deadline.due));
         settle(
-            &mut state.evidence,
+            &mut state.sums,
             &mut flow.fates,
             transmission,
             fate,
@@ -225,8 +225,8 @@ impl RemoteState {
         tsval: Option<TsVal>,
         class: SynClass,
     ) -> Transmission {
-        self.evidence.pending += 1;
-        let recent = &mut self.evidence.recent;
+        self.sums.pending += 1;
+        let recent = &mut self.sums.recent;
         Transmission {
             sent: event.time,
             number: recent.push(event.time, tsval, tuple.remote_port, class),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Plays events in the order of their times, then lets time pass up to `end_ms`.
-fn play(events: impl IntoIterator<Item = Event>, end_ms: u64) -> SynEvidence {
+fn play(events: impl IntoIterator<Item = Event>, end_ms: u64) -> SynSums {
     let mut events: Vec<Event> = events.into_iter().collect();
     events.sort_by_key(|event| event.time);
     let mut tracker = Tracker::default();
@@ -21,7 +21,7 @@ fn play(events: impl IntoIterator<Item = Event>, end_ms: u64) -> SynEvidence {
     }
     tracker.advance(Timestamp(end_ms * MS));
     tracker
-        .evidence("203.0.113.80".parse().unwrap())
+        .sums("203.0.113.80".parse().unwrap())
         .unwrap()
         .clone()
 }
@@ -34,12 +34,12 @@ fn outcomes(dropped: u64, answered: u64) -> Outcomes {
 fn a_syn_below_the_mark_is_predicted_to_be_dropped() {
     let mut events = Client::new(1).closed_by_server(0, 9000);
     events.extend(Client::new(2).blocked(1000, Some(100)));
-    let evidence = play(events, 10_000);
-    assert_eq!(evidence.predicted_drop, outcomes(3, 0));
-    assert_eq!(evidence.predicted_pass, outcomes(0, 1));
-    assert_eq!(evidence.repeated, outcomes(2, 0));
+    let sums = play(events, 10_000);
+    assert_eq!(sums.predicted_drop, outcomes(3, 0));
+    assert_eq!(sums.predicted_pass, outcomes(0, 1));
+    assert_eq!(sums.repeated, outcomes(2, 0));
     assert_eq!(
-        evidence.connections,
+        sums.connections,
         Connections {
             failed: 1,
             clean: 1,
@@ -47,10 +47,10 @@ fn a_syn_below_the_mark_is_predicted_to_be_dropped() {
         }
     );
     assert_eq!(
-        (evidence.retransmitted, evidence.pending, evidence.undecided),
+        (sums.retransmitted, sums.pending, sums.undecided),
         (2, 0, 0)
     );
-    assert_eq!(evidence.mark.unwrap().0, TsVal(9004));
+    assert_eq!(sums.mark.unwrap().0, TsVal(9004));
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn a_host_that_closes_first_makes_no_mark() {
         Client::new(2).syn(1000, Some(100)),
         Client::new(2).syn_ack(1001, Some(100)),
     ];
-    let evidence = play(events, 5000);
-    assert_eq!(evidence.mark, None);
-    assert_eq!(evidence.predicted_pass, outcomes(0, 2));
+    let sums = play(events, 5000);
+    assert_eq!(sums.mark, None);
+    assert_eq!(sums.predicted_pass, outcomes(0, 2));
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn a_timestamp_echo_tells_which_transmission_was_taken() {
         client.syn(2000, Some(2100)),
         client.syn_ack(2001, Some(1100)),
     ];
-    let evidence = play(events, 5000);
-    assert_eq!(evidence.predicted_pass, outcomes(1, 1));
-    assert_eq!(evidence.undecided, 1);
+    let sums = play(events, 5000);
+    assert_eq!(sums.predicted_pass, outcomes(1, 1));
+    assert_eq!(sums.undecided, 1);
     assert_eq!(
-        evidence.connections,
+        sums.connections,
         Connections {
             failed: 0,
             clean: 0,
@@ -139,28 +139,22 @@ fn a_late_answer_turns_dropped_into_answered() {
 
 #[test]
 fn a_syn_just_before_the_end_is_undecided() {
-    let evidence = play([Client::new(1).syn(0, Some(100))], 499);
-    assert_eq!((evidence.pending, evidence.all().total()), (1, 0));
+    let sums = play([Client::new(1).syn(0, Some(100))], 499);
+    assert_eq!((sums.pending, sums.all().total()), (1, 0));
 }
 
 #[test]
 fn a_refusal_is_an_answer() {
     let client = Client::new(1);
-    let evidence = play([client.syn(0, Some(100)), client.refused(1)], 5000);
-    assert_eq!(
-        (evidence.refused, evidence.predicted_pass),
-        (1, outcomes(0, 1))
-    );
+    let sums = play([client.syn(0, Some(100)), client.refused(1)], 5000);
+    assert_eq!((sums.refused, sums.predicted_pass), (1, outcomes(0, 1)));
 }
 
 #[test]
 fn our_reset_tells_of_a_bare_ack() {
     let client = Client::new(1);
-    let evidence = play([client.syn(0, Some(100)), client.reset_sent(1)], 5000);
-    assert_eq!(
-        (evidence.acks, evidence.undecided, evidence.all().total()),
-        (1, 1, 0)
-    );
+    let sums = play([client.syn(0, Some(100)), client.reset_sent(1)], 5000);
+    assert_eq!((sums.acks, sums.undecided, sums.all().total()), (1, 1, 0));
 }
 
 #[test]
@@ -185,13 +179,13 @@ fn a_reset_of_ours_is_not_always_the_answer_to_a_bare_ack() {
             0,
         ),
     ] {
-        let evidence = play(events, 5000);
+        let sums = play(events, 5000);
         assert_eq!(
-            (evidence.acks, evidence.undecided, evidence.all().total()),
+            (sums.acks, sums.undecided, sums.all().total()),
             (0, 1, 0),
             "{name}"
         );
-        assert_eq!(evidence.answers_unseen, unseen, "{name}");
+        assert_eq!(sums.answers_unseen, unseen, "{name}");
     }
 }
 
@@ -203,13 +197,9 @@ fn ordinary_segments_tell_that_a_syn_was_answered() {
         ("data", vec![client.syn(0, None), client.asks(21, 300)]),
         ("late", vec![client.syn(0, None), client.asks(2000, 300)]),
     ] {
-        let evidence = play(events, 5000);
+        let sums = play(events, 5000);
         assert_eq!(
-            (
-                evidence.answers_unseen,
-                evidence.undecided,
-                evidence.all().total()
-            ),
+            (sums.answers_unseen, sums.undecided, sums.all().total()),
             (1, 1, 0),
             "{name}"
         );
@@ -239,8 +229,8 @@ fn a_syn_ack_again_counts_by_what_was_sent_before() {
             (0, 0),
         ),
     ] {
-        let evidence = play(open.iter().cloned().chain(rest), 9000);
-        let repeated = (evidence.syn_acks_repeated, evidence.syn_acks_after_data);
+        let sums = play(open.iter().cloned().chain(rest), 9000);
+        let repeated = (sums.syn_acks_repeated, sums.syn_acks_after_data);
         assert_eq!(repeated, want, "{name}");
     }
 }
@@ -249,11 +239,8 @@ fn a_syn_ack_again_counts_by_what_was_sent_before() {
 fn a_syn_right_after_a_change_of_the_mark_is_ambiguous() {
     let mut events = Client::new(1).closed_by_server(0, 9000);
     events.extend(Client::new(2).blocked(10, Some(100)));
-    let evidence = play(events, 10_000);
-    assert_eq!(
-        (evidence.ambiguous, evidence.predicted_drop),
-        (1, outcomes(2, 0))
-    );
+    let sums = play(events, 10_000);
+    assert_eq!((sums.ambiguous, sums.predicted_drop), (1, outcomes(2, 0)));
 }
 
 #[test]
@@ -265,11 +252,8 @@ fn a_syn_on_a_four_tuple_in_time_wait_says_nothing_when_dropped() {
         segment.seq = SeqNumber(9);
     }
     events.push(again);
-    let evidence = play(events, 10_000);
-    assert_eq!(
-        (evidence.undecided, evidence.predicted_drop.total()),
-        (1, 0)
-    );
+    let sums = play(events, 10_000);
+    assert_eq!((sums.undecided, sums.predicted_drop.total()), (1, 0));
 }
 
 #[test]
@@ -282,8 +266,8 @@ fn missed_records_make_a_silent_syn_undecided() {
     tracker.segment(&event, &segment);
     tracker.records_missed(Timestamp(900 * MS), Timestamp(1100 * MS));
     tracker.advance(Timestamp(5000 * MS));
-    let evidence = tracker.evidence(event.destination).unwrap();
-    assert_eq!((evidence.undecided, evidence.all().total()), (1, 0));
+    let sums = tracker.sums(event.destination).unwrap();
+    assert_eq!((sums.undecided, sums.all().total()), (1, 0));
 }
 
 #[test]
@@ -324,8 +308,8 @@ fn a_request_without_response_is_told_from_a_one_way_stream() {
         ("one way", one_way, 0),
         ("answered", answered, 0),
     ] {
-        let evidence = play(open.iter().cloned().chain(closing), 9000);
-        assert_eq!(evidence.unanswered_requests, want, "{name}");
+        let sums = play(open.iter().cloned().chain(closing), 9000);
+        assert_eq!(sums.unanswered_requests, want, "{name}");
     }
 }
 

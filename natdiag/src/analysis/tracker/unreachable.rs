@@ -43,10 +43,10 @@ impl Tracker {
             return;
         }
         self.sides.received += 1;
-        let evidence = &mut self.remote(tuple.remote).evidence;
-        evidence.unreachable += 1;
-        evidence.prohibited += u64::from(word == Word::Prohibited);
-        let refusals = evidence.refusals_mut();
+        let sums = &mut self.remote(tuple.remote).sums;
+        sums.unreachable += 1;
+        sums.prohibited += u64::from(word == Word::Prohibited);
+        let refusals = sums.refusals_mut();
         refusals.note_error(tuple.remote_port);
         if word == Word::NoWay {
             refusals.no_way += 1;

@@ -23,7 +23,7 @@ impl Tracker {
         };
         flow.answer_unseen = true;
         self.sides.answers_unseen += 1;
-        state.evidence.answers_unseen += 1;
+        state.sums.answers_unseen += 1;
         let open = flow
             .transmissions
             .iter_mut()
@@ -31,7 +31,7 @@ impl Tracker {
         for transmission in open {
             // Which of them was answered cannot be said.
             settle(
-                &mut state.evidence,
+                &mut state.sums,
                 &mut flow.fates,
                 transmission,
                 Fate::Undecided,

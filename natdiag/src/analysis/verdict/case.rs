@@ -2,10 +2,10 @@
 
 use crate::{
     analysis::{
-        conversation::ConversationEvidence,
+        conversation::ConversationSums,
         diagnosis::{Cause, Evidence, Finding, Severity},
         established::Established,
-        fates::{SynEvidence, neighbours::Neighbours},
+        fates::{SynSums, neighbours::Neighbours},
         fragments::Datagrams,
         table::Counts,
     },
@@ -18,11 +18,11 @@ pub struct Case<'a> {
     /// Its exact counters.
     pub counts: &'a Counts,
     /// SYNs sent to it.
-    pub syns: Option<&'a SynEvidence>,
+    pub syns: Option<&'a SynSums>,
     /// What its established connections have shown, if it is or was under suspicion.
     pub established: Option<&'a Established>,
     /// What its connections have shown between their beginning and their end, as far as they were looked at.
-    pub conversations: Option<&'a ConversationEvidence>,
+    pub conversations: Option<&'a ConversationSums>,
     /// Datagrams it sent in fragments.
     pub datagrams: Datagrams,
     /// Whether it has an IPv6 address.
@@ -72,7 +72,7 @@ pub(super) fn finding(
 
 /// Looks at a case of which only conversations are known.
 #[cfg(test)]
-pub(super) fn with<T>(conversations: &ConversationEvidence, look: impl FnOnce(&Case) -> T) -> T {
+pub(super) fn with<T>(conversations: &ConversationSums, look: impl FnOnce(&Case) -> T) -> T {
     look(&Case {
         counts: &Counts::ZERO,
         syns: None,

@@ -20,7 +20,7 @@ use super::{
     finding, insufficient,
 };
 use crate::analysis::{
-    crossing::{Crossing, CrossingEvidence},
+    crossing::{Crossing, CrossingSums},
     diagnosis::{
         Alternative, Cause, Diagnosis, Evidence, Finding, HitBy, RemoteCounters, RemoteDiagnosis,
         Severity,
@@ -100,7 +100,7 @@ pub fn add_crossing(crossing: &Crossing, diagnoses: &mut [&mut Diagnosis]) {
 
 fn amend(
     known: &mut RemoteDiagnosis,
-    evidence: &CrossingEvidence,
+    evidence: &CrossingSums,
     found: Option<Finding>,
     astray: Option<Finding>,
 ) {
@@ -145,7 +145,7 @@ fn is_about_syns(cause: Cause) -> bool {
 }
 
 /// Who behind the NAT suffers from the worst that is found about a server, and at which source that host is seen.
-fn hit(known: &RemoteDiagnosis, evidence: &CrossingEvidence) -> Vec<(usize, IpAddr, HitBy)> {
+fn hit(known: &RemoteDiagnosis, evidence: &CrossingSums) -> Vec<(usize, IpAddr, HitBy)> {
     let mut findings = known.findings.iter();
     let worst = findings.find(|finding| is_about_syns(finding.cause));
     let (Some(finding), Some(inside)) = (worst, evidence.inside) else {
@@ -166,7 +166,7 @@ fn hit(known: &RemoteDiagnosis, evidence: &CrossingEvidence) -> Vec<(usize, IpAd
         .collect()
 }
 
-fn swallowed(evidence: &CrossingEvidence, elsewhere: Outcomes) -> Option<Finding> {
+fn swallowed(evidence: &CrossingSums, elsewhere: Outcomes) -> Option<Finding> {
     let seen = Seen {
         here: evidence.first.plus(evidence.again),
         after_passed: evidence.after_passed,
@@ -245,7 +245,7 @@ fn parts(seen: &Seen, again: Outcomes) -> Vec<(&'static str, Evidence)> {
     ]
 }
 
-fn astray(evidence: &CrossingEvidence) -> Option<Finding> {
+fn astray(evidence: &CrossingSums) -> Option<Finding> {
     let answers = Outcomes {
         dropped: evidence.astray,
         answered: evidence.straight,

@@ -4,7 +4,7 @@
 use super::finding;
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
 };
 
 /// SYNs from which on that is said: one may be left of what was just put right.
@@ -13,12 +13,12 @@ const SYNS: u64 = 2;
 const CERTAIN_ENOUGH: f64 = 0.99;
 
 /// Whether anything may be said.
-pub(super) const fn has_symptom(syns: &SynEvidence) -> bool {
+pub(super) const fn has_symptom(syns: &SynSums) -> bool {
     syns.answered_elsewhere >= SYNS || syns.returned >= SYNS
 }
 
 /// Who has answered instead.
-pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Option<Finding> {
     let (summary, evidence, remedy) = if let Some(answering) = syns.answering
         && syns.answered_elsewhere >= SYNS
     {

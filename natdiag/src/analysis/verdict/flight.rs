@@ -30,8 +30,7 @@ static TROUBLES: [Trouble; 5] = [IDLE, FIRST, BLACK_HOLE, LOSS, CONTENTS];
 
 /// Whether anything is to be explained here.
 pub(super) fn has_symptom(case: &Case) -> bool {
-    case.conversations
-        .is_some_and(|evidence| evidence.stuck() > 0)
+    case.conversations.is_some_and(|sums| sums.stuck() > 0)
 }
 
 /// What keeps what we send from being taken. Where it `is_explained` by what SYNs have shown, it is not said that

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::{Outcomes, SynEvidence, races::RaceEvidence},
+    fates::{Outcomes, SynSums, races::RaceSums},
 };
 
 /// Share of races among hosts that reset something after their FIN: mostly it is a goodbye.
@@ -26,13 +26,13 @@ const OPEN: f64 = 0.3;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Whether requests were reset that came too late.
-pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
+pub(super) fn has_symptom(syns: &SynSums) -> bool {
     let races = syns.races.as_deref();
     races.is_some_and(|races| races.requests() >= SEVERAL)
 }
 
 /// What resets of closed connections tell.
-pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Option<Finding> {
     let races = syns.races.as_deref().filter(|_| has_symptom(syns))?;
     let series = |rate, requests| {
         let outcomes = Outcomes {
@@ -101,7 +101,7 @@ pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
 }
 
 /// How old the connections were.
-fn idle(races: &RaceEvidence) -> String {
+fn idle(races: &RaceSums) -> String {
     match races.ages_ns {
         Some((least, most)) if least / SECOND_NS == most / SECOND_NS => {
             format!("{} s after they had been opened", least / SECOND_NS)
@@ -116,7 +116,7 @@ fn idle(races: &RaceEvidence) -> String {
 }
 
 /// What is known of the server's idle time: no connection was idle for longer than it was old.
-fn limit(races: &RaceEvidence) -> String {
+fn limit(races: &RaceSums) -> String {
     let least = races.ages_ns.map_or(0, |(least, _)| least / SECOND_NS);
     match least {
         0 => String::new(),
@@ -124,7 +124,7 @@ fn limit(races: &RaceEvidence) -> String {
     }
 }
 
-fn evidence(syns: &SynEvidence, races: &RaceEvidence) -> Vec<(&'static str, Evidence)> {
+fn evidence(syns: &SynSums, races: &RaceSums) -> Vec<(&'static str, Evidence)> {
     let mut evidence = vec![
         (
             "requests_that_crossed_a_fin",

@@ -8,7 +8,7 @@ mod unrouted;
 use super::case::finding;
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::{SynEvidence, refusals::RefusalEvidence},
+    fates::{SynSums, refusals::RefusalSums},
 };
 
 /// Of RSTs that answer a SYN with its very sequence number, about one in a hundred comes from something in between.
@@ -21,7 +21,7 @@ const BY_ITS_OWN_WORDS: f64 = 0.99;
 const REFUSED: u64 = 3;
 
 /// The worst that [`findings`] may say.
-pub(super) fn severity(syns: &SynEvidence) -> Option<Severity> {
+pub(super) fn severity(syns: &SynSums) -> Option<Severity> {
     let known = syns.refusals.as_deref();
     let is_open = known.is_some_and(|known| known.opened > 0);
     if syns.unreachable > 0 || is_open || mixed::ports(syns).next().is_some() {
@@ -40,7 +40,7 @@ fn of_closed_ports(refused: u64) -> Severity {
 }
 
 /// Who says no.
-pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(refused(syns));
     findings.extend(mixed::findings(syns));
@@ -51,7 +51,7 @@ pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
 }
 
 /// Ports that nothing listens on: they take no SYN.
-fn refused(syns: &SynEvidence) -> Option<Finding> {
+fn refused(syns: &SynSums) -> Option<Finding> {
     let known = syns.refusals.as_deref();
     let no_way = known.map_or(0, |known| known.no_way);
     let unreachable = syns
@@ -123,8 +123,8 @@ fn refused(syns: &SynEvidence) -> Option<Finding> {
 }
 
 /// Ports that take no SYN, as far as they are told apart.
-fn closed_ports(syns: &SynEvidence, known: Option<&RefusalEvidence>) -> Vec<String> {
-    let all = known.map_or(&[][..], RefusalEvidence::ports);
+fn closed_ports(syns: &SynSums, known: Option<&RefusalSums>) -> Vec<String> {
+    let all = known.map_or(&[][..], RefusalSums::ports);
     let is_mixed = |port: u16| mixed::ports(syns).any(|mixed| mixed.port == port);
     all.iter()
         .filter(|port| port.by_reset + port.by_error > 0 && !is_mixed(port.port))
@@ -132,7 +132,7 @@ fn closed_ports(syns: &SynEvidence, known: Option<&RefusalEvidence>) -> Vec<Stri
         .collect()
 }
 
-fn prohibited(syns: &SynEvidence) -> Option<Finding> {
+fn prohibited(syns: &SynSums) -> Option<Finding> {
     if syns.prohibited == 0 {
         return None;
     }

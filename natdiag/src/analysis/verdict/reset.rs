@@ -27,7 +27,7 @@ use super::{
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     established::Established,
-    fates::{SynEvidence, resets::ResetEvidence},
+    fates::{SynSums, resets::ResetSums},
 };
 
 /// Share of aborted handshakes that a full accept queue with `tcp_abort_on_overflow` explains; others come from load
@@ -46,7 +46,7 @@ const OWN_SEEN: f64 = 0.99;
 static TROUBLES: [Trouble; 4] = [APPLICATION, IDLE, RESTART, INJECTED];
 
 /// What is wrong with resets.
-pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+pub(super) fn findings(case: &Case, syns: &SynSums) -> Vec<Finding> {
     let Some(resets) = syns.resets.as_deref() else {
         return Vec::new();
     };
@@ -69,8 +69,8 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
 
 /// Whether resets explain that SYNs were answered by a bare ACK: who reset a connection only towards us leaves it to
 /// the host, which answers a SYN on the same ports for it (RFC 9293, section 3.10.7.4).
-pub(super) fn explains_bare_acks(syns: &SynEvidence) -> bool {
-    let resets = syns.resets.as_deref().map_or(0, ResetEvidence::total);
+pub(super) fn explains_bare_acks(syns: &SynSums) -> bool {
+    let resets = syns.resets.as_deref().map_or(0, ResetSums::total);
     syns.acks <= resets && syns.all().dropped + syns.reused.dropped + syns.syn_acks_lost == 0
 }
 
@@ -119,7 +119,7 @@ fn attributed(case: &Case, seen: &Seen) -> Finding {
 }
 
 /// A RST right after our ACK, before any data.
-fn aborted(syns: &SynEvidence, resets: &ResetEvidence) -> Option<Finding> {
+fn aborted(syns: &SynSums, resets: &ResetSums) -> Option<Finding> {
     if resets.aborted_handshakes == 0 {
         return None;
     }
@@ -159,7 +159,7 @@ fn aborted(syns: &SynEvidence, resets: &ResetEvidence) -> Option<Finding> {
 }
 
 /// RSTs that this very machine sends on connections that it only forwards.
-fn own(resets: &ResetEvidence, followed: &FollowCounts) -> Option<Finding> {
+fn own(resets: &ResetSums, followed: &FollowCounts) -> Option<Finding> {
     if resets.own == 0 {
         return None;
     }

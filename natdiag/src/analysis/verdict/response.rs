@@ -9,11 +9,11 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
 };
 
 /// What is wrong with responses. A server whose queue `is_full` lets some connections wait that it never takes.
-pub(super) fn findings(case: &Case, syns: &SynEvidence, is_full: bool) -> Vec<Finding> {
+pub(super) fn findings(case: &Case, syns: &SynSums, is_full: bool) -> Vec<Finding> {
     let seen = Seen::of(case, syns);
     let mut findings = Vec::new();
     match stall::explained(&seen) {
@@ -26,7 +26,7 @@ pub(super) fn findings(case: &Case, syns: &SynEvidence, is_full: bool) -> Vec<Fi
 }
 
 /// Whether anything is to be explained here.
-pub(super) fn has_symptom(case: &Case, syns: &SynEvidence) -> bool {
+pub(super) fn has_symptom(case: &Case, syns: &SynSums) -> bool {
     let stalls = Stalls::of(case, syns);
     stalls.black() > 0 || stalls.older > 0 || stalls.unanswered >= UNANSWERED_REQUESTS
 }
@@ -120,7 +120,7 @@ fn behind_a_nat(seen: &Seen) -> Finding {
 }
 
 /// Somebody before us puts fragments together, so that none are seen.
-fn reassembled(syns: &SynEvidence) -> Option<Finding> {
+fn reassembled(syns: &SynSums) -> Option<Finding> {
     if syns.reassembled < SEVERAL {
         return None;
     }
@@ -144,15 +144,15 @@ fn reassembled(syns: &SynEvidence) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::conversation::ConversationEvidence;
+    use crate::analysis::conversation::ConversationSums;
 
     #[test]
     fn what_did_not_come_is_told_and_what_came_is_not() {
-        let syns = SynEvidence {
+        let syns = SynSums {
             answered_requests: 44,
-            ..SynEvidence::default()
+            ..SynSums::default()
         };
-        super::super::case::with(&ConversationEvidence::default(), |case| {
+        super::super::case::with(&ConversationSums::default(), |case| {
             for (unanswered, large_holes, want) in [
                 (0, 3, "3 responses came without a large part"),
                 (4, 0, "4 of 48 requests got no response"),

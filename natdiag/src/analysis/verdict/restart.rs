@@ -4,7 +4,7 @@
 use super::case::finding;
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::{SynEvidence, resets::ResetEvidence, restarts::Absence},
+    fates::{SynSums, resets::ResetSums, restarts::Absence},
 };
 
 /// Refusals that make a story without silence.
@@ -15,7 +15,7 @@ const EXCEPTIONS: u64 = 4;
 const TENTHS: u64 = 8;
 
 /// The absence of the host, if its resets are those of a restart.
-pub(super) fn story(syns: &SynEvidence) -> Option<&Absence> {
+pub(super) fn story(syns: &SynSums) -> Option<&Absence> {
     syns.restarts.absence().filter(|absence| {
         let is_told = absence.was_silent() || absence.refused >= REFUSALS;
         let is_back_and_forth = absence.opened_between * EXCEPTIONS > absence.refused;
@@ -26,7 +26,7 @@ pub(super) fn story(syns: &SynEvidence) -> Option<&Absence> {
 }
 
 /// Takes out what a restart explains: what was lost and refused meanwhile, where that is nearly all.
-pub(super) fn retain_unexplained(findings: &mut Vec<Finding>, syns: &SynEvidence) {
+pub(super) fn retain_unexplained(findings: &mut Vec<Finding>, syns: &SynSums) {
     let is_named = findings
         .iter()
         .any(|finding| finding.cause == Cause::ServerRestart);
@@ -35,7 +35,7 @@ pub(super) fn retain_unexplained(findings: &mut Vec<Finding>, syns: &SynEvidence
     };
     let dropped = syns.all().dropped;
     let is_lost_then = absence.was_silent() && absence.dropped * 10 >= dropped * TENTHS;
-    let resets = syns.resets.as_deref().map_or(0, ResetEvidence::total);
+    let resets = syns.resets.as_deref().map_or(0, ResetSums::total);
     let is_reset_then = absence.old_resets * 10 >= resets * TENTHS;
     let is_refused_then = absence.refused * 10 >= syns.refused * TENTHS;
     let of_loss = [
@@ -53,10 +53,7 @@ pub(super) fn retain_unexplained(findings: &mut Vec<Finding>, syns: &SynEvidence
 }
 
 /// The finding, without confidence and alternatives.
-pub(super) fn restarted(
-    syns: &SynEvidence,
-    mut evidence: Vec<(&'static str, Evidence)>,
-) -> Finding {
+pub(super) fn restarted(syns: &SynSums, mut evidence: Vec<(&'static str, Evidence)>) -> Finding {
     let absence = syns.restarts.absence();
     let count = |of: fn(&Absence) -> u64| absence.map_or(0, of);
     let dropped = count(|absence| absence.dropped);

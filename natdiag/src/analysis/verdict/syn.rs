@@ -47,7 +47,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
 };
 
 /// Handshakes that had to be confirmed again from which on that is a symptom: a lost ACK makes one.
@@ -153,7 +153,7 @@ impl SynTrouble {
 }
 
 /// Whether there is something to explain.
-pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
+pub(super) fn has_symptom(syns: &SynSums) -> bool {
     syns.all().dropped > 0
         || syns.acks > 0
         || syns.reused.dropped > 0
@@ -163,7 +163,7 @@ pub(super) fn has_symptom(syns: &SynEvidence) -> bool {
 }
 
 /// What is wrong with SYNs to a remote host.
-pub(super) fn findings(case: &Case, syns: &SynEvidence) -> Vec<Finding> {
+pub(super) fn findings(case: &Case, syns: &SynSums) -> Vec<Finding> {
     if !has_symptom(syns) {
         return Vec::new();
     }
@@ -230,7 +230,7 @@ fn with_misfit(contest: &Contest<&'static Trouble>) -> Contest<&'static Trouble>
 }
 
 /// What else is wrong beside the trouble that explains most.
-fn beside(best: &Trouble, syns: &SynEvidence) -> Vec<Finding> {
+fn beside(best: &Trouble, syns: &SynSums) -> Vec<Finding> {
     let mut findings = Vec::new();
     let others = (best.others)(syns).filter(|others| others.dropped >= BESIDE);
     if let Some(others) = others {
@@ -255,7 +255,7 @@ fn beside(best: &Trouble, syns: &SynEvidence) -> Vec<Finding> {
 
 /// The causes that are left, the likeliest first, each with what leaves it. What was seen must not have made one much
 /// less likely than it was before anything was seen: then nothing speaks for it.
-fn candidates(contest: &Contest<&'static Trouble>, syns: &SynEvidence) -> Vec<Alternative> {
+fn candidates(contest: &Contest<&'static Trouble>, syns: &SynSums) -> Vec<Alternative> {
     /// Part of its prior that a cause must have kept.
     const KEPT: f64 = 0.1;
     let mut left: Vec<_> = contest
@@ -280,7 +280,7 @@ fn candidates(contest: &Contest<&'static Trouble>, syns: &SynEvidence) -> Vec<Al
 }
 
 /// A symptom that no cause explains well enough.
-fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
+fn unexplained(syns: &SynSums, candidates: Vec<Alternative>) -> Finding {
     let all = syns.all();
     let summary = if all.dropped > 0 {
         format!(
@@ -308,7 +308,7 @@ fn unexplained(syns: &SynEvidence, candidates: Vec<Alternative>) -> Finding {
 }
 
 /// Timestamps that do not come back harm nobody, and explain why no SYN has a predicted fate behind this host.
-pub(super) fn timestamps_stripped(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn timestamps_stripped(syns: &SynSums) -> Option<Finding> {
     /// Handshakes from which on the absence is no accident.
     const ENOUGH: u64 = 3;
     /// An echo that nobody sent was rewritten; servers that lack timestamps half of the time stand behind one address.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::{Outcomes, SynEvidence, spells::Spell},
+    fates::{Outcomes, SynSums, spells::Spell},
     tracker::network,
 };
 
@@ -46,7 +46,7 @@ pub struct Together {
 impl Together {
     /// The hosts that fail together, if nearly all do.
     #[must_use]
-    pub fn of<'a>(hosts: impl IntoIterator<Item = (IpAddr, &'a SynEvidence)>) -> Option<Self> {
+    pub fn of<'a>(hosts: impl IntoIterator<Item = (IpAddr, &'a SynSums)>) -> Option<Self> {
         let mut hosts: Vec<_> = hosts.into_iter().collect();
         let dropping = hosts.iter().filter(|(_, syns)| syns.all().dropped > 0);
         if dropping.count() < HOSTS {
@@ -162,7 +162,7 @@ struct Second {
     hosts: usize,
 }
 
-fn seconds(hosts: &[(IpAddr, &SynEvidence)]) -> BTreeMap<u64, Second> {
+fn seconds(hosts: &[(IpAddr, &SynSums)]) -> BTreeMap<u64, Second> {
     let mut seconds = BTreeMap::<u64, Second>::new();
     for spell in hosts.iter().flat_map(|(_, syns)| syns.spells.iter()) {
         let second = seconds.entry(spell.second).or_default();
@@ -181,7 +181,7 @@ fn ln_together(seconds: &BTreeMap<u64, Second>) -> f64 {
 }
 
 /// How likely they are where each host has a rate of its own, or fails for seconds of its own, whichever is likelier.
-fn ln_each_by_itself(hosts: &[(IpAddr, &SynEvidence)]) -> f64 {
+fn ln_each_by_itself(hosts: &[(IpAddr, &SynSums)]) -> f64 {
     let of_each = hosts.iter().map(|(_, syns)| {
         let spells = syns.spells.iter();
         let in_spells: f64 = spells
@@ -232,8 +232,8 @@ mod tests {
         Together::of(all.iter().map(|(address, syns)| (*address, syns)))
     }
 
-    fn evidence(seconds: impl Iterator<Item = (u64, (u64, u64))>) -> SynEvidence {
-        let mut syns = SynEvidence::default();
+    fn evidence(seconds: impl Iterator<Item = (u64, (u64, u64))>) -> SynSums {
+        let mut syns = SynSums::default();
         for (second, (dropped, answered)) in seconds {
             let class = SynClass {
                 prediction: Prediction::Pass,

@@ -6,7 +6,7 @@ use super::case::finding;
 use crate::{
     analysis::{
         diagnosis::{Cause, Evidence, Finding, Severity},
-        fates::SynEvidence,
+        fates::SynSums,
         tracker::Sides,
     },
     event::Timestamp,
@@ -18,7 +18,7 @@ const UNSEEN: u64 = 3;
 const SHARE: f64 = 0.005;
 
 /// What cannot be seen of the answers to SYNs.
-pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Option<Finding> {
     let unseen = syns.answers_unseen;
     let all = unseen + syns.handshakes;
     #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
@@ -54,7 +54,7 @@ pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
 }
 
 /// Whether that may be said.
-pub(super) fn is_symptom(syns: &SynEvidence) -> bool {
+pub(super) fn is_symptom(syns: &SynSums) -> bool {
     syns.answers_unseen >= UNSEEN
 }
 

@@ -3,7 +3,7 @@
 
 use super::case::{Case, finding};
 use crate::analysis::{
-    conversation::ConversationEvidence,
+    conversation::ConversationSums,
     diagnosis::{Cause, Evidence, Finding, Severity},
 };
 
@@ -42,11 +42,11 @@ pub(super) fn findings(case: &Case, is_full: bool) -> Vec<Finding> {
     findings
 }
 
-const fn is_closed(evidence: &ConversationEvidence) -> bool {
+const fn is_closed(evidence: &ConversationSums) -> bool {
     evidence.windows_closed + evidence.ended_closed > 0
 }
 
-fn silent(evidence: &ConversationEvidence) -> Finding {
+fn silent(evidence: &ConversationSums) -> Finding {
     let summary = format!(
         "the server takes requests and does not answer: {} were acknowledged, and it said itself that it had sent nothing; {} others were answered. The network is not at fault",
         evidence.unanswered, evidence.responses
@@ -71,7 +71,7 @@ fn silent(evidence: &ConversationEvidence) -> Finding {
     }
 }
 
-fn closed(evidence: &ConversationEvidence) -> Finding {
+fn closed(evidence: &ConversationSums) -> Finding {
     let seconds = evidence.longest_closed_ns / 1_000_000_000;
     let summary = format!(
         "the application of this host does not read: it closed its window for a second or more {} times, for up to {seconds} s, and {} connections were ended meanwhile. The network is not at fault",
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn host_that_never_answered_any_request_is_not_accused_of_silence() {
         for (unanswered, responses, want) in [(3, 1, true), (2, 9, false), (30, 0, false)] {
-            let evidence = ConversationEvidence {
+            let evidence = ConversationSums {
                 responses,
                 unanswered,
-                ..ConversationEvidence::default()
+                ..ConversationSums::default()
             };
             super::super::case::with(&evidence, |case| {
                 assert_eq!(is_silent(case), want, "{unanswered}, {responses}");
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn closed_window_is_a_warning_only_where_connections_end_by_it() {
         for (ended_closed, want) in [(0, Severity::Info), (2, Severity::Warning)] {
-            let evidence = ConversationEvidence {
+            let evidence = ConversationSums {
                 windows_closed: 4,
                 ended_closed,
-                ..ConversationEvidence::default()
+                ..ConversationSums::default()
             };
             assert_eq!(closed(&evidence).severity, want);
         }

@@ -43,8 +43,8 @@ pub(super) const IDLE: Trouble = Trouble {
     ln_tails: ln_few_tails,
     cause: Cause::IdleTimeout,
     why_excluded: |seen| {
-        let evidence = seen.evidence;
-        if evidence.idle.died() == 0 {
+        let sums = seen.sums;
+        if sums.idle.died() == 0 {
             "no connection died after a silence".to_owned()
         } else {
             format!(
@@ -54,7 +54,7 @@ pub(super) const IDLE: Trouble = Trouble {
         }
     },
     named: Some(Named {
-        is_founded: |seen| seen.evidence.idle.died() >= SEVERAL && has_lived(seen),
+        is_founded: |seen| seen.sums.idle.died() >= SEVERAL && has_lived(seen),
         severity: Severity::Critical,
         summary,
         remedy,
@@ -62,7 +62,7 @@ pub(super) const IDLE: Trouble = Trouble {
 };
 
 fn ln_silence(seen: Seen) -> f64 {
-    let idle = &seen.evidence.idle;
+    let idle = &seen.sums.idle;
     if idle.died() == 0 {
         // A limit that no connection has reached.
         return super::trouble::ln_stray_silence(seen);
@@ -97,11 +97,11 @@ const fn outcomes([dropped, answered]: [u64; 2]) -> Outcomes {
 fn has_lived(seen: Seen) -> bool {
     let in_use = seen.in_use_small().plus(seen.in_use_large());
     let first = seen.first_of_one().plus(seen.first_of_several());
-    seen.evidence.idle.lived() + in_use.answered + first.answered >= SEVERAL
+    seen.sums.idle.lived() + in_use.answered + first.answered >= SEVERAL
 }
 
 fn lived_as_long(seen: Seen) -> u64 {
-    let idle = &seen.evidence.idle;
+    let idle = &seen.sums.idle;
     let shortest = idle.shortest_died_ns().unwrap_or(u64::MAX);
     let (_, [_, lived]) = idle.split(shortest);
     lived
@@ -112,7 +112,7 @@ const fn seconds(ns: u64) -> u64 {
 }
 
 fn summary(seen: Seen) -> String {
-    let idle = &seen.evidence.idle;
+    let idle = &seen.sums.idle;
     let died = idle.died();
     let after = idle.shortest_died_ns().map_or(0, seconds);
     let lived = match idle.longest_lived_ns().map(seconds) {
@@ -130,7 +130,7 @@ fn summary(seen: Seen) -> String {
 
 /// The known limits between the longest silence that lived and the shortest that died.
 fn known(seen: Seen) -> String {
-    let idle = &seen.evidence.idle;
+    let idle = &seen.sums.idle;
     let from = idle.longest_lived_ns().map_or(0, seconds);
     let to = idle.shortest_died_ns().map_or(0, seconds);
     let fitting: Vec<&str> = KNOWN
@@ -147,8 +147,8 @@ fn known(seen: Seen) -> String {
 
 fn remedy(seen: Seen) -> Vec<String> {
     const USUAL_SECONDS: u64 = 60;
-    let limit = seen.evidence.idle.longest_lived_ns().map_or(0, seconds);
-    let shortest = seen.evidence.idle.shortest_died_ns().map_or(0, seconds);
+    let limit = seen.sums.idle.longest_lived_ns().map_or(0, seconds);
+    let shortest = seen.sums.idle.shortest_died_ns().map_or(0, seconds);
     let safe = if limit > 0 { limit } else { shortest / 2 };
     let seconds = (safe / 2).clamp(1, USUAL_SECONDS);
     vec![

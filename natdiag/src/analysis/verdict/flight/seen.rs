@@ -1,7 +1,7 @@
 //! What was seen of flights: those that got stuck (as dropped) and those that were taken (as answered).
 
 use crate::analysis::{
-    conversation::{ConversationEvidence, FlightFate, Flights},
+    conversation::{ConversationSums, FlightFate, Flights},
     diagnosis::Evidence,
     fates::Outcomes,
     verdict::Case,
@@ -10,37 +10,37 @@ use crate::analysis::{
 /// What was seen of the connections with a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
-    pub(super) evidence: &'a ConversationEvidence,
+    pub(super) sums: &'a ConversationSums,
 }
 
 impl<'a> Seen<'a> {
     pub(super) fn of(case: &Case<'a>) -> Option<Self> {
-        case.conversations.map(|evidence| Self { evidence })
+        case.conversations.map(|sums| Self { sums })
     }
 
     /// Flights that got stuck, whatever the host did meanwhile.
     pub(super) const fn stuck(self) -> u64 {
-        self.evidence.stuck()
+        self.sums.stuck()
     }
 
     /// Those during which the host was heard.
     pub(super) fn heard_meanwhile(self) -> u64 {
-        let unknown = outcomes(&self.evidence.unknown).dropped;
+        let unknown = outcomes(&self.sums.unknown).dropped;
         let known = self.all().map(|flights| outcomes(flights).dropped);
         known.sum::<u64>() + unknown
     }
 
     pub(super) fn first_of_one(self) -> Outcomes {
-        outcomes(&self.evidence.first_of_one)
+        outcomes(&self.sums.first_of_one)
     }
 
     pub(super) fn first_of_several(self) -> Outcomes {
-        outcomes(&self.evidence.first_of_several)
+        outcomes(&self.sums.first_of_several)
     }
 
     /// First flights of a connection that begin with a large segment.
     pub(super) fn first_large(self) -> Outcomes {
-        outcomes(&self.evidence.first_large)
+        outcomes(&self.sums.first_large)
     }
 
     /// Other first flights.
@@ -56,16 +56,16 @@ impl<'a> Seen<'a> {
     }
 
     pub(super) fn in_use_small(self) -> Outcomes {
-        outcomes(&self.evidence.in_use_small)
+        outcomes(&self.sums.in_use_small)
     }
 
     pub(super) fn in_use_large(self) -> Outcomes {
-        outcomes(&self.evidence.in_use_large)
+        outcomes(&self.sums.in_use_large)
     }
 
     /// After a silence of a second or more.
     pub(super) fn after_silence(self) -> Outcomes {
-        outcomes(&self.evidence.after_silence)
+        outcomes(&self.sums.after_silence)
     }
 
     /// Stuck flights of which something behind the beginning has arrived (as dropped), and others.
@@ -79,13 +79,13 @@ impl<'a> Seen<'a> {
 
     /// Flights of which it is known where they stand.
     fn all(self) -> impl Iterator<Item = &'a Flights> {
-        let evidence = self.evidence;
+        let sums = self.sums;
         [
-            &evidence.first_of_one,
-            &evidence.first_of_several,
-            &evidence.after_silence,
-            &evidence.in_use_small,
-            &evidence.in_use_large,
+            &sums.first_of_one,
+            &sums.first_of_several,
+            &sums.after_silence,
+            &sums.in_use_small,
+            &sums.in_use_large,
         ]
         .into_iter()
     }
@@ -94,10 +94,10 @@ impl<'a> Seen<'a> {
     pub(super) fn evidence(self) -> Vec<(&'static str, Evidence)> {
         let count = |name, value| (name, Evidence::Count(value));
         let (one, several) = (self.first_of_one(), self.first_of_several());
-        let (silence, idle) = (self.after_silence(), &self.evidence.idle);
+        let (silence, idle) = (self.after_silence(), &self.sums.idle);
         let in_use = self.in_use_small().plus(self.in_use_large());
         let mut evidence = vec![
-            count("connections_looked_at", self.evidence.connections),
+            count("connections_looked_at", self.sums.connections),
             count("first_flights_of_one_segment_taken", one.answered),
             count("first_flights_of_one_segment_stuck", one.dropped),
             count("first_flights_of_several_segments_taken", several.answered),

@@ -11,7 +11,7 @@ use natdiag_common::{
 
 use super::*;
 use crate::{
-    analysis::conversation::{ConversationEvidence, Conversations},
+    analysis::conversation::{ConversationSums, Conversations},
     event::Timestamp,
 };
 
@@ -50,7 +50,7 @@ const fn story(number: u16, silence_s: u64, segments: &'static [u32], end: End) 
 }
 
 /// Plays connections one after the other, while another speaks.
-fn play(stories: &[Story]) -> ConversationEvidence {
+fn play(stories: &[Story]) -> ConversationSums {
     let mut conversations = Conversations::default();
     let remote = Address::from_octets([2; 16]);
     let mut take = |direction, port, ms: u64, flags, [seq, ack, data]: [u32; 3]| {
@@ -112,10 +112,8 @@ fn play(stories: &[Story]) -> ConversationEvidence {
 }
 
 fn best(stories: &[Story]) -> (Option<Cause>, f64) {
-    let evidence = play(stories);
-    let seen = Seen {
-        evidence: &evidence,
-    };
+    let sums = play(stories);
+    let seen = Seen { sums: &sums };
     let contest = contest(seen);
     let (trouble, share) = contest.best().unwrap();
     let named = trouble
@@ -248,10 +246,8 @@ fn every_trouble_is_weighed_in_every_channel() {
             vec![story(50, 0, SMALL, Taken), story(1, 0, SMALL, Nothing)],
         ),
     ] {
-        let evidence = play(&stories);
-        let seen = Seen {
-            evidence: &evidence,
-        };
+        let sums = play(&stories);
+        let seen = Seen { sums: &sums };
         writeln!(table, "{name}").unwrap();
         writeln!(
             table,

@@ -23,8 +23,8 @@ use self::{
 use crate::analysis::{
     diagnosis::{Evidence, Finding},
     fates::{
-        SynEvidence,
-        refusals::{PortRefusals, RefusalEvidence},
+        SynSums,
+        refusals::{PortRefusals, RefusalSums},
     },
     verdict::{
         case::insufficient,
@@ -39,9 +39,9 @@ const SEVERAL: u64 = 2;
 static TROUBLES: [Trouble; 5] = [RESTART, STOPPED, ONE_OF_SEVERAL, RATE_LIMIT, INJECTED];
 
 /// Ports that refuse some SYNs and take others.
-pub(super) fn ports(syns: &SynEvidence) -> impl Iterator<Item = PortRefusals> {
+pub(super) fn ports(syns: &SynSums) -> impl Iterator<Item = PortRefusals> {
     let known = syns.refusals.as_deref();
-    let ports = known.map_or(&[][..], RefusalEvidence::ports);
+    let ports = known.map_or(&[][..], RefusalSums::ports);
     ports
         .iter()
         .filter(|port| port.by_reset > 0 && taken(syns, port) > 0)
@@ -49,14 +49,14 @@ pub(super) fn ports(syns: &SynEvidence) -> impl Iterator<Item = PortRefusals> {
 }
 
 /// SYNs to a port that were taken.
-fn taken(syns: &SynEvidence, port: &PortRefusals) -> u64 {
+fn taken(syns: &SynSums, port: &PortRefusals) -> u64 {
     let refused = port.by_reset + port.by_error;
     syns.answered_at(port.port)
         .map_or(0, |answered| answered.saturating_sub(refused))
 }
 
 /// Why such ports refuse.
-pub(super) fn findings(syns: &SynEvidence) -> Vec<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Vec<Finding> {
     let mut findings = Vec::<Finding>::new();
     for port in ports(syns) {
         let series = order::series(syns, port.port);

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::{
         case::{finding, insufficient},
         contest::{Contest, NAMED},
@@ -17,7 +17,7 @@ const BY_ACCIDENT: f64 = 0.1;
 const FORGERIES: f64 = 0.4;
 
 /// Who refuses in the host's name.
-pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Option<Finding> {
     let refusals = syns.refusals.as_deref()?;
     if refusals.opened == 0 {
         return None;

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::case::finding,
 };
 
@@ -10,7 +10,7 @@ use crate::analysis::{
 const BY_ITS_OWN_WORDS: f64 = 0.99;
 
 /// Who knows no way.
-pub(super) fn findings(syns: &SynEvidence) -> Option<Finding> {
+pub(super) fn findings(syns: &SynSums) -> Option<Finding> {
     let refusals = syns.refusals.as_deref()?;
     if refusals.no_way == 0 {
         return None;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
-    fates::resets::{ResetEvidence, signal},
+    fates::resets::{ResetSums, signal},
     verdict::{case::finding, contest::fits, likelihood::Rate},
 };
 
@@ -67,7 +67,7 @@ pub(super) const SEVERAL: u64 = 2;
 
 /// Whether the application may be named: not where connections were reset before an octet of an answer, as a device
 /// does that dislikes a request, and not for one connection of which nothing else was seen.
-fn is_founded(resets: &ResetEvidence) -> bool {
+fn is_founded(resets: &ResetSums) -> bool {
     let (total, first) = (resets.total(), resets.with(signal::FIRST));
     let before = resets.with(signal::BEFORE);
     let answered = total.saturating_sub(first + before);

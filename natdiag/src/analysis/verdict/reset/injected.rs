@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Severity},
-    fates::resets::{ResetEvidence, signal},
+    fates::resets::{ResetSums, signal},
     verdict::{case::finding, contest::fits, likelihood::Rate},
 };
 
@@ -69,7 +69,7 @@ pub(super) const INJECTED: Trouble = Trouble {
 };
 
 /// Signals of forgery that any RST shows.
-fn signals(resets: &ResetEvidence) -> u32 {
+fn signals(resets: &ResetSums) -> u32 {
     [
         signal::OTHER_TTL,
         signal::OTHER_HEADER,

@@ -16,8 +16,8 @@ fn counts(classes: &[(usize, u64, u64)]) -> FollowCounts {
 /// What a trouble makes of the silences before RSTs.
 fn ln_silences(trouble: &Trouble, followed: &FollowCounts) -> f64 {
     trouble.ln_silences(&Seen {
-        syns: &SynEvidence::default(),
-        resets: &ResetEvidence::default(),
+        syns: &SynSums::default(),
+        resets: &ResetSums::default(),
         followed,
     })
 }
@@ -76,16 +76,16 @@ fn bounds_are_where_the_classes_begin() {
 #[test]
 fn every_trouble_is_weighed_in_every_channel() {
     let resets_of = |signals, number| {
-        let mut resets = ResetEvidence::default();
+        let mut resets = ResetSums::default();
         for _ in 0..number {
             resets.settle(None, signals);
         }
         resets
     };
-    let syns = SynEvidence {
+    let syns = SynSums {
         orderly: 20,
         oldest_orderly_ns: 30_000_000_000,
-        ..SynEvidence::default()
+        ..SynSums::default()
     };
     let mut table = String::new();
     for (name, resets, after, followed) in [

@@ -6,8 +6,8 @@ use super::silence;
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding},
     fates::{
-        Outcomes, SynEvidence,
-        resets::{ResetEvidence, signal},
+        Outcomes, SynSums,
+        resets::{ResetSums, signal},
     },
     verdict::{
         likelihood::{Rate, ln_series},
@@ -23,8 +23,8 @@ const USUAL: u64 = 3;
 /// What was seen of a host that has reset connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
-    pub(super) syns: &'a SynEvidence,
-    pub(super) resets: &'a ResetEvidence,
+    pub(super) syns: &'a SynSums,
+    pub(super) resets: &'a ResetSums,
     pub(super) followed: &'a FollowCounts,
 }
 

@@ -8,7 +8,7 @@ use natdiag_common::{
 use crate::analysis::{
     diagnosis::Evidence,
     established::Established,
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::{Case, data::known_since},
 };
 
@@ -19,12 +19,12 @@ pub(crate) const SEVERAL: u64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen<'a> {
     pub(crate) case: &'a Case<'a>,
-    pub(crate) syns: &'a SynEvidence,
+    pub(crate) syns: &'a SynSums,
     pub(crate) stalls: Stalls,
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn of(case: &'a Case<'a>, syns: &'a SynEvidence) -> Self {
+    pub(crate) fn of(case: &'a Case<'a>, syns: &'a SynSums) -> Self {
         Self {
             case,
             syns,
@@ -90,7 +90,7 @@ pub(crate) struct Stalls {
 }
 
 impl Stalls {
-    pub(crate) fn of(case: &Case, syns: &SynEvidence) -> Self {
+    pub(crate) fn of(case: &Case, syns: &SynSums) -> Self {
         let counts = case
             .established
             .map_or(FollowCounts::ZERO, Established::counts);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
@@ -45,12 +45,12 @@ const ALMOST_ALL: Rate = Rate::new(19.0, 1.0);
 const MOST: Rate = Rate::new(6.0, 2.0);
 
 /// First SYNs, and those that repeat one.
-fn first_and_again(syns: &SynEvidence) -> (Outcomes, Outcomes) {
+fn first_and_again(syns: &SynSums) -> (Outcomes, Outcomes) {
     (syns.all().less(syns.repeated), syns.repeated)
 }
 
 /// The likelihood of the fates of SYNs.
-fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynSums) -> f64 {
     let (first, again) = first_and_again(syns);
     if first.dropped == 0 || again.answered == 0 {
         return f64::NEG_INFINITY;
@@ -72,7 +72,7 @@ fn ln_fates(syns: &SynEvidence) -> f64 {
 }
 
 /// Of SYNs from clients that had no answer yet, those that repeat one: as many were answered late.
-fn again_of_new(syns: &SynEvidence) -> Outcomes {
+fn again_of_new(syns: &SynSums) -> Outcomes {
     Outcomes {
         dropped: syns.first_contact.dropped.min(syns.repeated.dropped),
         answered: syns.first_contact.answered.min(syns.repeated.answered),
@@ -81,7 +81,7 @@ fn again_of_new(syns: &SynEvidence) -> Outcomes {
 
 /// Whether first SYNs are dropped clearly more often than what repeats them: one rate for both is less likely by so
 /// much.
-fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynSums) -> bool {
     /// Odds of a thousand to one.
     const CLEARLY: f64 = 6.9;
     let (first, again) = first_and_again(syns);
@@ -89,7 +89,7 @@ fn is_shown(syns: &SynEvidence) -> bool {
 }
 
 /// The finding in words.
-fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynSums) -> Finding {
     let (first, again) = first_and_again(syns);
     let summary = format!(
         "something drops the first SYN of a connection and lets pass what repeats it: {} of {} first SYNs were dropped, {} of {} repeated ones",
@@ -121,7 +121,7 @@ fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// What speaks against it.
-fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynSums) -> String {
     let (first, again) = first_and_again(syns);
     format!(
         "{} of {} first SYNs were dropped and {} of {} that repeat one",

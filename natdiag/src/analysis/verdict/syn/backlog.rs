@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::{
         data::STRAY,
         likelihood::{Rate, ln_known, ln_mixture, ln_series},
@@ -95,7 +95,7 @@ fn ln_fates(seen: &Seen) -> f64 {
 
 /// Whether the server itself has shown a full queue: it did not take our ACK, cut handshakes off, or had most of those
 /// wait that it let in. SYNs that get no answer may be anybody's work.
-fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynSums) -> bool {
     let resets = syns.resets.as_deref();
     let have_waited =
         syns.served.dropped >= CONNECTIONS && syns.served.dropped > syns.served.answered;
@@ -104,7 +104,7 @@ fn is_shown(syns: &SynEvidence) -> bool {
 
 /// Whether anything got through: where not one connection did, what we send may get lost on another way than the
 /// answers take.
-fn is_reached(syns: &SynEvidence) -> bool {
+fn is_reached(syns: &SynSums) -> bool {
     let got_through = syns.taken + syns.orderly + syns.served.total() + syns.answered_requests;
     syns.all().dropped + got_through > 0
 }
@@ -119,7 +119,7 @@ fn ln_repeats(seen: &Seen) -> f64 {
 }
 
 /// What rules out that a queue is full.
-pub(super) fn no_spells(syns: &SynEvidence) -> String {
+pub(super) fn no_spells(syns: &SynSums) -> String {
     format!(
         "drops come in no spells, and {} of {} handshakes were confirmed again",
         syns.untaken(),
@@ -131,7 +131,7 @@ pub(super) fn no_spells(syns: &SynEvidence) -> String {
 pub(super) const IN_SPELLS: &str = "a full queue drops in spells much the same";
 
 /// What else than unanswered SYNs shows a full queue.
-fn how_it_shows(syns: &SynEvidence) -> String {
+fn how_it_shows(syns: &SynSums) -> String {
     let served = syns.served;
     if syns.untaken() == 0 && served.dropped > served.answered {
         format!(

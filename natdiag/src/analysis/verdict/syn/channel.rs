@@ -7,7 +7,7 @@ use super::{
     trouble::Seen,
 };
 use crate::analysis::{
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::likelihood::{LOSS, Rate, ln_known, ln_mixture, ln_series},
 };
 
@@ -23,7 +23,7 @@ const SILENT: f64 = 0.05;
 const SOME: Rate = Rate::new(1.0, 3.0);
 
 /// SYN-ACKs that were lost on the way back, and that were not.
-pub(super) fn lost_answers(syns: &SynEvidence) -> Outcomes {
+pub(super) fn lost_answers(syns: &SynSums) -> Outcomes {
     let lost = syns.syn_acks_lost.min(syns.handshakes_with_echo);
     outcomes(lost, syns.handshakes_with_echo - lost)
 }
@@ -39,7 +39,7 @@ pub(super) fn ln_lost_answers(seen: &Seen) -> f64 {
 
 /// SYN-ACKs that came again though they had arrived, as the server did not take our ACK and what is behind it, or never
 /// got them; and that did not.
-pub(super) fn repeats(syns: &SynEvidence) -> Outcomes {
+pub(super) fn repeats(syns: &SynSums) -> Outcomes {
     let repeated = syns.untaken().min(syns.handshakes);
     outcomes(repeated, syns.handshakes - repeated)
 }
@@ -59,7 +59,7 @@ pub(super) fn ln_aborts(seen: &Seen) -> f64 {
 }
 
 /// RSTs that cut a handshake off, where such a share of servers sends them: `tcp_abort_on_overflow`.
-pub(super) fn ln_aborts_of(share: f64, syns: &SynEvidence) -> f64 {
+pub(super) fn ln_aborts_of(share: f64, syns: &SynSums) -> f64 {
     let aborted = syns
         .resets
         .as_deref()
@@ -82,7 +82,7 @@ pub(super) fn ln_reuse_by_a_rule(seen: &Seen) -> f64 {
 }
 
 /// Ports are used again too early: TIME-WAIT answers with an ACK, or something on the way eats it.
-pub(super) fn ln_port_reuse(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_port_reuse(syns: &SynSums) -> f64 {
     let acks = bare_acks(syns);
     ln_mixture(&[
         (0.8, ln_series(SOME, acks)),
@@ -91,7 +91,7 @@ pub(super) fn ln_port_reuse(syns: &SynEvidence) -> f64 {
 }
 
 /// SYNs that a bare ACK answered, and connections in which none did.
-const fn bare_acks(syns: &SynEvidence) -> Outcomes {
+const fn bare_acks(syns: &SynSums) -> Outcomes {
     let connections = syns.connections;
     outcomes(
         syns.acks,
@@ -100,7 +100,7 @@ const fn bare_acks(syns: &SynEvidence) -> Outcomes {
 }
 
 /// SYNs on reused four-tuples are dropped as any others. The answered ones are among all SYNs already.
-fn ln_by_chance(syns: &SynEvidence) -> f64 {
+fn ln_by_chance(syns: &SynSums) -> f64 {
     let dropped = outcomes(syns.reused.dropped, 0);
     let all = syns.all();
     ln_series(LOSS, all.plus(dropped)) - ln_series(LOSS, all)
@@ -118,7 +118,7 @@ pub(super) fn ln_clocks(seen: &Seen) -> f64 {
 }
 
 /// Several clocks behind one address are several servers; such a share of addresses shows them.
-pub(super) fn ln_clocks_of(share: f64, syns: &SynEvidence) -> f64 {
+pub(super) fn ln_clocks_of(share: f64, syns: &SynSums) -> f64 {
     ln_either(share, syns.clocks.count().is_some_and(|clocks| clocks > 1))
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::{Service, SynEvidence},
+    fates::{Service, SynSums},
     service::Port,
 };
 
@@ -45,7 +45,7 @@ pub(super) const NOT_ALL_OR_NOTHING: &str =
 pub(super) const MAY_LOOK_THE_SAME: &str =
     "a filter that drops just the clients hit would look the same";
 
-pub(super) fn follows_the_port(syns: &SynEvidence) -> String {
+pub(super) fn follows_the_port(syns: &SynSums) -> String {
     let all = syns.all();
     format!(
         "drops follow the port: all or nothing, {} of {} SYNs in all",
@@ -77,7 +77,7 @@ fn filtered(seen: &Seen) -> Finding {
 }
 
 /// Those to whom most SYNs were dropped, each once.
-pub(super) fn blocked<T: Ord>(syns: &SynEvidence, who: impl Fn(&Service) -> T) -> Vec<T> {
+pub(super) fn blocked<T: Ord>(syns: &SynSums, who: impl Fn(&Service) -> T) -> Vec<T> {
     let mut blocked: Vec<T> = syns
         .services
         .iter()

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::case,
 };
 
@@ -11,14 +11,14 @@ pub(super) fn finding(
     cause: Cause,
     severity: Severity,
     summary: String,
-    syns: &SynEvidence,
+    syns: &SynSums,
     remedy: Vec<String>,
 ) -> Finding {
     case::finding(cause, severity, summary, evidence(syns), remedy)
 }
 
 /// How many SYNs and connections there were, and what became of them.
-pub(super) fn evidence(syns: &SynEvidence) -> Vec<(&'static str, Evidence)> {
+pub(super) fn evidence(syns: &SynSums) -> Vec<(&'static str, Evidence)> {
     let all = syns.all();
     vec![
         ("syn_dropped", Evidence::Count(all.dropped)),

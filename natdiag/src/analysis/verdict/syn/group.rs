@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rates::{BACKGROUND, LEAKS, STRAY_LOSS, count, outcomes};
 use crate::analysis::{
-    fates::{Outcomes, Service, SynEvidence},
+    fates::{Outcomes, Service, SynSums},
     verdict::likelihood::{ln_known, ln_mixture, ln_series},
 };
 
@@ -44,7 +44,7 @@ pub(super) fn by_port(services: &[Service]) -> impl Iterator<Item = Outcomes> {
 }
 
 /// Each connection fails or succeeds as a whole, by its four-tuple: one in so many paths or servers is dead.
-pub(super) fn ln_four_tuple(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_four_tuple(syns: &SynSums) -> f64 {
     let connections = syns.connections;
     let whole = outcomes(connections.failed, connections.clean + connections.late);
     let weight = 1.0 / count(SEVERAL.len() as u64);
@@ -52,10 +52,10 @@ pub(super) fn ln_four_tuple(syns: &SynEvidence) -> f64 {
     ln_mixture(&one_in) + ln_known(LATE_ALL_THE_SAME, outcomes(connections.late, 0))
 }
 
-pub(super) fn with_timestamps(syns: &SynEvidence) -> Outcomes {
+pub(super) fn with_timestamps(syns: &SynSums) -> Outcomes {
     syns.predicted_drop.plus(syns.predicted_pass)
 }
 
-pub(super) fn without_timestamps(syns: &SynEvidence) -> Outcomes {
+pub(super) fn without_timestamps(syns: &SynSums) -> Outcomes {
     syns.armed_without_timestamps.plus(syns.without_timestamps)
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        fates::SynEvidence,
+        fates::SynSums,
         mark::{LIFETIME_NS, Mark},
         verdict::likelihood::ln_mixture,
     },
@@ -34,7 +34,7 @@ const ANYWHERE: f64 = 0.2;
 const BEGUN: f64 = 0.5;
 
 /// The likelihood of the fates of the newest SYNs.
-pub(super) fn ln_under_hidden_mark(syns: &SynEvidence, newest: &[Decided]) -> f64 {
+pub(super) fn ln_under_hidden_mark(syns: &SynSums, newest: &[Decided]) -> f64 {
     let steps = steps(syns, newest);
     let ages: &[bool] = if newest.iter().any(|syn| syn.tsval.is_none()) {
         &[true, false]
@@ -90,7 +90,7 @@ impl Step {
     }
 }
 
-fn steps(syns: &SynEvidence, newest: &[Decided]) -> Vec<Step> {
+fn steps(syns: &SynSums, newest: &[Decided]) -> Vec<Step> {
     let writes = syns.writes.iter().map(Step::Write);
     let mut steps: Vec<Step> = writes
         .chain(newest.iter().copied().map(Step::Syn))

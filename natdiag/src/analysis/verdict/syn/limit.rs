@@ -5,7 +5,7 @@ use super::{
     rates::{STRAY_LOSS, count},
 };
 use crate::analysis::{
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
@@ -24,7 +24,7 @@ const DOUBT: f64 = 0.25;
 
 /// So many SYNs a second and no more (a token bucket), in place of one rate, for the newest SYNs. That a server takes
 /// one whenever there is room makes each fate predictable from those before.
-pub(super) fn ln_limit(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_limit(syns: &SynSums) -> f64 {
     let newest = decided(syns);
     ln_older(syns, counted(&newest)) + ln_number_a_second(&newest)
 }
@@ -72,7 +72,7 @@ pub(super) fn ln_within(within: Outcomes) -> f64 {
 }
 
 /// So many open connections and no more, for the newest SYNs.
-pub(super) fn ln_open_limit(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_open_limit(syns: &SynSums) -> f64 {
     let newest = decided(syns);
     ln_older(syns, counted(&newest)) + ln_number_open(&newest)
 }

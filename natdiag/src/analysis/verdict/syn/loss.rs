@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::{
         contest::Contest,
         data::STRAY,
@@ -96,7 +96,7 @@ pub(super) fn confidence_beside(others: Outcomes) -> f64 {
 }
 
 /// Loss of some SYNs at random.
-pub(super) fn loss(syns: &SynEvidence, all: Outcomes) -> Finding {
+pub(super) fn loss(syns: &SynSums, all: Outcomes) -> Finding {
     #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
     let share = all.dropped as f64 / all.total() as f64;
     let severity = if share >= NOTICEABLE {

@@ -5,7 +5,7 @@ use natdiag_common::wire::seq::TsVal;
 
 use crate::{
     analysis::{
-        fates::{Fate, Outcomes, SynEvidence},
+        fates::{Fate, Outcomes, SynSums},
         mark::Prediction,
         verdict::likelihood::{LOSS, ln_series},
     },
@@ -26,14 +26,14 @@ pub(in crate::analysis::verdict) struct Decided {
 }
 
 /// The newest of them that count, the oldest first.
-pub(super) fn newest(syns: &SynEvidence) -> Vec<Decided> {
+pub(super) fn newest(syns: &SynSums) -> Vec<Decided> {
     let mut newest = decided(syns);
     newest.retain(|syn| syn.counts);
     newest
 }
 
 /// The newest of them, the oldest first.
-pub(super) fn decided(syns: &SynEvidence) -> Vec<Decided> {
+pub(super) fn decided(syns: &SynSums) -> Vec<Decided> {
     syns.recent
         .iter()
         .filter(|syn| matches!(syn.fate, Fate::Dropped | Fate::Answered))
@@ -64,7 +64,7 @@ pub(super) fn counted(newest: &[Decided]) -> Outcomes {
 }
 
 /// The likelihood of what is older than these newest.
-pub(super) fn ln_older(syns: &SynEvidence, newest: Outcomes) -> f64 {
+pub(super) fn ln_older(syns: &SynSums, newest: Outcomes) -> f64 {
     ln_series(LOSS, syns.all()) - ln_series(LOSS, newest)
 }
 

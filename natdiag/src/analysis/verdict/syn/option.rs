@@ -12,7 +12,7 @@ use super::{
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
     fates::{
-        Outcomes, SynEvidence,
+        Outcomes, SynSums,
         kinds::{SynKind, SynOption},
     },
     verdict::likelihood::{ln_mixture, ln_series},
@@ -54,12 +54,12 @@ const DISLIKED: [(SynOption, f64); 5] = [
 const EVERY: f64 = 0.8;
 
 /// The likelihood of the fates of SYNs.
-fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynSums) -> f64 {
     let parts = DISLIKED.map(|(option, common)| (common, ln_of(syns, option)));
     ln_mixture(&parts)
 }
 
-fn ln_of(syns: &SynEvidence, option: SynOption) -> f64 {
+fn ln_of(syns: &SynSums, option: SynOption) -> f64 {
     let (with, without) = with_and_without(syns, option);
     if with.dropped == 0 {
         return f64::NEG_INFINITY;
@@ -74,13 +74,13 @@ fn ln_of(syns: &SynEvidence, option: SynOption) -> f64 {
 }
 
 /// SYNs that carry an option, and all others.
-fn with_and_without(syns: &SynEvidence, option: SynOption) -> (Outcomes, Outcomes) {
+fn with_and_without(syns: &SynSums, option: SynOption) -> (Outcomes, Outcomes) {
     let with = syns.kinds.of(|kind: SynKind| kind.has(option));
     (with, syns.all().less(with))
 }
 
 /// Options that are dropped as likely as the likeliest: what always comes together cannot be told apart.
-fn suspects(syns: &SynEvidence) -> Vec<SynOption> {
+fn suspects(syns: &SynSums) -> Vec<SynOption> {
     /// Odds within which two are alike.
     const ALIKE: f64 = 3.0;
     let lns = DISLIKED.map(|(option, _)| (option, ln_of(syns, option)));
@@ -93,7 +93,7 @@ fn suspects(syns: &SynEvidence) -> Vec<SynOption> {
 }
 
 /// The finding in words.
-fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynSums) -> Finding {
     let suspects = suspects(syns);
     let names: Vec<String> = suspects.iter().map(|it| name(*it).to_owned()).collect();
     let (with, without) = suspects
@@ -140,7 +140,7 @@ fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// Whether SYNs with an option were dropped and some without were answered.
-fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynSums) -> bool {
     suspects(syns).first().is_some_and(|option| {
         let (with, without) = with_and_without(syns, *option);
         with.dropped > 0 && without.answered > 0
@@ -148,7 +148,7 @@ fn is_shown(syns: &SynEvidence) -> bool {
 }
 
 /// What speaks against it.
-fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynSums) -> String {
     let carried = DISLIKED
         .iter()
         .map(|(option, _)| (*option, with_and_without(syns, *option).0))

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::likelihood::ln_mixture,
 };
 
@@ -47,7 +47,7 @@ fn ln_fates(seen: &Seen) -> f64 {
 }
 
 /// The finding in words.
-fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynSums) -> Finding {
     let all = syns.all();
     let limit = likeliest_limit(syns);
     let summary = format!(

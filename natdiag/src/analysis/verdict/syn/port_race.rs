@@ -12,7 +12,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::{Fate, Outcomes, SynEvidence, recent::RecentSyn},
+    fates::{Fate, Outcomes, SynSums, recent::RecentSyn},
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
 
@@ -63,7 +63,7 @@ fn near_and_far(newest: &[RecentSyn], near_ns: u64) -> (Outcomes, Outcomes) {
 }
 
 /// The likelihood of the fates of SYNs.
-fn ln_fates(syns: &SynEvidence) -> f64 {
+fn ln_fates(syns: &SynSums) -> f64 {
     let newest = syns.recent.to_vec();
     let weight = 1.0 / count(NEAR_NS.len() as u64);
     let parts = NEAR_NS.map(|near_ns| {
@@ -83,7 +83,7 @@ fn ln_fates(syns: &SynEvidence) -> f64 {
 }
 
 /// How near, and the fates of SYNs near another and of all others.
-fn nearest(syns: &SynEvidence) -> Option<(u64, Outcomes, Outcomes)> {
+fn nearest(syns: &SynSums) -> Option<(u64, Outcomes, Outcomes)> {
     let newest = syns.recent.to_vec();
     NEAR_NS
         .into_iter()
@@ -95,14 +95,14 @@ fn nearest(syns: &SynEvidence) -> Option<(u64, Outcomes, Outcomes)> {
 }
 
 /// Whether drops near other SYNs were seen, and SYNs by themselves that were not dropped.
-fn is_shown(syns: &SynEvidence) -> bool {
+fn is_shown(syns: &SynSums) -> bool {
     /// Drops and answers that are no accident.
     const ENOUGH: u64 = 3;
     nearest(syns).is_some_and(|(_, near, far)| near.dropped >= ENOUGH && far.answered >= ENOUGH)
 }
 
 /// The finding in words.
-fn named(syns: &SynEvidence) -> Finding {
+fn named(syns: &SynSums) -> Finding {
     let (near_ns, near, far) = nearest(syns).unwrap_or_default();
     let near_ms = near_ns / 1_000_000;
     let summary = format!(
@@ -130,7 +130,7 @@ fn named(syns: &SynEvidence) -> Finding {
 }
 
 /// What speaks against it.
-fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynSums) -> String {
     let newest = syns.recent.to_vec();
     let widest = NEAR_NS.last().copied().unwrap_or_default();
     let (_, far) = near_and_far(&newest, widest);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     verdict::likelihood::{ln_mixture, ln_series},
 };
 
@@ -59,7 +59,7 @@ fn ln_fates(seen: &Seen) -> f64 {
 }
 
 /// Ports that are used again too early.
-pub(super) fn port_reuse(syns: &SynEvidence) -> Finding {
+pub(super) fn port_reuse(syns: &SynSums) -> Finding {
     let summary = format!(
         "source ports are used again while the server still holds them: {} SYNs were answered by a bare ACK, and {} of {} on such ports got no answer",
         syns.acks,

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        fates::{Fate, Outcomes, SynEvidence, recent::RecentSyn},
+        fates::{Fate, Outcomes, SynSums, recent::RecentSyn},
         verdict::likelihood::{ln_mixture, ln_series},
     },
     event::Timestamp,
@@ -106,7 +106,7 @@ fn likeliest(asking: &[Asking]) -> Option<usize> {
 }
 
 /// The likelihood of the fates of SYNs for each time that ports may rest.
-pub(super) fn ln_ports(syns: &SynEvidence) -> [f64; 3] {
+pub(super) fn ln_ports(syns: &SynSums) -> [f64; 3] {
     let newest = syns.recent.to_vec();
     let mut decided = Outcomes::default();
     for it in asking(&newest, 0) {
@@ -116,7 +116,7 @@ pub(super) fn ln_ports(syns: &SynEvidence) -> [f64; 3] {
 }
 
 /// The likeliest limit, and how long a port then rests, in seconds.
-pub(super) fn likeliest_limit(syns: &SynEvidence) -> Option<(u64, usize)> {
+pub(super) fn likeliest_limit(syns: &SynSums) -> Option<(u64, usize)> {
     let newest = syns.recent.to_vec();
     let (rest_s, asking) = RESTS_S
         .map(|rest_s| (rest_s, asking(&newest, rest_s)))

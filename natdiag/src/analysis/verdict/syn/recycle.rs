@@ -15,7 +15,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::Cause,
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::{
         contest::Contest,
         likelihood::{ln_mixture, ln_series},
@@ -93,7 +93,7 @@ pub(super) fn can_be_named(seen: &Seen, contest: &Contest<&'static Trouble>) -> 
 /// Whether drops follow the mark. What a mark drops it drops again. And where all that made marks was seen, SYNs below
 /// it are dropped clearly more often than others, first ones and repeated ones each among themselves: where only one of
 /// these kinds is dropped, the mark has nothing to do with it. Where unseen hosts raise the mark, ours is no bound.
-fn follows_marks(syns: &SynEvidence) -> bool {
+fn follows_marks(syns: &SynSums) -> bool {
     /// Twenty to one, as a logarithm.
     const CLEARLY: f64 = 3.0;
     let (hit, again_below) = (predicted_hit(syns), syns.repeated_below);
@@ -123,6 +123,6 @@ fn follows_marks(syns: &SynEvidence) -> bool {
 }
 
 /// What hosts that we do not see do to the mark looks like loss, and so do marks from before we looked.
-fn others(syns: &SynEvidence) -> Option<Outcomes> {
+fn others(syns: &SynSums) -> Option<Outcomes> {
     (!syns.shared_address).then(|| predicted_pass(syns).less(syns.early))
 }

@@ -4,7 +4,7 @@ use super::{
     newest::{Decided, counted, ln_older, newest, seconds_between},
     rates::{EXCEPTIONS, STRAY_LOSS},
 };
-use crate::analysis::{fates::SynEvidence, verdict::likelihood::ln_mixture};
+use crate::analysis::{fates::SynSums, verdict::likelihood::ln_mixture};
 
 /// Times of two kinds in turns.
 struct Turns {
@@ -49,16 +49,16 @@ const fn queue(length_s: f64, share: f64) -> Turns {
 }
 
 /// Nothing is answered at times, whatever it carries, for the newest SYNs.
-pub(super) fn ln_outage(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_outage(syns: &SynSums) -> f64 {
     ln_in_turns(syns, &OUTAGES)
 }
 
 /// Little is answered at times, for the newest SYNs.
-pub(super) fn ln_nearly_full(syns: &SynEvidence) -> f64 {
+pub(super) fn ln_nearly_full(syns: &SynSums) -> f64 {
     ln_in_turns(syns, &QUEUES)
 }
 
-fn ln_in_turns(syns: &SynEvidence, all: &[(f64, Turns)]) -> f64 {
+fn ln_in_turns(syns: &SynSums, all: &[(f64, Turns)]) -> f64 {
     let newest = newest(syns);
     let chains: Vec<(f64, f64)> = all
         .iter()

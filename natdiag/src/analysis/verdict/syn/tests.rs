@@ -22,7 +22,7 @@ fn counted(counters: &[(FollowCounter, u64)]) -> FollowCounts {
     counts
 }
 
-fn with_seen<T>(data: &FollowCounts, syns: &SynEvidence, look: impl FnOnce(&Seen) -> T) -> T {
+fn with_seen<T>(data: &FollowCounts, syns: &SynSums, look: impl FnOnce(&Seen) -> T) -> T {
     let established = Established::new(Timestamp(0), *data);
     let counts = Counts::ZERO;
     let case = Case {
@@ -72,13 +72,13 @@ fn each_trouble_is_listed_once() {
 }
 
 /// SYNs of which a rule of timestamps would drop some, with a little of everything beside them.
-fn a_little_of_everything() -> SynEvidence {
+fn a_little_of_everything() -> SynSums {
     let service = |local: &str, port, outcomes| Service {
         local: local.parse().unwrap(),
         port,
         outcomes,
     };
-    SynEvidence {
+    SynSums {
         predicted_drop: outcomes(6, 1),
         predicted_pass: outcomes(3, 40),
         without_timestamps: outcomes(1, 8),
@@ -98,24 +98,24 @@ fn a_little_of_everything() -> SynEvidence {
         syn_acks_lost: 2,
         syn_acks_repeated: 1,
         served: outcomes(4, 20),
-        ..SynEvidence::default()
+        ..SynSums::default()
     }
 }
 
 /// No SYN was answered, so that neighbours tell something.
-fn silence() -> SynEvidence {
-    SynEvidence {
+fn silence() -> SynSums {
+    SynSums {
         predicted_pass: outcomes(9, 0),
         connections: Connections {
             failed: 3,
             ..Connections::default()
         },
-        ..SynEvidence::default()
+        ..SynSums::default()
     }
 }
 
 /// How likely each trouble makes what was seen, channel by channel. A column shows what one channel tells.
-fn table(data: &FollowCounts, syns: &SynEvidence) -> String {
+fn table(data: &FollowCounts, syns: &SynSums) -> String {
     with_seen(data, syns, |seen| {
         let mut table = format!("{:<20}", "");
         for (channel, _) in TROUBLES[0].1.channels() {
@@ -148,9 +148,9 @@ fn troubles_by_channel() {
 
 /// Logarithm of the odds that data gives loss against another trouble.
 fn ln_odds(data: &FollowCounts, against: SynTrouble) -> f64 {
-    let syns = SynEvidence {
+    let syns = SynSums {
         predicted_pass: outcomes(10, 90),
-        ..SynEvidence::default()
+        ..SynSums::default()
     };
     with_seen(data, &syns, |seen| {
         (trouble(SynTrouble::Loss).ln_data)(seen) - (trouble(against).ln_data)(seen)

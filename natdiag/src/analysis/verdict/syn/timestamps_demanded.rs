@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
 };
 
 pub(super) const TROUBLE: Trouble = Trouble {
@@ -38,7 +38,7 @@ pub(super) const TROUBLE: Trouble = Trouble {
     why_left: |_| "a filter that drops SYNs without timestamps would look the same",
 };
 
-fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynSums) -> String {
     match without_timestamps(syns) {
         without if without.dropped == 0 => "no SYN without timestamps was dropped".to_owned(),
         without => format!(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
 };
 
 pub(super) const TROUBLE: Trouble = Trouble {
@@ -36,7 +36,7 @@ pub(super) const TROUBLE: Trouble = Trouble {
     why_left: |_| "no SYN without timestamps was there to compare with",
 };
 
-fn why_excluded(syns: &SynEvidence) -> String {
+fn why_excluded(syns: &SynSums) -> String {
     match with_timestamps(syns) {
         with if with.dropped == 0 => "no SYN with timestamps was dropped".to_owned(),
         with => format!(

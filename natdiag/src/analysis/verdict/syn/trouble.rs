@@ -8,7 +8,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Finding},
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     verdict::{case::Case, contest::Contest},
 };
 
@@ -55,23 +55,23 @@ pub(super) struct Trouble {
     /// The finding, but for its confidence and the alternatives.
     pub(super) finding: fn(&Seen) -> Finding,
     /// SYNs that it has nothing to do with: loss is looked for among them.
-    pub(super) others: fn(&SynEvidence) -> Option<Outcomes>,
+    pub(super) others: fn(&SynSums) -> Option<Outcomes>,
     /// Whether it explains bare ACKs that answer SYNs.
     pub(super) explains_acks: bool,
     /// The observation that rules it out.
     pub(super) why_excluded: Excluded,
     /// What speaks against other troubles where this one is the likeliest, if it is more than what speaks against most.
-    pub(super) against_others: Option<fn(&SynEvidence) -> String>,
+    pub(super) against_others: Option<fn(&SynSums) -> String>,
     /// What leaves it possible.
-    pub(super) why_left: fn(&SynEvidence) -> &'static str,
+    pub(super) why_left: fn(&SynSums) -> &'static str,
 }
 
 /// The observation that rules a trouble out.
 pub(super) enum Excluded {
     /// One that decides by itself, whatever the likeliest trouble is.
-    ByItself(fn(&SynEvidence) -> String),
+    ByItself(fn(&SynSums) -> String),
     /// One that is told where the likeliest trouble has nothing better to say against others.
-    AtLeast(fn(&SynEvidence) -> String),
+    AtLeast(fn(&SynSums) -> String),
 }
 
 impl Trouble {
@@ -100,7 +100,7 @@ impl Trouble {
     }
 
     /// The observation that rules the trouble out where `best` is the likeliest, or what leaves it possible.
-    pub(super) fn why(&self, best: &Self, syns: &SynEvidence, is_excluded: bool) -> String {
+    pub(super) fn why(&self, best: &Self, syns: &SynSums, is_excluded: bool) -> String {
         if !is_excluded {
             return (self.why_left)(syns).to_owned();
         }
@@ -114,12 +114,12 @@ impl Trouble {
 /// What was seen of a remote host that leaves SYNs unanswered.
 pub(super) struct Seen<'a> {
     pub(super) case: &'a Case<'a>,
-    pub(super) syns: &'a SynEvidence,
+    pub(super) syns: &'a SynSums,
     pub(super) in_order: InOrder,
 }
 
 impl<'a> Seen<'a> {
-    pub(super) fn new(case: &'a Case<'a>, syns: &'a SynEvidence) -> Self {
+    pub(super) fn new(case: &'a Case<'a>, syns: &'a SynSums) -> Self {
         Self {
             case,
             syns,
@@ -143,7 +143,7 @@ pub(super) struct InOrder {
 }
 
 impl InOrder {
-    fn of(syns: &SynEvidence) -> Self {
+    fn of(syns: &SynSums) -> Self {
         Self {
             outage: ln_outage(syns),
             nearly_full: ln_nearly_full(syns),
@@ -160,6 +160,6 @@ pub(super) fn are_several_hit(seen: &Seen, _: &Contest<&'static Trouble>) -> boo
 }
 
 /// Nothing can be said of SYNs that the trouble does not touch.
-pub(super) const fn no_others(_: &SynEvidence) -> Option<Outcomes> {
+pub(super) const fn no_others(_: &SynSums) -> Option<Outcomes> {
     None
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::analysis::{
     diagnosis::{Cause, Severity},
     fates::{
-        Outcomes, SynEvidence,
+        Outcomes, SynSums,
         kinds::{SynKind, SynOption},
     },
     verdict::likelihood::{LOSS, Rate, ln_mixture, ln_series},
@@ -63,7 +63,7 @@ const BLOCKS_S: [u64; 3] = [5, 20, 60];
 const DEPENDENCES: u64 = 19;
 
 /// The likelihood of all fates where something unknown tells dropped SYNs from others.
-fn ln_unknown(syns: &SynEvidence) -> f64 {
+fn ln_unknown(syns: &SynSums) -> f64 {
     let mut dependences = Vec::new();
     let mut add = |group: &dyn Fn(SynKind) -> u64| {
         let by_kind = ln_by_kind(syns, group);
@@ -88,7 +88,7 @@ fn ln_unknown(syns: &SynEvidence) -> f64 {
 }
 
 /// Which client sent SYNs of a kind: the place of its first service.
-fn client(syns: &SynEvidence, kind: SynKind) -> u64 {
+fn client(syns: &SynSums, kind: SynKind) -> u64 {
     let local = |place: usize| syns.services.get(place).map(|service| service.local);
     let own = local(usize::from(kind.service));
     let first = syns
@@ -100,7 +100,7 @@ fn client(syns: &SynEvidence, kind: SynKind) -> u64 {
 
 /// How likely the fates are where each group of SYNs has a rate of its own. `None` where all are of one group: nothing
 /// depends on what they have in common.
-fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64> {
+fn ln_by_kind(syns: &SynSums, group: &dyn Fn(SynKind) -> u64) -> Option<f64> {
     let mut groups = BTreeMap::<u64, Outcomes>::new();
     for (kind, outcomes) in syns.kinds.iter() {
         let known = groups.entry(group(kind)).or_default();
@@ -110,7 +110,7 @@ fn ln_by_kind(syns: &SynEvidence, group: &dyn Fn(SynKind) -> u64) -> Option<f64>
 }
 
 /// How likely the fates are where each block of so many seconds has a rate of its own. `None` where there is one block.
-fn ln_by_time(syns: &SynEvidence, block_s: u64) -> Option<f64> {
+fn ln_by_time(syns: &SynSums, block_s: u64) -> Option<f64> {
     let mut blocks = BTreeMap::<u64, Outcomes>::new();
     for spell in syns.spells.iter() {
         let known = blocks.entry(spell.second / block_s).or_default();
@@ -120,7 +120,7 @@ fn ln_by_time(syns: &SynEvidence, block_s: u64) -> Option<f64> {
 }
 
 /// Each group has a rate of its own. What is in none counts as under mere loss.
-fn ln_of_groups(syns: &SynEvidence, groups: impl Iterator<Item = Outcomes>) -> Option<f64> {
+fn ln_of_groups(syns: &SynSums, groups: impl Iterator<Item = Outcomes>) -> Option<f64> {
     let groups: Vec<Outcomes> = groups.filter(|group| group.total() > 0).collect();
     let known = groups
         .iter()

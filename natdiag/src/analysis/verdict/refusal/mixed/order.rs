@@ -1,7 +1,7 @@
 //! The order of refused and taken SYNs to one port.
 
 use crate::analysis::{
-    fates::{Fate, Outcomes, SynEvidence},
+    fates::{Fate, Outcomes, SynSums},
     verdict::{
         likelihood::{ln_known, ln_mixture},
         syn::newest::Decided,
@@ -13,7 +13,7 @@ const IN_A_SPELL: f64 = 0.99;
 const OUTSIDE: f64 = 0.002;
 
 /// The newest SYNs to a port that were answered, in their order; refused ones stand as dropped.
-pub(super) fn series(syns: &SynEvidence, port: u16) -> Vec<Decided> {
+pub(super) fn series(syns: &SynSums, port: u16) -> Vec<Decided> {
     let refusals = syns.refusals.as_deref();
     syns.recent
         .numbered()

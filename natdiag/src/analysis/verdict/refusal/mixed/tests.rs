@@ -28,7 +28,7 @@ fn best(series: &[Decided], by_other: u64) -> (&'static str, f64) {
         by_error: 0,
     };
     let seen = Seen {
-        syns: &SynEvidence::default(),
+        syns: &SynSums::default(),
         port,
         taken: answered,
         series,

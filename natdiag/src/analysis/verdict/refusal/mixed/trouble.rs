@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding},
-    fates::{Outcomes, SynEvidence, refusals::PortRefusals},
+    fates::{Outcomes, SynSums, refusals::PortRefusals},
     verdict::{likelihood::ln_known, syn::newest::Decided},
 };
 
@@ -12,7 +12,7 @@ const INDEPENDENT: f64 = 4.0;
 /// What was seen of a port that refuses some SYNs and takes others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
-    pub(super) syns: &'a SynEvidence,
+    pub(super) syns: &'a SynSums,
     pub(super) port: PortRefusals,
     /// SYNs that it took.
     pub(super) taken: u64,

@@ -6,7 +6,7 @@ use super::super::{
     rates::{AGAIN, BACKGROUND, EXCEPTIONS, OPEN, STRAY_LOSS},
 };
 use crate::analysis::{
-    fates::{Outcomes, SynEvidence},
+    fates::{Outcomes, SynSums},
     mark::Prediction,
     verdict::likelihood::{Rate, ln_known, ln_mixture, ln_series},
 };
@@ -21,7 +21,7 @@ const STANDS: f64 = 0.7;
 
 /// One server that recycles. What dropped no SYN that it predicts explains nothing, but where marks may have been made
 /// that we did not see: by hosts that do not pass here, or before we looked.
-pub(in super::super) fn ln_recycle(syns: &SynEvidence) -> f64 {
+pub(in super::super) fn ln_recycle(syns: &SynSums) -> f64 {
     let may_be_unseen = syns.shared_address || syns.early.dropped > 0;
     let unseen = match (predicted_hit(syns).dropped, may_be_unseen) {
         (0, false) => return f64::NEG_INFINITY,
@@ -38,7 +38,7 @@ pub(in super::super) fn ln_recycle(syns: &SynEvidence) -> f64 {
 
 /// Where nobody shares our address whom we do not see. Before the first mark that we saw being made there may have been
 /// one already: then it decided, again and again.
-fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
+fn ln_where_all_is_seen(syns: &SynSums) -> f64 {
     let ln_early = ln_series(OPEN, syns.early.less(syns.repeated_early))
         + ln_series(AGAIN, syns.repeated_early);
     let spared = predicted_pass(syns);
@@ -55,7 +55,7 @@ fn ln_where_all_is_seen(syns: &SynEvidence) -> f64 {
 
 /// What is older than the newest SYNs, where hosts that we do not see share our address. What met a mark unseen by us
 /// meets it again.
-fn ln_older_among_unseen(syns: &SynEvidence, newest: &[Decided]) -> f64 {
+fn ln_older_among_unseen(syns: &SynSums, newest: &[Decided]) -> f64 {
     let is = |wanted| move |syn: &Decided| syn.prediction == wanted;
     let hit = syns
         .predicted_drop
@@ -91,11 +91,11 @@ fn ln_of_either_age(armed: Outcomes, ln_others: impl Fn(Outcomes) -> f64) -> f64
 }
 
 /// SYNs that a server with tcp_tw_recycle would drop, of one age or the other.
-pub(in super::super) fn predicted_hit(syns: &SynEvidence) -> Outcomes {
+pub(in super::super) fn predicted_hit(syns: &SynSums) -> Outcomes {
     syns.predicted_drop.plus(syns.armed_without_timestamps)
 }
 
 /// SYNs that it would let pass.
-pub(in super::super) fn predicted_pass(syns: &SynEvidence) -> Outcomes {
+pub(in super::super) fn predicted_pass(syns: &SynSums) -> Outcomes {
     syns.predicted_pass.plus(syns.without_timestamps)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::analysis::{
     diagnosis::{Cause, Evidence, Finding, Severity},
-    fates::SynEvidence,
+    fates::SynSums,
     mark::LIFETIME_NS,
     service::Port,
     verdict::case::Case,
@@ -50,7 +50,7 @@ pub(in super::super) fn recycle(seen: &Seen) -> Finding {
 }
 
 /// Which kernels treat SYNs without timestamps as this server does.
-const fn kernel(syns: &SynEvidence) -> &'static str {
+const fn kernel(syns: &SynSums) -> &'static str {
     let armed = syns.armed_without_timestamps;
     match (armed.dropped, armed.answered) {
         (0, 0) => "not known: no SYN without timestamps met its mark",
@@ -62,7 +62,7 @@ const fn kernel(syns: &SynEvidence) -> &'static str {
 }
 
 /// Whether it drops SYNs now, and how many.
-fn harm(case: &Case, syns: &SynEvidence) -> (Cause, Severity, String) {
+fn harm(case: &Case, syns: &SynSums) -> (Cause, Severity, String) {
     let asleep = syns
         .last_predicted_drop
         .is_none_or(|at| case.now.since(at) >= ASLEEP_NS)
@@ -87,7 +87,7 @@ fn harm(case: &Case, syns: &SynEvidence) -> (Cause, Severity, String) {
 }
 
 /// What to do, and whether turning timestamps off helps.
-fn remedy(syns: &SynEvidence) -> Vec<String> {
+fn remedy(syns: &SynSums) -> Vec<String> {
     let armed = syns.armed_without_timestamps;
     let mut remedy = vec![
         "ask the owner of the server to run `sysctl -w net.ipv4.tcp_tw_recycle=0`; `net.ipv4.tcp_tw_reuse=1` is the safe option"
@@ -104,7 +104,7 @@ fn remedy(syns: &SynEvidence) -> Vec<String> {
 }
 
 /// Clients that were hit, or that were not, in words.
-fn locals(syns: &SynEvidence, are_hit: bool) -> Vec<String> {
+fn locals(syns: &SynSums, are_hit: bool) -> Vec<String> {
     syns.services
         .iter()
         .filter(|service| (service.outcomes.dropped > 0) == are_hit && service.outcomes.total() > 0)
@@ -122,7 +122,7 @@ fn locals(syns: &SynEvidence, are_hit: bool) -> Vec<String> {
 }
 
 /// Marks that may be there though we did not see them made.
-fn unseen(syns: &SynEvidence) -> Option<String> {
+fn unseen(syns: &SynSums) -> Option<String> {
     if syns.shared_address {
         Some(
             "hosts that do not pass here may share our address and raise the mark unseen"
@@ -139,7 +139,7 @@ fn unseen(syns: &SynEvidence) -> Option<String> {
 }
 
 /// The observation that rules it out.
-pub(in super::super) fn why_excluded(syns: &SynEvidence) -> String {
+pub(in super::super) fn why_excluded(syns: &SynSums) -> String {
     let (hit, others) = (predicted_hit(syns), predicted_pass(syns));
     if hit.answered > 0 {
         format!(
@@ -159,7 +159,7 @@ pub(in super::super) fn why_excluded(syns: &SynEvidence) -> String {
 }
 
 /// What rules others out where it is the likeliest.
-pub(in super::super) fn drops_follow_timestamps(syns: &SynEvidence) -> String {
+pub(in super::super) fn drops_follow_timestamps(syns: &SynSums) -> String {
     let (hit, others) = (predicted_hit(syns), predicted_pass(syns));
     format!(
         "drops follow the timestamps: {} of {} SYNs that its rule would drop, {} of {} others",

@@ -72,7 +72,7 @@ pub struct Data {
 /// What the connections with one remote host have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct ConversationEvidence {
+pub struct ConversationSums {
     /// Connections of which data of ours was seen.
     pub connections: u64,
     /// First flights of one segment.
@@ -109,7 +109,7 @@ pub struct ConversationEvidence {
     pub ended_closed: u64,
 }
 
-impl ConversationEvidence {
+impl ConversationSums {
     /// What calls for an explanation: stuck flights, requests without an answer, windows that closed.
     #[must_use]
     pub const fn symptoms(&self) -> u64 {
