@@ -26,7 +26,7 @@ mod waiting;
 
 pub use self::{
     case::Case,
-    contest::NAMED,
+    contest::{CERTAIN, NAMED},
     crossing::add_crossing,
     fragmentation::{is_junk, scattered_flood},
     left_out::{LeftOut, left_out},
@@ -36,10 +36,7 @@ pub use self::{
 };
 pub use crate::analysis::fates::neighbours::Neighbours;
 
-use self::{
-    case::{finding, insufficient},
-    contest::CERTAIN,
-};
+use self::case::{finding, insufficient};
 use natdiag_common::counter::{FragmentProtocol, RemoteCounter};
 
 use crate::analysis::{

@@ -8,7 +8,7 @@ use crate::analysis::diagnosis::{Alternative, Cause};
 pub const NAMED: f64 = 0.9;
 
 /// Highest confidence: about one verdict in ten thousand may be due to something that nobody has thought of.
-pub(crate) const CERTAIN: f64 = 0.9999;
+pub const CERTAIN: f64 = 0.9999;
 
 /// Probability up to which a cause counts as ruled out.
 pub(crate) const RULED_OUT: f64 = 0.001;

@@ -10,10 +10,13 @@ mod way;
 use std::cmp::Reverse;
 
 use super::{Facts, sample::TRACKING};
-use crate::analysis::diagnosis::{Cause, Evidence, Finding, Severity};
+use crate::analysis::{
+    diagnosis::{Cause, Evidence, Finding, Severity},
+    verdict::CERTAIN,
+};
 
 /// A counter that nothing else raises.
-const READ: f64 = 0.9999;
+const READ: f64 = CERTAIN;
 /// A counter that something else raises as well, though seldom.
 const LIKELY: f64 = 0.9;
 /// A setting that harms connections of some kind, of which it is not known whether there are any.

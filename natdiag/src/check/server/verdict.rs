@@ -16,10 +16,13 @@ use self::{
     recycle::{recycle, residue},
 };
 use super::{Facts, Namespace};
-use crate::analysis::diagnosis::{Cause, Finding, Severity};
+use crate::analysis::{
+    diagnosis::{Cause, Finding, Severity},
+    verdict::CERTAIN,
+};
 
 /// A setting that was read, or a counter that nothing else raises.
-const READ: f64 = 0.9999;
+const READ: f64 = CERTAIN;
 /// A counter that has not risen now, of a setting that cannot be read: it may have been turned off since.
 const PAST: f64 = 0.9;
 
