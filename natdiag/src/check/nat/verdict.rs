@@ -71,17 +71,14 @@ pub fn judge(facts: &Facts) -> Verdict {
 /// What was found to be no NAT, or may be one.
 fn no_nat(facts: &Facts) -> Finding {
     if facts.rules.is_some() && facts.unread.is_empty() {
-        return finding(
-            Cause::InsufficientEvidence,
-            Severity::Info,
-            READ,
+        return Finding::new(Cause::InsufficientEvidence, READ, Severity::Info,
             "this host is no NAT: no rule changes the source of packets, and no connection is translated".to_owned(),
         );
     }
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::Blind,
-        Severity::Warning,
         READ,
+        Severity::Warning,
         "nothing tells whether this host is a NAT".to_owned(),
     );
     finding
@@ -113,10 +110,10 @@ fn not_looked_at(facts: &Facts) -> Option<Finding> {
     if missing.is_empty() {
         return None;
     }
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::Blind,
-        Severity::Warning,
         READ,
+        Severity::Warning,
         format!(
             "it cannot be told whether this NAT is well: {} could not be read",
             missing.join(", ")
@@ -148,19 +145,6 @@ fn blind_to(facts: &Facts) -> Vec<String> {
         ));
     }
     blind_to
-}
-
-fn finding(cause: Cause, severity: Severity, confidence: f64, summary: String) -> Finding {
-    Finding {
-        cause,
-        confidence,
-        severity,
-        summary,
-        evidence: Vec::new(),
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
-    }
 }
 
 /// How one sees that a remedy has worked.

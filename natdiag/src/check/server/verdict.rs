@@ -16,10 +16,7 @@ use self::{
     recycle::{recycle, residue},
 };
 use super::{Facts, Namespace};
-use crate::analysis::{
-    diagnosis::{Cause, Finding, Severity},
-    verdict::CERTAIN,
-};
+use crate::analysis::{diagnosis::Finding, verdict::CERTAIN};
 
 /// A setting that was read, or a counter that nothing else raises.
 const READ: f64 = CERTAIN;
@@ -74,19 +71,6 @@ fn blind_to(facts: &Facts) -> Vec<String> {
         ),
     }
     blind_to
-}
-
-fn finding(cause: Cause, severity: Severity, confidence: f64, summary: String) -> Finding {
-    Finding {
-        cause,
-        confidence,
-        severity,
-        summary,
-        evidence: Vec::new(),
-        excluded: Vec::new(),
-        not_excluded: Vec::new(),
-        remedy: Vec::new(),
-    }
 }
 
 fn syns(number: u64) -> String {

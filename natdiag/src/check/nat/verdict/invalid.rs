@@ -1,6 +1,6 @@
 //! Packets that connection tracking takes for INVALID: they are not translated, and nobody out there can answer them.
 
-use super::{POSSIBLE, finding, verify};
+use super::{POSSIBLE, verify};
 use crate::{
     analysis::diagnosis::{Cause, Evidence, Finding, Severity},
     check::nat::Facts,
@@ -14,10 +14,10 @@ pub(super) fn let_out(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let seconds = facts.seconds();
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::NatInvalid,
-        Severity::Warning,
         POSSIBLE,
+        Severity::Warning,
         format!(
             "{invalid} packets were INVALID within {seconds:.1} s, and no rule drops those that are forwarded: they \
              leave untranslated, and the answers reset connections"

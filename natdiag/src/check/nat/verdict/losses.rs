@@ -1,6 +1,6 @@
 //! Packets that are lost before or after the rules: in queues, in the device, and to what a cloud allows.
 
-use super::{LIKELY, READ, finding, verify};
+use super::{LIKELY, READ, verify};
 use crate::{
     analysis::diagnosis::{Cause, Evidence, Finding, Severity},
     check::nat::{
@@ -17,10 +17,10 @@ pub(super) fn queues(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let seconds = facts.seconds();
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::LocalNat,
-        Severity::Warning,
         READ,
+        Severity::Warning,
         format!(
             "queues of received packets overflowed: {dropped} packets dropped within {seconds:.1} s"
         ),
@@ -53,10 +53,10 @@ pub(super) fn rings(facts: &Facts) -> Option<Finding> {
         .map(|link| (lost(&link.name), &link.name));
     let (lost, name) = full.max().filter(|(lost, _)| *lost > 0)?;
     let seconds = facts.seconds();
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::LocalNat,
-        Severity::Warning,
         READ,
+        Severity::Warning,
         format!(
             "the device of {name} had no room for {lost} packets that it received within {seconds:.1} s"
         ),
@@ -83,10 +83,10 @@ pub(super) fn allowances(facts: &Facts) -> Option<Finding> {
     exceeded.sort_unstable();
     let (most, name, link) = *exceeded.last()?;
     let seconds = facts.seconds();
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::RateLimit,
-        Severity::Warning,
         LIKELY,
+        Severity::Warning,
         format!(
             "EC2 queued or dropped {most} packets of {link} within {seconds:.1} s, because the instance exceeded what it is allowed ({name})"
         ),

@@ -1,6 +1,6 @@
 //! Ports of translated addresses: how many are in use, and who wants the same.
 
-use super::{LIKELY, READ, finding, verify};
+use super::{LIKELY, READ, verify};
 use crate::{
     analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     check::nat::{Facts, rules::Translation, usage::Pair},
@@ -32,10 +32,10 @@ pub(super) fn used_up(facts: &Facts) -> Option<Finding> {
         port,
         ..
     } = pair;
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::NatPortExhaustion,
-        severity,
         READ,
+        severity,
         format!(
             "{share} % of the ports of {translated} are in use for connections to {destination} port {port}"
         ),
@@ -76,19 +76,19 @@ pub(super) fn race(facts: &Facts) -> Option<Finding> {
         ("clash_resolve_rise", facts.tracking("clash_resolve")),
     ];
     let mut finding = if plain.is_empty() {
-        finding(
+        Finding::new(
             Cause::LocalNat,
-            Severity::Warning,
             LIKELY,
+            Severity::Warning,
             format!(
                 "{what}, though ports are drawn at random: two packets opened one connection at once"
             ),
         )
     } else {
-        let mut finding = finding(
+        let mut finding = Finding::new(
             Cause::NatPortRace,
-            Severity::Warning,
             LIKELY,
+            Severity::Warning,
             format!(
                 "{what}: others had just taken their ports, which a rule keeps as the clients chose them"
             ),

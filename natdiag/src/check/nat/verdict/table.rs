@@ -1,6 +1,6 @@
 //! The table of connections.
 
-use super::{READ, finding, verify};
+use super::{READ, verify};
 use crate::{
     analysis::diagnosis::{Cause, Evidence, Finding, Severity},
     check::nat::Facts,
@@ -38,7 +38,7 @@ pub(super) fn full(facts: &Facts) -> Option<Finding> {
             format!("the table of connections is {share} % full: {tracked} of {most}"),
         )
     };
-    let mut finding = finding(Cause::NatTableFull, severity, READ, summary);
+    let mut finding = Finding::new(Cause::NatTableFull, READ, severity, summary);
     finding.evidence = vec![
         ("nf_conntrack_count", Evidence::Count(tracked)),
         ("nf_conntrack_max", Evidence::Count(most)),

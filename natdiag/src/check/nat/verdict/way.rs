@@ -1,6 +1,6 @@
 //! The ways of packets: whether they are forwarded, come back by the way they left, and fit.
 
-use super::{LIKELY, POSSIBLE, READ, finding, verify};
+use super::{LIKELY, POSSIBLE, READ, verify};
 use crate::{
     analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     check::nat::{
@@ -33,10 +33,10 @@ pub(super) fn reverse_path(facts: &Facts) -> Option<Finding> {
     ways.dedup();
     let has_two = ways.len() > 1;
     let seconds = facts.seconds();
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::ReversePathFilter,
-        Severity::Warning,
         if has_two { READ } else { LIKELY },
+        Severity::Warning,
         format!(
             "the reverse path filter dropped {dropped} packets within {seconds:.1} s: they came by an interface that does not lead back to their sender"
         ),
@@ -75,10 +75,10 @@ pub(super) fn not_forwarded(facts: &Facts) -> Option<Finding> {
     if forwards != 0 || translates {
         return None;
     }
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::Routing,
-        Severity::Warning,
         LIKELY,
+        Severity::Warning,
         "rules translate, and this host forwards no packet of IPv4: net.ipv4.ip_forward is 0"
             .to_owned(),
     );
@@ -110,10 +110,10 @@ pub(super) fn mtu(facts: &Facts) -> Option<Finding> {
     if out >= wide.min(ETHERNET) {
         return None;
     }
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::PmtuBlackHole,
-        Severity::Warning,
         POSSIBLE,
+        Severity::Warning,
         format!(
             "packets come in by {from} with up to {wide} octets, leave by {by} with up to {out}, and no rule clamps the \
              MSS: connections on whose way ICMP is filtered will hang"

@@ -1,6 +1,6 @@
 //! Queues of connections that wait to be accepted.
 
-use super::{PAST, READ, finding, syns};
+use super::{PAST, READ, syns};
 use crate::{
     analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     check::server::{Facts, counters::Counter},
@@ -35,10 +35,10 @@ pub(super) fn backlog(facts: &Facts) -> Option<Finding> {
             PAST,
         )
     };
-    let mut finding = finding(
+    let mut finding = Finding::new(
         Cause::BacklogOverflow,
-        Severity::Critical,
         confidence,
+        Severity::Critical,
         format!("{what} within {seconds:.1} s"),
     );
     for (name, counter) in [

@@ -1,6 +1,6 @@
 //! What `tcp_tw_recycle` does to a host's clients, or will do.
 
-use super::{PAST, READ, TwRecycle, finding, syns};
+use super::{PAST, READ, TwRecycle, syns};
 use crate::{
     analysis::diagnosis::{Alternative, Cause, Evidence, Finding, Severity},
     check::server::{Facts, Setting, counters::Counter},
@@ -67,7 +67,7 @@ pub(super) fn recycle(facts: &Facts, tw_recycle: TwRecycle) -> Option<Finding> {
         ),
         TwRecycle::Off | TwRecycle::Gone => return None,
     };
-    let mut finding = finding(cause, severity, confidence, summary);
+    let mut finding = Finding::new(cause, confidence, severity, summary);
     if severity > Severity::Info {
         finding.remedy = recycle_remedy(facts, tw_recycle);
     }
@@ -180,7 +180,7 @@ pub(super) fn residue(facts: &Facts, tw_recycle: TwRecycle) -> Option<Finding> {
             format!("{place} turns tcp_tw_recycle on with the next boot or `sysctl --system`"),
         )
     };
-    let mut finding = finding(Cause::TwRecycleLatent, severity, READ, summary);
+    let mut finding = Finding::new(Cause::TwRecycleLatent, READ, severity, summary);
     finding.evidence = vec![(
         "line",
         Evidence::Text(format!("net.ipv4.tcp_tw_recycle = {}", line.value)),
@@ -195,7 +195,7 @@ fn blind(facts: &Facts, tw_recycle: TwRecycle) -> Finding {
         "whether tcp_tw_recycle is on cannot be seen from here: {}",
         tw_recycle.explain(facts)
     );
-    let mut finding = finding(Cause::Blind, Severity::Warning, READ, summary);
+    let mut finding = Finding::new(Cause::Blind, READ, Severity::Warning, summary);
     finding.not_excluded = vec![Alternative {
         cause: Cause::TwRecycle,
         why: match facts.total(Counter::PawsPassive) {
