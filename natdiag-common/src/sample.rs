@@ -209,10 +209,9 @@ fn plain_ethernet<F: FrameBytes + ?Sized>(frame: &F) -> Option<Plain> {
 fn plain_ip<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<Plain> {
     /// More Fragments, and the offset.
     const FRAGMENT_BITS: u16 = 0x3fff;
-    const WITHOUT_OPTIONS: u8 = 0x45;
     // Two octets: the verifier does not accept one that is compared with the end of the packet by itself.
     let [version, _] = frame.octets(offset)?;
-    if version == WITHOUT_OPTIONS {
+    if version == ipv4::WITHOUT_OPTIONS {
         let header: [u8; ipv4::MIN_HEADER_LEN + PORTS_LEN] = frame.octets(offset)?;
         let header = header.as_slice();
         let fragment = u16::from_be_bytes(header.octets(ipv4::FRAGMENT_OFFSET)?);

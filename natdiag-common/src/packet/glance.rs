@@ -13,8 +13,6 @@ use crate::{
     },
 };
 
-/// First octet of an IPv4 header of five words.
-const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 /// Place of the TCP or UDP header, where no tag or option comes before it.
 const PAYLOAD_OFFSET: usize = ethernet::HEADER_LEN + ipv4::MIN_HEADER_LEN;
 /// Octets up to the end of that of TCP.
@@ -22,7 +20,7 @@ const PLAIN_HEADERS_LEN: usize = PAYLOAD_OFFSET + tcp::MIN_HEADER_LEN;
 /// `EtherType` of IPv4, and an IPv4 header of five words.
 const TYPE_VERSION_IHL: Pattern = Pattern {
     mask: [0xff, 0xff, 0xff, 0],
-    value: [0x08, 0x00, IPV4_WITHOUT_OPTIONS, 0],
+    value: [0x08, 0x00, ipv4::WITHOUT_OPTIONS, 0],
 };
 /// Neither More Fragments nor an offset, any time to live, TCP.
 const WHOLE_TCP: Pattern = Pattern {
@@ -134,7 +132,7 @@ fn glance_raw_ip<F: FrameBytes + ?Sized>(frame: &F) -> Option<Glance> {
 #[inline(always)]
 fn glance_ipv4<F: FrameBytes + ?Sized>(frame: &F, offset: usize) -> Option<Glance> {
     let [version_and_length, _] = frame.octets(offset)?;
-    if version_and_length != IPV4_WITHOUT_OPTIONS {
+    if version_and_length != ipv4::WITHOUT_OPTIONS {
         return None;
     }
     let header = ipv4::parse(frame, offset).ok()?;

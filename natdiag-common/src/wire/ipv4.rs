@@ -14,6 +14,8 @@ use crate::{FrameBytes, Layer, ParseError};
 
 /// Octets of a header without options.
 pub const MIN_HEADER_LEN: usize = 20;
+/// First octet of a header without options: version 4, five words.
+pub const WITHOUT_OPTIONS: u8 = 0x45;
 
 /// Place of the total length.
 pub const TOTAL_LEN_OFFSET: usize = 2;
