@@ -68,10 +68,11 @@ impl Conversations {
 
     /// Remote hosts whose connections have shown what calls for an explanation, in order.
     pub fn with_symptoms(&self) -> impl Iterator<Item = Address> {
-        let has_symptom =
-            |address: &Address| self.get(*address).is_some_and(|it| it.symptoms() > 0);
-        let mut remotes: Vec<Address> = self.remotes.keys().copied().collect();
-        remotes.retain(has_symptom);
+        let has_symptom = |address: &&Address| {
+            let sums = self.get(**address);
+            sums.is_some_and(|sums| sums.symptoms() > 0)
+        };
+        let mut remotes: Vec<Address> = self.remotes.keys().filter(has_symptom).copied().collect();
         remotes.sort_unstable();
         remotes.into_iter()
     }

@@ -171,11 +171,9 @@ impl Analysis {
                 return false;
             };
             let case = self.case_without_datagrams(remote.address, &remote.counts, Some(syns), now);
-            let findings = verdict::findings(&case);
-            let causes = findings.iter().map(|finding| finding.cause);
-            causes
-                .into_iter()
-                .any(|cause| cause == Cause::NatPortExhaustion)
+            verdict::findings(&case)
+                .iter()
+                .any(|finding| finding.cause == Cause::NatPortExhaustion)
         };
         let out_of_ports = together.failing().filter(is_out_of_ports).count();
         Some(together.finding(out_of_ports))

@@ -139,7 +139,7 @@ impl Tracker {
         clippy::disallowed_methods,
         reason = "who shows something of them puts it in order"
     )]
-    pub fn hosts(&self) -> impl Iterator<Item = (IpAddr, &SynSums)> {
+    pub fn hosts(&self) -> impl Iterator<Item = (IpAddr, &SynSums)> + Clone {
         let remotes = self.remotes.iter();
         remotes.map(|(address, state)| (*address, &state.sums))
     }

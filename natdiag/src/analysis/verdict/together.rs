@@ -46,12 +46,12 @@ pub struct Together {
 impl Together {
     /// The hosts that fail together, if nearly all do.
     #[must_use]
-    pub fn of<'a>(hosts: impl IntoIterator<Item = (IpAddr, &'a SynSums)>) -> Option<Self> {
-        let mut hosts: Vec<_> = hosts.into_iter().collect();
-        let dropping = hosts.iter().filter(|(_, syns)| syns.all().dropped > 0);
-        if dropping.count() < HOSTS {
+    pub fn of<'a>(hosts: impl Iterator<Item = (IpAddr, &'a SynSums)> + Clone) -> Option<Self> {
+        let dropping = hosts.clone().filter(|(_, syns)| syns.all().dropped > 0);
+        if dropping.take(HOSTS).count() < HOSTS {
             return None;
         }
+        let mut hosts: Vec<_> = hosts.collect();
         // Sums of logarithms depend on their order in the last digits.
         hosts.sort_unstable_by_key(|(address, _)| *address);
         let seconds = seconds(&hosts);

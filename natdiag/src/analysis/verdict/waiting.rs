@@ -105,6 +105,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn requests_that_wait_in_a_full_queue_are_no_silent_server() {
+        let sums = ConversationSums {
+            responses: 9,
+            unanswered: 4,
+            ..ConversationSums::default()
+        };
+        super::super::case::with(&sums, |case| {
+            let causes = |is_full| {
+                let findings = findings(case, is_full).into_iter();
+                findings.map(|it| it.cause).collect::<Vec<_>>()
+            };
+            assert_eq!(causes(false), [Cause::ServerSilent]);
+            assert_eq!(causes(true), []);
+        });
+    }
+
+    #[test]
     fn host_that_never_answered_any_request_is_not_accused_of_silence() {
         for (unanswered, responses, want) in [(3, 1, true), (2, 9, false), (30, 0, false)] {
             let evidence = ConversationSums {
