@@ -216,7 +216,7 @@ pub struct WatchArgs {
     #[arg(long, value_enum, default_value_t)]
     pub hook: HookChoice,
     /// How many established connections to look at, segment by segment: `auto` for as many as
-    /// cost about one percent of a CPU, `all`, `none`, or one in a power of two such as `1/8`
+    /// cost less than one percent of a CPU, `all`, `none`, or one in a power of two such as `1/8`
     #[arg(long, value_name = "SHARE", default_value_t, verbatim_doc_comment)]
     pub established: EstablishedChoice,
     /// Remote hosts to report beside those with findings: the N busiest, or `all`

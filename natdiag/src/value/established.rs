@@ -8,7 +8,7 @@ use thiserror::Error;
 /// How many established connections are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EstablishedChoice {
-    /// As many as cost about one percent of a CPU: mostly all.
+    /// As many as cost less than one percent of a CPU: mostly all.
     #[default]
     Auto,
     /// This share, whatever it costs.
